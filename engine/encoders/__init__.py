@@ -1,0 +1,21 @@
+"""DNA foundation models and baselines, loaded by name."""
+
+from engine.encoders.base import (
+    Encoder,
+    EncoderCard,
+    FeatureEncoder,
+    TokenBatch,
+    cards,
+    find_card,
+    load_encoder,
+)
+
+__all__ = [
+    "Encoder",
+    "EncoderCard",
+    "FeatureEncoder",
+    "TokenBatch",
+    "cards",
+    "find_card",
+    "load_encoder",
+]

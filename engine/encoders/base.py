@@ -1,0 +1,258 @@
+"""What an encoder is, and how one is found by name.
+
+A family is one file in this folder that declares ``CARDS``; the registry finds it. Family files are
+light (no torch at import), so that a wrong name in a study is told at once; the network a family
+needs is imported when it is loaded. A network written here stands in ``networks/``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+
+from engine.errors import UserError, nearest
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import torch
+    from torch import Tensor, nn
+
+
+class TokenBatch(NamedTuple):
+    """Tokens of a batch, padded on the right.
+
+    Attributes
+    ----------
+    input_ids : Tensor, shape (B, T), int64
+    attention_mask : Tensor, shape (B, T), int64
+        1 where there is a token, 0 where there is padding.
+    special_tokens_mask : Tensor, shape (B, T), int64
+        1 where the token stands for no base (CLS, SEP, padding ...).
+    """
+
+    input_ids: Tensor
+    attention_mask: Tensor
+    special_tokens_mask: Tensor
+
+
+class Tokenizer(Protocol):
+    """Sequences to tokens; ``fingerprint`` changes whenever the ids could."""
+
+    @property
+    def fingerprint(self) -> str: ...
+
+    def __call__(self, sequences: Sequence[str]) -> TokenBatch: ...
+
+
+@dataclass(frozen=True)
+class EncoderCard:
+    """What is known of an encoder before it is loaded.
+
+    Attributes
+    ----------
+    name : str
+        What a study calls it.
+    family : str
+        Which file's code it runs on.
+    kind : {"network", "features"}
+        A network gives hidden states and can be fine-tuned; features are whole-sequence vectors.
+    load : callable
+        Builds it; see `LoadRequest`.
+    tokens : str
+        Kind of token, for people ("6-mer", "base").
+    hidden_size, parameters : int
+        Width of a hidden state (0 where it depends on the task); number of weights.
+    max_tokens : int
+        Longest input in tokens, special tokens counted; 0 means no limit.
+    max_bases : int
+        About the same limit in bases; 0 means no limit.
+    poolings : tuple of str
+        Which poolings make sense for it.
+    trained_on, licence, source, citation : str
+        Where the weights come from.
+    """
+
+    name: str
+    family: str
+    kind: Literal["network", "features"]
+    load: Callable[[LoadRequest], Encoder | FeatureEncoder]
+    tokens: str
+    hidden_size: int
+    parameters: int
+    max_tokens: int
+    max_bases: int
+    poolings: tuple[str, ...]
+    trained_on: str
+    licence: str
+    source: str
+    citation: str
+
+
+@dataclass(frozen=True)
+class LoadRequest:
+    """How a card is asked to build its encoder.
+
+    Attributes
+    ----------
+    card : EncoderCard
+    weights : str
+        ``"hub"`` for the published (or shipped) weights, ``"random"``, or a local folder.
+    seed : int
+        Draws random weights.
+    max_bases : int
+        Longest sequence of the task, for encoders whose width depends on it.
+    """
+
+    card: EncoderCard
+    weights: str
+    seed: int
+    max_bases: int
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A tokenizer and a network: sequences in, hidden states and a token mask out.
+
+    Attributes
+    ----------
+    name : str
+    tokenizer : Tokenizer
+    network : nn.Module
+        ``network(input_ids, attention_mask, inputs_embeds=None) -> (B, T, H)``, last hidden state
+        after the final norm.
+    hidden_size : int
+    max_tokens : int
+        Longest input in tokens, special tokens counted.
+    tokens_per_base : float
+    summary_index : int or None
+        Position of the token that summarises the sequence: 0 (CLS), -1 (last token), or none.
+    adapter_targets : tuple of str
+        Names of the linear layers that adapters take by default (suffixes of module names).
+    weights_hash : str
+        SHA-256 over names, shapes and values of the state dict.
+    """
+
+    name: str
+    tokenizer: Tokenizer
+    network: nn.Module
+    hidden_size: int
+    max_tokens: int
+    tokens_per_base: float
+    summary_index: int | None
+    adapter_targets: tuple[str, ...]
+    weights_hash: str
+
+    @property
+    def fingerprint(self) -> str:
+        """Identity of the values that come out: weights and tokenizer."""
+        return f"{self.name}:{self.weights_hash[:16]}:{self.tokenizer.fingerprint[:16]}"
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network stands."""
+        return next(self.network.parameters()).device
+
+    def tokenize(self, sequences: Sequence[str]) -> TokenBatch:
+        """Tokenize sequences; see `TokenBatch`."""
+        return self.tokenizer(sequences)
+
+    def __call__(
+        self, input_ids: Tensor, attention_mask: Tensor, inputs_embeds: Tensor | None = None
+    ) -> Tensor:
+        """Run the network; last hidden state, shape (B, T, H)."""
+        hidden: Tensor = self.network(input_ids, attention_mask, inputs_embeds)
+        return hidden
+
+
+@dataclass(frozen=True)
+class FeatureEncoder:
+    """A baseline that turns a whole sequence into one vector, without a network.
+
+    Attributes
+    ----------
+    name : str
+    hidden_size : int
+    fingerprint : str
+        Identity of the values that come out.
+    features : callable
+        ``features(sequences) -> (N, hidden_size)`` float32.
+    """
+
+    name: str
+    hidden_size: int
+    fingerprint: str
+    features: Callable[[Sequence[str]], npt.NDArray[np.float32]] = field(repr=False)
+
+
+@cache
+def cards() -> dict[str, EncoderCard]:
+    """All registered encoders by name, found in the files of this folder."""
+    package = importlib.import_module("engine.encoders")
+    found: dict[str, EncoderCard] = {}
+    for module in pkgutil.iter_modules(package.__path__):
+        if module.ispkg:
+            continue
+        family = importlib.import_module(f"engine.encoders.{module.name}")
+        for card in getattr(family, "CARDS", ()):
+            if card.name in found:
+                raise ValueError(f"two encoders are called {card.name!r}")
+            found[card.name] = card
+    return found
+
+
+def find_card(name: str) -> EncoderCard:
+    """Card of a name.
+
+    Raises
+    ------
+    UserError
+        If no encoder has that name; tells the nearest one.
+    """
+    known = cards()
+    if name not in known:
+        raise UserError(f"encoder '{name}' is unknown; {nearest(name, known)}")
+    return known[name]
+
+
+def load_encoder(
+    name: str,
+    *,
+    weights: str | Path = "hub",
+    device: str = "cpu",
+    dtype: str = "float32",
+    seed: int = 0,
+    max_bases: int = 0,
+) -> Encoder | FeatureEncoder:
+    """Load an encoder by name.
+
+    Parameters
+    ----------
+    name : str
+        A name of `cards`.
+    weights : {"hub", "random"} or path
+        Published (or shipped) weights, random ones, or a local folder laid out the same way.
+    device, dtype : str
+        Where the network goes and in which precision.
+    seed : int
+        Draws random weights; no effect otherwise.
+    max_bases : int
+        Longest sequence of the task; position-aware features size themselves by it.
+
+    Raises
+    ------
+    UserError
+        If the name is unknown or the weights cannot be had.
+    """
+    card = find_card(name)
+    encoder = card.load(LoadRequest(card, str(weights), seed, max_bases))
+    if isinstance(encoder, Encoder):
+        import torch
+
+        encoder.network.to(device=torch.device(device), dtype=getattr(torch, dtype)).eval()
+    return encoder
