@@ -220,6 +220,13 @@ def find_card(name: str) -> EncoderCard:
     return known[name]
 
 
+def best_device() -> str:
+    """The device of this process: Ray hides the GPUs from a worker that was given none."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
 def load_encoder(
     name: str,
     *,

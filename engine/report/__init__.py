@@ -1,0 +1,52 @@
+"""The report of a finished study: report.html, report.md and figures/."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.report.figures.drawing import write_file
+from engine.report.html import render_html
+from engine.report.markdown import render_markdown
+from engine.report.page import compose
+from engine.report.run import read_run
+
+
+@dataclass(frozen=True)
+class ReportPaths:
+    """Where a report lies.
+
+    Attributes
+    ----------
+    html, markdown : Path
+    figures : tuple of Path
+        An SVG and a PNG file per figure.
+    """
+
+    html: Path
+    markdown: Path
+    figures: tuple[Path, ...]
+
+
+def write_report(out: Path) -> ReportPaths:
+    """Write the report of the study whose files lie in a folder.
+
+    Parameters
+    ----------
+    out : Path
+        Folder of a finished run; gets report.html, report.md and figures/.
+
+    Returns
+    -------
+    ReportPaths
+
+    Raises
+    ------
+    UserError
+        If the folder lacks a file of a finished run or holds one that cannot be read.
+    """
+    run = read_run(out)
+    page, gallery = compose(run, out / "figures")
+    return ReportPaths(
+        html=write_file(out / "report.html", render_html(page).encode("utf-8")),
+        markdown=write_file(out / "report.md", render_markdown(page).encode("utf-8")),
+        figures=tuple(path for picture in gallery.pictures for path in picture.files),
+    )

@@ -1,0 +1,36 @@
+# Everything a newcomer needs: `make search` and `make test`.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.PHONY: search test test-slow check format install clean
+
+search: install          ## install, then run the demo study
+	$(BIN)/python run_search.py
+
+test: install            ## install, then the fast tests
+	$(BIN)/python -m pytest
+
+test-slow: install       ## the tests that take longer
+	$(BIN)/python -m pytest -m slow
+
+check: install           ## lint, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: install
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+install: $(READY)
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $(READY)
+
+clean:
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,130 @@
+"""Ray: start it or join one, see what it has, and map a function over its workers."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import ray
+from ray.exceptions import RayTaskError
+
+from engine.errors import UserError
+
+Item = TypeVar("Item")
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """What is there to work with.
+
+    Attributes
+    ----------
+    cpus, gpus : float
+        Of all nodes together.
+    nodes : int
+    address : str or None
+        None for a Ray of our own on this machine.
+    """
+
+    cpus: float
+    gpus: float
+    nodes: int
+    address: str | None
+
+
+def start(address: str | None) -> Cluster:
+    """Start Ray on this machine, or join the cluster at an address.
+
+    Parameters
+    ----------
+    address : str or None
+        ``auto``, ``host:port`` or ``ray://host:port``.
+
+    Raises
+    ------
+    UserError
+        If no cluster answers there.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    if address is None:
+        options["num_cpus"] = len(os.sched_getaffinity(0))
+    else:
+        options["address"] = address
+        # Workers run the driver's code, whatever is installed on their nodes.
+        options["runtime_env"] = {"py_modules": [str(Path(__file__).parent)]}
+    try:
+        ray.init(**options)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(
+            f"--address {address}: no Ray cluster answers ({reason}); start one with "
+            "`ray start --head`, or leave --address out to run on this machine"
+        ) from None
+    total = ray.cluster_resources()
+    return Cluster(
+        cpus=total.get("CPU", 1.0),
+        gpus=total.get("GPU", 0.0),
+        nodes=sum(1 for node in ray.nodes() if node["Alive"]),
+        address=address,
+    )
+
+
+def stop() -> None:
+    """Leave the cluster; a Ray of our own ends."""
+    if ray.is_initialized():
+        ray.shutdown()
+
+
+def map_tasks(
+    function: Callable[[Item], Value],
+    items: Sequence[Item],
+    resources: Callable[[Item], tuple[float, float]],
+) -> Iterator[tuple[Item, Value]]:
+    """Run a function over items on the cluster's workers; results come as they are done.
+
+    Parameters
+    ----------
+    function : callable
+        Importable by the workers.
+    items : sequence
+    resources : callable
+        ``resources(item) -> (cpus, gpus)`` that one call takes.
+
+    Yields
+    ------
+    item, value
+        In order of completion.
+
+    Raises
+    ------
+    Exception
+        What a call raised, as it raised it; the calls still open are cancelled.
+    """
+
+    def call(item: Item) -> Value:
+        return function(item)
+
+    # Ray takes plain functions only, and ours may be a partial.
+    remote = ray.remote(call)
+    pending = {}
+    for item in items:
+        cpus, gpus = resources(item)
+        pending[remote.options(num_cpus=cpus, num_gpus=gpus).remote(item)] = item
+    try:
+        while pending:
+            (done,), _ = ray.wait(list(pending), num_returns=1)
+            item = pending.pop(done)
+            try:
+                value: Value = ray.get(done)
+            except RayTaskError as error:
+                raise error.cause from None
+            yield item, value
+    finally:
+        for reference in pending:
+            ray.cancel(reference, force=True)

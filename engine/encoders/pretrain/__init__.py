@@ -1,0 +1,1 @@
+"""Pre-training of the tiny encoders on whole genomes: ``python -m engine.encoders.pretrain``."""

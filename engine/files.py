@@ -1,0 +1,55 @@
+"""Durable files: written to a temporary name, then renamed, so that no reader sees half a file."""
+
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside `path`; on success it takes the name of `path`.
+
+    Parameters
+    ----------
+    path : Path
+        Where the file is to stand. Its folder is made if missing.
+
+    Yields
+    ------
+    Path
+        Where to write. Keeps the suffix, since writers choose formats by it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}-{secrets.token_hex(4)}{path.suffix}")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file durably."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def canonical_json(value: Any) -> str:
+    """One text for one value: sorted keys, no spaces; dataclasses are not accepted."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def content_key(*parts: Any) -> str:
+    """SHA-256 (hex, 64 letters) of JSON-able parts: equal parts, equal key."""
+    return hashlib.sha256(canonical_json(parts).encode()).hexdigest()
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 (hex) of a file's bytes."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -1,0 +1,187 @@
+"""What a person sees while a study runs: stages, and per cell trials, best score and time left."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from threading import Event, Thread
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from engine.metrics import METRICS
+
+if TYPE_CHECKING:
+    from engine.search.searcher import CellSearch
+
+REFRESH_SECONDS = 0.5
+PLAIN_SECONDS = 15.0
+
+
+class View:
+    """Shows progress on a terminal as a live table, elsewhere as a line now and then.
+
+    Parameters
+    ----------
+    console : Console
+    """
+
+    def __init__(self, console: Console):
+        self.console = console
+
+    def say(self, text: str) -> None:
+        """Print a line."""
+        self.console.print(text, highlight=False)
+
+    @contextmanager
+    def stage(self, title: str, total: int) -> Iterator[Counter[str]]:
+        """Show a stage of `total` steps; the body counts them under ``done``."""
+        count: Counter[str] = Counter()
+        started = time.monotonic()
+
+        def line() -> Text:
+            left = _duration(_left(count["done"], total, time.monotonic() - started))
+            return Text(f"{title}  {count['done']}/{total}  {left} left")
+
+        with self._refreshing(line):
+            yield count
+        took = _duration(time.monotonic() - started)
+        self.say(f"[green]✓[/] {title}  {count['done']}/{total}  [dim]{took}[/]")
+
+    @contextmanager
+    def search(
+        self, searches: Mapping[str, CellSearch], slots: Mapping[str, int]
+    ) -> Iterator[None]:
+        """Show the search of all cells."""
+        started = time.monotonic()
+        total = sum(search.budget for search in searches.values())
+
+        def table() -> Group:
+            return search_table(searches, slots, time.monotonic() - started)
+
+        def line() -> Text:
+            done = sum(len(search.records) for search in searches.values())
+            left = _duration(time_left(searches, slots))
+            return Text(f"search  {done}/{total} trials  about {left} left")
+
+        with self._refreshing(table if self.console.is_terminal else line):
+            yield
+        done = sum(len(search.records) for search in searches.values())
+        took = _duration(time.monotonic() - started)
+        self.say(f"[green]✓[/] search  {done}/{total} trials  [dim]{took}[/]")
+
+    @contextmanager
+    def _refreshing(self, render: _Render) -> Iterator[None]:
+        """Render now and then from a thread of its own, since the work holds the main one."""
+        if self.console.is_terminal:
+            # A thread that renders must not end the study when a table changes under it.
+            with Live(
+                get_renderable=render,
+                console=self.console,
+                refresh_per_second=1 / REFRESH_SECONDS,
+                transient=True,
+            ):
+                yield
+            return
+        done = Event()
+
+        def tell() -> None:
+            while not done.wait(PLAIN_SECONDS):
+                self.console.print(render())
+
+        thread = Thread(target=tell, name="progress", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    _Render = Callable[[], Text | Group]
+
+
+def search_table(
+    searches: Mapping[str, CellSearch], slots: Mapping[str, int], elapsed: float
+) -> Group:
+    """The search as a table, one row per cell."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("cell", no_wrap=True)
+    for name in ("done", "running", "pruned", "failed"):
+        table.add_column(name, justify="right")
+    table.add_column("best", justify="right")
+    table.add_column("left", justify="right")
+    for cell, search in searches.items():
+        # Copies: the driver's thread changes both while this one draws.
+        records = list(search.records.values())
+        status = Counter(record.result.status for record in records)
+        failed = status["failed"] + status["infeasible"]
+        best = best_score(search)
+        finished = len(records) >= search.budget
+        table.add_row(
+            cell,
+            f"{len(records)}/{search.budget}",
+            str(len(search.running) or "·"),
+            str(status["pruned"] or "·"),
+            f"[red]{failed}[/]" if failed else "·",
+            "–" if best is None else f"{best:.4f}",
+            "✓" if finished else _duration(time_left({cell: search}, slots)),
+            style="dim" if finished else "",
+        )
+    done = sum(len(search.records) for search in searches.values())
+    total = sum(search.budget for search in searches.values())
+    summary = (
+        f"{done}/{total} trials, {_duration(elapsed)} gone, "
+        f"about {_duration(time_left(searches, slots))} left"
+    )
+    return Group(table, Text(summary, style="bold"))
+
+
+def best_score(search: CellSearch) -> float | None:
+    """Best validation score of a cell's completed trials so far."""
+    scores = [
+        r.result.score
+        for r in list(search.records.values())
+        if r.result.status == "complete" and r.result.score is not None
+    ]
+    if not scores:
+        return None
+    return max(scores) if METRICS[search.plan.metric].greater_is_better else min(scores)
+
+
+def time_left(searches: Mapping[str, CellSearch], slots: Mapping[str, int]) -> float | None:
+    """Seconds until the cells are done, from the mean time of their trials; none if unknown."""
+    total = 0.0
+    for search in searches.values():
+        seconds = [
+            r.result.seconds for r in list(search.records.values()) if r.duplicate_of is None
+        ]
+        open_trials = search.budget - len(search.records)
+        if open_trials and not seconds:
+            return None
+        if open_trials:
+            mean = sum(seconds) / len(seconds)
+            total += open_trials * mean / slots[search.plan.method.needs]
+    return total
+
+
+def _left(done: int, total: int, elapsed: float) -> float | None:
+    return elapsed / done * (total - done) if done else None
+
+
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
+        return "–"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

@@ -1,0 +1,109 @@
+"""What a method is, and how one is found by name.
+
+A method is one file in this folder that declares ``METHOD``. Its search space says which
+hyperparameters are sampled; the method says which exist.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Literal
+
+from engine.errors import UserError, nearest
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from engine.records import TrialSpec
+
+    Scores = npt.NDArray[np.float64]
+
+#: Told after each epoch: epochs done, validation score. It may end the trial by raising.
+Report = Callable[[int, float], None]
+
+
+class InfeasibleError(Exception):
+    """The configuration cannot give a score (training diverged, memory is short): not a bug."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A fitted model.
+
+    Attributes
+    ----------
+    validation : ndarray, shape (N, K), float64
+        Class probabilities of the validation split.
+    test : callable
+        Class probabilities of the test split, shape (N, K); called only after it was unsealed.
+    curve : tuple of float
+        Validation score after each epoch; one entry where there are no epochs.
+    trainable_parameters : int
+        Numbers that the fit adjusted; 0 where the model is not parametric.
+    """
+
+    validation: Scores
+    test: Callable[[], Scores]
+    curve: tuple[float, ...]
+    trainable_parameters: int
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to adapt an encoder to a task.
+
+    Attributes
+    ----------
+    name : str
+    needs : {"embeddings", "network"}
+        A method that needs embeddings never runs the encoder; one that needs the network trains it.
+    summary : str
+        One line for people.
+    parameters : frozenset of str
+        Hyperparameters that a search space may declare.
+    fit : callable
+        ``fit(spec, report) -> Fitted``.
+    """
+
+    name: str
+    needs: Literal["embeddings", "network"]
+    summary: str
+    parameters: frozenset[str]
+    fit: Callable[[TrialSpec, Report], Fitted]
+
+
+@cache
+def methods() -> dict[str, Method]:
+    """All registered methods by name, found in the files of this folder."""
+    package = importlib.import_module("engine.methods")
+    found: dict[str, Method] = {}
+    for module in pkgutil.iter_modules(package.__path__):
+        method = getattr(importlib.import_module(f"engine.methods.{module.name}"), "METHOD", None)
+        if method is not None:
+            found[method.name] = method
+    return found
+
+
+def find_method(name: str, where: str) -> Method:
+    """Method of a name.
+
+    Parameters
+    ----------
+    name : str
+    where : str
+        File and key, for the message.
+
+    Raises
+    ------
+    UserError
+        If no method has that name; tells the nearest one.
+    """
+    known = methods()
+    if name not in known:
+        raise UserError(f"{where}: method '{name}' is unknown; {nearest(name, known)}")
+    return known[name]

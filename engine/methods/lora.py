@@ -1,0 +1,73 @@
+"""LoRA: low-rank adapters on the encoder and a linear head, trained together."""
+
+from __future__ import annotations
+
+from engine.encoders import Encoder, best_device, load_encoder
+from engine.methods.base import Fitted, InfeasibleError, Method, Report
+from engine.records import TrialSpec
+from engine.tasks import cached_task
+
+
+def fit(spec: TrialSpec, report: Report) -> Fitted:
+    """Adapt an encoder to the train split of a task."""
+    import torch
+
+    from engine.methods.adapters import attach_lora, linear_names, trainable
+    from engine.methods.finetune import Classifier, predict, train, training_from
+
+    task = cached_task(spec.task)
+    params = spec.params
+    encoder = load_encoder(
+        spec.encoder.card,
+        weights=spec.encoder.weights,
+        seed=spec.encoder.seed,
+        device=best_device(),
+        max_bases=task.max_bases,
+    )
+    if not isinstance(encoder, Encoder):
+        raise TypeError(f"{spec.encoder.name} has no network to adapt")
+    everywhere = params.get("targets", "default") == "all_linear"
+    # The global generator draws adapters, head and dropout; a trial leaves it as it found it.
+    with torch.random.fork_rng(devices=[] if encoder.device.type == "cpu" else [encoder.device]):
+        torch.manual_seed(spec.seed)
+        attach_lora(
+            encoder.network,
+            rank=params.get("rank", 8),
+            alpha=params.get("alpha", 16.0),
+            dropout=params.get("dropout", 0.0),
+            targets=linear_names(encoder.network) if everywhere else encoder.adapter_targets,
+        )
+        model = Classifier(encoder, str(params["pooling"]), len(task.classes)).to(encoder.device)
+        training = training_from(params, spec.metric, spec.seed)
+        try:
+            curve = train(model, encoder, task, training, report)
+        except torch.OutOfMemoryError as error:
+            raise InfeasibleError(f"out of memory: {str(error).splitlines()[0]}") from None
+    return Fitted(
+        validation=predict(model, encoder, task.validation),
+        test=lambda: predict(model, encoder, task.unseal_test()),
+        curve=curve,
+        trainable_parameters=sum(p.numel() for p in trainable(model).values()),
+    )
+
+
+METHOD = Method(
+    name="lora",
+    needs="network",
+    summary="low-rank adapters (PEFT) and a linear head, early stopping on validation",
+    parameters=frozenset(
+        {
+            "rank",
+            "alpha",
+            "dropout",
+            "targets",
+            "learning_rate",
+            "head_learning_rate",
+            "weight_decay",
+            "pooling",
+            "batch_size",
+            "epochs",
+        }
+    ),
+    fit=fit,
+)

@@ -1,0 +1,178 @@
+"""The plan: names resolved, files read and checked, cells listed, before any work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from engine.encoders import EncoderCard, find_card
+from engine.errors import UserError, nearest
+from engine.methods import Method, find_method
+from engine.metrics import METRICS
+from engine.records import Cell, EncoderSpec, TaskSpec
+from engine.space import Space
+from engine.study import Study
+from engine.tasks import Task, load_task
+
+
+@dataclass(frozen=True)
+class CellPlan:
+    """A cell that will be searched.
+
+    Attributes
+    ----------
+    cell : Cell
+    encoder : EncoderSpec
+    task : TaskSpec
+    method : Method
+    space : Space
+        The method's space, narrowed to what the encoder can do.
+    metric : str
+    """
+
+    cell: Cell
+    encoder: EncoderSpec
+    task: TaskSpec
+    method: Method
+    space: Space
+    metric: str
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A cell that cannot be, and why."""
+
+    cell: Cell
+    reason: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a study comes to.
+
+    Attributes
+    ----------
+    study : Study
+    cells : tuple of CellPlan
+    skipped : tuple of Skipped
+    tasks : mapping
+        Name -> task, read and checked.
+    cards : mapping
+        Encoder's name in the study -> card.
+    """
+
+    study: Study
+    cells: tuple[CellPlan, ...]
+    skipped: tuple[Skipped, ...]
+    tasks: Mapping[str, Task]
+    cards: Mapping[str, EncoderCard]
+
+    @property
+    def trials(self) -> int:
+        """Trials of all cells together."""
+        return len(self.cells) * self.study.trials_per_cell
+
+    def poolings(self, encoder: str, task: str) -> tuple[str, ...]:
+        """Poolings that the cells of an encoder and a task read from the store; sorted."""
+        wanted: set[str] = set()
+        for plan in self.cells:
+            if (plan.cell.encoder, plan.cell.task) != (encoder, task):
+                continue
+            if plan.method.needs == "embeddings":
+                wanted.update(
+                    str(c) for p in plan.space.parameters if p.name == "pooling" for c in p.choices
+                )
+        return tuple(sorted(wanted))
+
+    def forwards(self) -> int:
+        """Sequences that go through an encoder in the embedding stage, test split included."""
+        return sum(
+            self.tasks[task].rows
+            for encoder in self.cards
+            for task in self.tasks
+            if self.poolings(encoder, task)
+        )
+
+    def disk_bytes(self) -> int:
+        """About how much the embeddings take; encoders whose width the task decides count as 0."""
+        return sum(
+            self.tasks[task].rows * card.hidden_size * 4 * len(self.poolings(encoder, task))
+            for encoder, card in self.cards.items()
+            for task in self.tasks
+        )
+
+
+def make_plan(study: Study) -> Plan:
+    """Resolve a study.
+
+    Raises
+    ------
+    UserError
+        For an unknown encoder, task, method, metric or hyperparameter, a data file with a fault, or
+        a study without a cell that can run.
+    """
+    metric = _metric(study.metric, f"{study.source}: metric")
+    cards = {spec.name: _card(spec, study.source) for spec in study.encoders}
+    method_of = {name: _method(name, space, study.source) for name, space in study.methods.items()}
+    # Names first, files second: a typing error is told without reading a gigabyte.
+    metrics = {
+        spec.name: _metric(spec.metric, f"{study.source}: tasks.{spec.name}.metric")
+        if spec.metric
+        else metric
+        for spec in study.tasks
+    }
+    tasks = {spec.name: load_task(spec) for spec in study.tasks}
+    cells: list[CellPlan] = []
+    skipped: list[Skipped] = []
+    for task in study.tasks:
+        for encoder in study.encoders:
+            for name, space in study.methods.items():
+                cell = Cell(encoder.name, task.name, name)
+                method, card = method_of[name], cards[encoder.name]
+                if method.needs == "network" and card.kind != "network":
+                    reason = f"{encoder.name} has no network that {name} could adapt"
+                    skipped.append(Skipped(cell, reason))
+                    continue
+                narrowed = space.restricted("pooling", card.poolings)
+                cells.append(CellPlan(cell, encoder, task, method, narrowed, metrics[task.name]))
+    if not cells:
+        raise UserError(
+            f"{study.source}: no cell can run: {skipped[0].reason}; add a method or an encoder"
+        )
+    return Plan(study, tuple(cells), tuple(skipped), tasks, cards)
+
+
+def _card(spec: EncoderSpec, source: str) -> EncoderCard:
+    try:
+        card = find_card(spec.card)
+    except UserError as error:
+        raise UserError(f"{source}: encoders: {error}") from None
+    if spec.weights == "random" and card.kind != "network":
+        raise UserError(
+            f"{source}: encoders.{spec.name}.weights: {spec.card} has no weights to draw; "
+            "leave the key out"
+        )
+    return card
+
+
+def _method(name: str, space: Space, source: str) -> Method:
+    method = find_method(space.method, space.source)
+    declared = [p.name for p in space.parameters]
+    for parameter in declared:
+        if parameter not in method.parameters:
+            raise UserError(
+                f"{space.source}: parameters.{parameter}: method '{method.name}' has no such "
+                f"hyperparameter; {nearest(parameter, method.parameters)}"
+            )
+    if "pooling" not in declared:
+        raise UserError(
+            f"{space.source}: parameters: declare 'pooling', for example "
+            "pooling: {constant: mean} (method '" + name + f"' of {source})"
+        )
+    return method
+
+
+def _metric(name: str, where: str) -> str:
+    if name not in METRICS:
+        raise UserError(f"{where}: metric '{name}' is unknown; {nearest(name, METRICS)}")
+    return name

@@ -1,0 +1,216 @@
+"""The values that stages hand to each other: frozen, JSON-able, identified by content."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, NamedTuple
+
+from engine.files import canonical_json, content_key
+
+#: Changes whenever the same trial could give another score, so that old results are not reused.
+TRIAL_FORMAT = 1
+
+Status = Literal["complete", "pruned", "failed", "infeasible"]
+Variant = Literal["tuned", "default"]
+
+
+class Cell(NamedTuple):
+    """One (encoder, task, method) combination."""
+
+    encoder: str
+    task: str
+    method: str
+
+    @property
+    def id(self) -> str:
+        """``encoder/task/method``, as tables show it."""
+        return "/".join(self)
+
+    @property
+    def slug(self) -> str:
+        """The same as part of a file name."""
+        return "--".join(part.replace("/", "_") for part in self)
+
+
+@dataclass(frozen=True)
+class EncoderSpec:
+    """What a study says of an encoder.
+
+    Attributes
+    ----------
+    name : str
+        What cells and tables call it.
+    card : str
+        The registered encoder whose code and configuration it uses.
+    weights : str
+        ``"hub"``, ``"random"`` or a local folder.
+    seed : int
+        Draws random weights.
+    """
+
+    name: str
+    card: str
+    weights: str = "hub"
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class TaskSpec:
+    """What a study says of a task.
+
+    Attributes
+    ----------
+    name : str
+        What cells and tables call it; a shipped task where `path` is none.
+    path : str or None
+        A local file.
+    metric : str or None
+        Overrides the study's metric.
+    group : str or None
+        Tasks of one group are not independent evidence.
+    seed : int
+        Draws the split where the file has none.
+    """
+
+    name: str
+    path: str | None = None
+    metric: str | None = None
+    group: str | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class TrialSpec:
+    """Everything a trial needs; the same spec gives the same score.
+
+    Attributes
+    ----------
+    cell : Cell
+    number : int
+        Position within the cell; 0 is the default configuration.
+    method : str
+        Registered method that the cell's search space belongs to.
+    params : mapping
+        Hyperparameters of `method`.
+    encoder : EncoderSpec
+    task : TaskSpec
+    encoder_fingerprint, task_fingerprint : str
+        Identity of the values behind the two names.
+    metric : str
+    seed : int
+    store : str
+        Root of the store that holds the embeddings.
+    embeddings : mapping
+        Split name -> key in the store; empty for methods that run the network.
+    """
+
+    cell: Cell
+    number: int
+    method: str
+    params: Mapping[str, Any]
+    encoder: EncoderSpec
+    task: TaskSpec
+    encoder_fingerprint: str
+    task_fingerprint: str
+    metric: str
+    seed: int
+    store: str
+    embeddings: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """Identity of the score: what determines it, and nothing else."""
+        return content_key(
+            TRIAL_FORMAT,
+            self.encoder_fingerprint,
+            self.task_fingerprint,
+            self.method,
+            dict(self.params),
+            self.metric,
+            self.seed,
+        )
+
+    def to_json(self) -> str:
+        """Text that `from_json` reads back."""
+        return canonical_json(asdict(self))
+
+    @staticmethod
+    def from_json(text: str) -> TrialSpec:
+        """Inverse of `to_json`."""
+        fields = json.loads(text)
+        fields["cell"] = Cell(*fields["cell"])
+        fields["encoder"] = EncoderSpec(**fields["encoder"])
+        fields["task"] = TaskSpec(**fields["task"])
+        return TrialSpec(**fields)
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """What came of a trial.
+
+    Attributes
+    ----------
+    status : {"complete", "pruned", "failed", "infeasible"}
+    score : float or None
+        Validation score; none where there is none.
+    metrics : mapping
+        Every metric on the validation split.
+    curve : tuple of float
+        Validation score after each epoch; one entry for a probe.
+    seconds : float
+        Wall time in the worker.
+    trainable_parameters : int
+    error : str or None
+        One line that says why it failed.
+    """
+
+    status: Status
+    score: float | None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    curve: tuple[float, ...] = ()
+    seconds: float = 0.0
+    trainable_parameters: int = 0
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """A finished trial as it stands on disk.
+
+    Attributes
+    ----------
+    cell : Cell
+    cell_key : str
+        Identity of the search that the trial belongs to; a changed space or data set has another.
+    number : int
+    key : str
+        `TrialSpec.key`.
+    params : mapping
+    result : TrialResult
+    duplicate_of : int or None
+        Number of the earlier trial with the same configuration, whose result this is.
+    """
+
+    cell: Cell
+    cell_key: str
+    number: int
+    key: str
+    params: Mapping[str, Any]
+    result: TrialResult
+    duplicate_of: int | None = None
+
+    def to_json(self) -> str:
+        """Text that `from_json` reads back."""
+        return json.dumps(asdict(self), indent=1)
+
+    @staticmethod
+    def from_json(text: str) -> TrialRecord:
+        """Inverse of `to_json`."""
+        fields = json.loads(text)
+        fields["cell"] = Cell(*fields["cell"])
+        result = fields["result"]
+        result["curve"] = tuple(result["curve"])
+        fields["result"] = TrialResult(**result)
+        return TrialRecord(**fields)

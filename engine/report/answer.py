@@ -1,0 +1,133 @@
+"""The answer to the study's question: one sentence per task, no surer than its test."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from engine.report.formats import (
+    correction_label,
+    interval,
+    listing,
+    magnitude,
+    metric_label,
+    p_equation,
+    plural,
+    score,
+)
+from engine.report.tables import Standing
+
+Outcome = Literal["winner", "tie", "untested", "alone", "none"]
+
+VERDICTS = {
+    "winner": "One winner",
+    "tie": "No single winner",
+    "untested": "Not tested",
+    "alone": "Nothing to compare",
+    "none": "No result",
+}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a task's data say.
+
+    Attributes
+    ----------
+    outcome : str
+        ``winner``: significantly ahead of every other cell. ``tie``: at least one other cell is not
+        shown to be behind. ``untested``: at least one was never compared. ``alone``: one cell.
+        ``none``: no cell has a score.
+    best : str
+        Label of the cell with the highest mean; empty for ``none``.
+    rest : str
+        The sentence after that name.
+    tied : tuple of str
+        Labels of the cells that are not shown to be behind the best one.
+    """
+
+    task: str
+    outcome: Outcome
+    best: str
+    rest: str
+    tied: tuple[str, ...]
+
+    @property
+    def verdict(self) -> str:
+        """The outcome in two or three words."""
+        return VERDICTS[self.outcome]
+
+    @property
+    def sentence(self) -> str:
+        """The whole sentence as plain text."""
+        return f"{self.best} {self.rest}".strip()
+
+
+def answer(task: str, standings: list[Standing]) -> Answer:
+    """Say which cell is best on a task, by how much, and whether the test supports it.
+
+    Parameters
+    ----------
+    task : str
+    standings : list of Standing
+        The task's leaderboard, best first.
+
+    Returns
+    -------
+    Answer
+    """
+    scored = [standing for standing in standings if standing.status != "no score"]
+    if not scored:
+        return Answer(task, "none", "", "No cell of this task produced a fitted model.", ())
+    best, *others = scored
+    level = f"{score(best.mean)} {metric_label(best.metric)}"
+    if not others:
+        bounds = f" (95 % CI {interval(best.ci_low, best.ci_high)})"
+        rest = f"reaches {level}{bounds if math.isfinite(best.ci_low) else ''}; no other cell"
+        return Answer(task, "alone", best.label, f"{rest} has a score to compare it with.", ())
+    tied = tuple(s.label for s in others if s.status in ("tied", "unstable"))
+    untested = tuple(s.label for s in others if s.status == "not compared")
+    outcome: Outcome = "tie" if tied else "untested" if untested else "winner"
+    opening = "is best" if outcome == "winner" else "scores highest"
+    parts = [f"{opening} ({level}){_lead(best, others[0])}"]
+    parts += _company(others, tied, untested)
+    return Answer(task, outcome, best.label, "; ".join(parts) + ".", tied)
+
+
+def _lead(best: Standing, second: Standing) -> str:
+    """The best cell's lead over the runner-up, with interval, p and what the seeds say."""
+    duel = second.against_best
+    if duel is None:
+        lead = magnitude(best.mean - second.mean)
+        return f", {lead} above {second.label}, a difference that was not tested"
+    evidence = (
+        f"95 % CI {interval(duel.ci_low, duel.ci_high)}, "
+        f"{correction_label(duel.correction)} {p_equation(duel.p_adjusted, duel.log10_adjusted)}"
+    )
+    size = magnitude(duel.delta)
+    agree = f"; {duel.seeds_agree} seeds agree" if "/" in duel.seeds_agree else ""
+    if duel.delta < 0:
+        return (
+            f" on average over seeds, but with seed {duel.seed} it is {size} behind "
+            f"{second.label} ({evidence}{agree})"
+        )
+    if duel.verdict == "significant":
+        return f", a significant {size} ahead of {second.label} ({evidence}{agree})"
+    if duel.verdict.startswith("unstable"):
+        return f", but its lead of {size} over {second.label} is not stable ({evidence}{agree})"
+    return f", but its lead of {size} over {second.label} is not significant ({evidence})"
+
+
+def _company(others: list[Standing], tied: tuple[str, ...], untested: tuple[str, ...]) -> list[str]:
+    """Which further cells are level with the best, and how many are behind it."""
+    behind = sum(standing.status == "behind" for standing in others)
+    further = [label for label in tied if label != others[0].label]
+    parts = []
+    if further:
+        either = " either" if len(further) < len(tied) else ""
+        parts.append(f"it cannot be told apart from {listing(further, limit=4)}{either}")
+    if untested:
+        parts.append(f"{listing(untested, limit=4)} not compared with it")
+    if behind > 1 or (behind and tied):
+        rest = f"all {behind}" if behind == len(others) else f"the other {behind}"
+        parts.append(f"it is significantly ahead of {rest} {plural(behind, 'cell').split()[1]}")
+    return parts

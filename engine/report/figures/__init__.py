@@ -1,0 +1,101 @@
+"""The figures of the report: one file per kind of figure, all drawn and saved from here."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib
+
+from engine.report.answer import Answer
+from engine.report.figures.curves import search_curves
+from engine.report.figures.drawing import Drawing, Picture, save
+from engine.report.figures.forest import forest
+from engine.report.figures.heatmaps import mean_ranks, p_matrix, task_ranks
+from engine.report.run import Run
+from engine.report.tables import Duels, Leaderboard, rank_table
+from engine.report.theme import FIGURE_STYLE
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """All figures of a report.
+
+    Attributes
+    ----------
+    scores : mapping of str to list of Picture
+        By task: forest plot and, where pairs were tested, p-value matrix.
+    curves : mapping of str to Picture
+        By task: best validation score so far.
+    ranks : list of Picture
+        Over all tasks; empty for one task.
+    """
+
+    scores: Mapping[str, list[Picture]]
+    curves: Mapping[str, Picture]
+    ranks: list[Picture]
+
+    @property
+    def pictures(self) -> Iterator[Picture]:
+        """Every figure once."""
+        yield from self.ranks
+        for pictures in self.scores.values():
+            yield from pictures
+        yield from self.curves.values()
+
+
+def draw_figures(
+    run: Run, board: Leaderboard, tested: Duels, answers: Mapping[str, Answer], folder: Path
+) -> Gallery:
+    """Draw every figure that the run has data for.
+
+    Parameters
+    ----------
+    run : Run
+    board : mapping of str to sequence of Standing
+        Leaderboards by task.
+    tested : mapping of (str, str) to Duel
+    answers : mapping of str to Answer
+    folder : Path
+        Where the SVG and PNG files go.
+
+    Returns
+    -------
+    Gallery
+    """
+    names = _file_names(run.tasks)
+    scores: dict[str, list[Picture]] = {task: [] for task in run.tasks}
+    curves = {}
+    # A style takes effect when an artist is made, so it holds for drawing and saving alike.
+    with matplotlib.rc_context(FIGURE_STYLE):
+        for task in run.tasks:
+            cells = [standing for standing in board[task] if standing.status != "no score"]
+            if cells:
+                plot = forest(run, cells, answers[task])
+                scores[task].append(save(plot, folder, f"forest-{names[task]}"))
+            if any((a.cell, b.cell) in tested for a in cells for b in cells):
+                scores[task].append(save(p_matrix(cells, tested), folder, f"p-{names[task]}"))
+            done = run.trials["score"].notna() & (run.trials["status"] == "complete")
+            if (done & (run.trials["task"] == task)).any():
+                curves[task] = save(search_curves(run, task), folder, f"search-{names[task]}")
+        return Gallery(scores, curves, _rank_pictures(run, board, folder))
+
+
+def _rank_pictures(run: Run, board: Leaderboard, folder: Path) -> list[Picture]:
+    ranks = rank_table(board).dropna(axis="columns", how="all")
+    if ranks.shape[1] < 2:
+        return []
+    drawings: list[tuple[str, Drawing]] = [
+        ("mean-ranks", mean_ranks(run, ranks)),
+        ("task-ranks", task_ranks(ranks)),
+    ]
+    return [save(drawing, folder, name) for name, drawing in drawings]
+
+
+def _file_names(tasks: list[str]) -> dict[str, str]:
+    """A different file name for every task, whatever signs its own name holds."""
+    names: dict[str, str] = {}
+    for place, task in enumerate(tasks, 1):
+        name = re.sub(r"[^A-Za-z0-9_.-]+", "-", task).strip("-.") or "task"
+        names[task] = f"{name}-{place}" if name in names.values() else name
+    return names

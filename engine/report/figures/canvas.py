@@ -1,0 +1,118 @@
+"""Axes at fixed margins, widths of texts, and grids of coloured squares."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.patches import PathPatch, Rectangle
+from matplotlib.path import Path as Outline
+from matplotlib.textpath import TextPath
+
+from engine.report.theme import FONT, INK, PAPER, RAMP, RAMP_INK, SOFT
+
+WIDTH = 10.2  # inches; the text column of the page
+POINTS = 72
+
+
+@dataclass(frozen=True)
+class Square:
+    """One coloured square of a grid.
+
+    Attributes
+    ----------
+    column, row : int
+    step : int
+        Index into `RAMP`.
+    text, tip : str
+        Written into it; shown when the pointer rests on it.
+    """
+
+    column: int
+    row: int
+    step: int
+    text: str
+    tip: str = ""
+
+    @property
+    def gid(self) -> str:
+        """Name by which the figure's tips find it."""
+        return f"square-{self.column}-{self.row}"
+
+
+def text_width(texts: Sequence[str], size: float = 9) -> float:
+    """Width in inches of the widest of some texts."""
+    font = FontProperties(family=FONT, size=size)
+    return max((_extent(text, font) for text in texts if text.strip()), default=0.0)
+
+
+def _extent(text: str, font: FontProperties) -> float:
+    # Without usetex=False and escaping, TextPath would read "$" as mathematics.
+    return float(TextPath((0, 0), text.replace("$", r"\$"), prop=font).get_extents().width) / POINTS
+
+
+def canvas(
+    width: float, height: float, *, left: float, right: float, top: float, bottom: float
+) -> tuple[Figure, Axes]:
+    """Make a figure with one axes at fixed margins; everything in inches."""
+    figure = Figure(figsize=(width, height))
+    box = (left / width, bottom / height, 1 - (left + right) / width, 1 - (top + bottom) / height)
+    return figure, figure.add_axes(box)
+
+
+def draw_squares(axes: Axes, squares: Sequence[Square], *, written: bool) -> Mapping[str, str]:
+    """Draw a grid of squares.
+
+    Parameters
+    ----------
+    axes : Axes
+    squares : sequence of Square
+    written : bool
+        With texts and tips; without, all squares of one step are one shape, so that a grid of
+        hundreds stays small.
+
+    Returns
+    -------
+    mapping of str to str
+        Tips by gid.
+    """
+    if not written:
+        for step, tone in enumerate(RAMP):
+            boxes = [_box(square) for square in squares if square.step == step]
+            if boxes:
+                shape = Outline.make_compound_path(*boxes)
+                axes.add_patch(PathPatch(shape, fc=tone.light, ec=PAPER.light, linewidth=0.6))
+        return {}
+    for square in squares:
+        corner = (square.column - 0.5, square.row - 0.5)
+        box = Rectangle(corner, 1, 1, fc=RAMP[square.step].light, ec=PAPER.light, linewidth=1.2)
+        box.set_gid(square.gid)
+        axes.add_patch(box)
+        write(axes, square.column, square.row, square.text, RAMP_INK[square.step].light, square.gid)
+    return {square.gid: square.tip for square in squares if square.tip}
+
+
+def write(
+    axes: Axes, column: float, row: float, text: str, colour: str = SOFT.light, gid: str = ""
+) -> None:
+    """Write a small text in the middle of a square."""
+    label = axes.text(column, row, text, ha="center", va="center", fontsize=8, color=colour)
+    label.set_gid(gid)
+
+
+def label_squares(axes: Axes, columns: Sequence[str], rows: Sequence[str]) -> None:
+    """Name the columns on top and the rows on the left; the first row is on top."""
+    axes.set_xlim(-0.5, len(columns) - 0.5)
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.xaxis.tick_top()
+    axes.set_xticks(range(len(columns)), columns)
+    axes.set_yticks(range(len(rows)), rows, color=INK.light)
+    axes.tick_params(length=0, pad=5)
+    axes.spines[:].set_visible(False)
+
+
+def _box(square: Square) -> Outline:
+    left, top = square.column - 0.5, square.row - 0.5
+    corners = [(left, top), (left + 1, top), (left + 1, top + 1), (left, top + 1), (left, top)]
+    return Outline(corners, closed=True)

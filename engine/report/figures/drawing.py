@@ -1,0 +1,147 @@
+"""A drawn figure as files, and as SVG that can stand inside the page."""
+
+import io
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from engine.report.theme import PAPER, TONES
+
+SVG = "http://www.w3.org/2000/svg"
+XLINK = "http://www.w3.org/1999/xlink"
+VARIABLES = {tone.light: f"var(--{tone.name})" for tone in TONES}
+COLOUR = re.compile("|".join(VARIABLES))
+FONT = re.compile(r"(?:'DejaVu Sans'|DejaVu Sans)(?:, [^;]*)?")
+REFERENCE = re.compile(r"#([\w.-]+)")
+LONG_DECIMAL = re.compile(r"(\.\d\d)\d+")
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure before it is saved.
+
+    Attributes
+    ----------
+    figure : matplotlib Figure
+    title, caption : str
+    tips : mapping of str to str
+        What to show when the pointer rests on the artist of this gid.
+    """
+
+    figure: Figure
+    title: str
+    caption: str
+    tips: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure that has been saved.
+
+    Attributes
+    ----------
+    name, title, caption : str
+    inline : str
+        SVG element for the page: colours are CSS variables, ids are unique within the page.
+    width : float
+        Natural width in CSS pixels.
+    files : tuple of Path
+        The SVG and PNG files.
+    """
+
+    name: str
+    title: str
+    caption: str
+    inline: str
+    width: float
+    files: tuple[Path, ...]
+
+
+def save(drawing: Drawing, folder: Path, name: str) -> Picture:
+    """Write a figure as ``name.svg`` and ``name.png`` and make its form for the page.
+
+    Parameters
+    ----------
+    drawing : Drawing
+    folder : Path
+    name : str
+        File name without ending; also the prefix of the ids in the page.
+
+    Returns
+    -------
+    Picture
+    """
+    vector, raster = io.BytesIO(), io.BytesIO()
+    with matplotlib.rc_context({"svg.hashsalt": name}):  # the same ids at every run
+        drawing.figure.savefig(vector, format="svg", transparent=True, metadata={"Date": None})
+        drawing.figure.savefig(raster, format="png", dpi=160, facecolor=PAPER.light)
+    text = vector.getvalue().decode("utf-8")
+    width, height = (float(inches) * 96 for inches in drawing.figure.get_size_inches())
+    opaque = text.replace("<svg ", f'<svg style="background: {PAPER.light}" ', 1)
+    return Picture(
+        name=name,
+        title=drawing.title,
+        caption=drawing.caption,
+        inline=_inline(text, name, drawing, width, height),
+        width=width,
+        files=(
+            write_file(folder / f"{name}.svg", opaque.encode("utf-8")),
+            write_file(folder / f"{name}.png", raster.getvalue()),
+        ),
+    )
+
+
+def write_file(path: Path, content: bytes) -> Path:
+    """Write a file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.write_bytes(content)
+    os.replace(temporary, path)
+    return path
+
+
+def _inline(text: str, name: str, drawing: Drawing, width: float, height: float) -> str:
+    """Matplotlib's SVG without its document parts, in page colours, with unique ids and tips."""
+    root = ElementTree.fromstring(text)
+    for element in root.findall(f"{{{SVG}}}metadata"):
+        root.remove(element)
+    for element in root.findall(f"{{{SVG}}}defs"):
+        if element.find(f"{{{SVG}}}style") is not None:
+            root.remove(element)  # its style would reach the whole page
+    root.attrib.pop("version")
+    root.set("width", f"{width:.0f}")
+    root.set("height", f"{height:.0f}")
+    root.set("role", "img")
+    root.set("aria-label", drawing.title)
+    used = {match for e in root.iter() for v in e.attrib.values() for match in REFERENCE.findall(v)}
+    for element in root.iter():
+        identity = element.attrib.pop("id", "")
+        if identity in used:
+            element.set("id", f"{name}-{identity}")
+        if identity in drawing.tips:
+            title = ElementTree.Element(f"{{{SVG}}}title")
+            title.text = drawing.tips[identity]
+            element.insert(0, title)
+        for key, value in element.attrib.items():
+            element.set(key, _localise(key, value, name, used))
+        if not element.tag.endswith("text"):
+            element.text = (element.text or "").strip()
+        element.tail = ""
+    ElementTree.register_namespace("", SVG)
+    ElementTree.register_namespace("xlink", XLINK)
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def _localise(key: str, value: str, name: str, used: set[str]) -> str:
+    """An attribute for the page: no fixed colour or font, no id of another figure, no long path."""
+    if key in ("d", "transform", "x", "y"):
+        return LONG_DECIMAL.sub(r"\1", " ".join(value.split()))
+    value = COLOUR.sub(lambda match: VARIABLES[match.group()], value)
+    value = REFERENCE.sub(lambda m: f"#{name}-{m[1]}" if m[1] in used else m[0], value)
+    return FONT.sub("var(--sans)", value)

@@ -1,0 +1,222 @@
+"""Grids of coloured squares: p-values of pairs, ranks over tasks."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+from matplotlib.patches import Patch
+
+from engine.report.figures.canvas import (
+    WIDTH,
+    Square,
+    canvas,
+    draw_squares,
+    label_squares,
+    text_width,
+    write,
+)
+from engine.report.figures.drawing import Drawing
+from engine.report.formats import (
+    MISSING,
+    correction_label,
+    difference,
+    interval,
+    metric_label,
+    p_value,
+    shorten,
+)
+from engine.report.run import Run
+from engine.report.tables import Duel, Duels, Standing, cell_label
+from engine.report.theme import RAMP
+
+P_BOUNDS = (0.05, 0.01, 1e-3, 1e-4, 1e-6)
+P_NAMES = ("p ≥ 0.05", "< 0.05", "< 0.01", "< 0.001", "< 1e-4", "< 1e-6")
+MOST_WRITTEN = 14  # cells; beyond, a number no longer fits its square
+SIDE, ROW = 0.78, 0.38  # inches: the widest a square gets, the height of a written row
+
+
+def p_matrix(standings: Sequence[Standing], tested: Duels) -> Drawing:
+    """Draw adjusted p-values of all pairs of a task's cells, and differences where there is room.
+
+    Parameters
+    ----------
+    standings : sequence of Standing
+        At least two cells with a score, best first.
+    tested : mapping of (str, str) to Duel
+
+    Returns
+    -------
+    Drawing
+    """
+    size = len(standings)
+    written = size <= MOST_WRITTEN
+    labels = [f"{shorten(s.label)}\u2003{place}" for place, s in enumerate(standings, 1)]
+    left, top, bottom = text_width(labels) + 0.2, 0.35, 0.6
+    side = min(SIDE, (WIDTH - left - 0.1) / size)
+    row = ROW if written else side
+    width = max(left + side * size + 0.1, 6.6)
+    figure, axes = canvas(
+        width,
+        top + bottom + row * size,
+        left=left,
+        right=width - left - side * size,
+        top=top,
+        bottom=bottom,
+    )
+    squares = []
+    for x, better in enumerate(standings):
+        for y, other in enumerate(standings[x + 1 :], x + 1):
+            duel = tested.get((better.cell, other.cell))
+            if duel is None:
+                write(axes, x, y, MISSING if written else "·")
+                continue
+            text = p_value(duel.p_adjusted, duel.log10_adjusted) + _mark(duel)
+            squares.append(Square(x, y, _p_step(duel.p_adjusted), text, _tip(better, other, duel)))
+            if written:
+                write(axes, y, x, difference(duel.delta))
+    tips = draw_squares(axes, squares, written=written)
+    label_squares(axes, [str(place) for place in range(1, size + 1)], labels)
+    steps = zip(RAMP, P_NAMES, strict=True)
+    figure.legend(
+        handles=[Patch(facecolor=tone.light, label=name) for tone, name in steps],
+        loc="lower left",
+        bbox_to_anchor=(0, 0),
+        ncols=len(RAMP),
+        fontsize=8,
+        columnspacing=1.3,
+        handlelength=1.1,
+        handleheight=1.1,
+        handletextpad=0.5,
+        borderaxespad=0,
+    )
+    return Drawing(
+        figure, "Adjusted p-value of every pair", _caption(standings, tested, written), tips
+    )
+
+
+def mean_ranks(run: Run, ranks: pd.DataFrame) -> Drawing:
+    """Draw the mean rank over tasks, encoders by methods.
+
+    Parameters
+    ----------
+    run : Run
+    ranks : DataFrame
+        See `engine.report.tables.rank_table`.
+
+    Returns
+    -------
+    Drawing
+    """
+    mean, gaps = ranks.mean(axis=1), ranks.isna().any(axis=1)
+    encoders = list(mean.groupby("encoder").min().sort_values().index)
+    methods = [method for method in run.methods if method in mean.index.unique("method")]
+    squares = [
+        Square(
+            methods.index(method),
+            encoders.index(encoder),
+            _rank_step(value, mean),
+            f"{value:.1f}{'*' if gaps[encoder, method] else ''}",
+            f"{cell_label(encoder, method)}: mean rank {value:.2f}",
+        )
+        for (encoder, method), value in mean.items()
+    ]
+    star = " A star: without a score on some task." if gaps.any() else ""
+    caption = (
+        f"Mean over {ranks.shape[1]} tasks; 1 is best, stronger is better. "
+        f"An empty place was not run.{star}"
+    )
+    return _rank_drawing(squares, methods, encoders, "Mean rank over the tasks", caption)
+
+
+def task_ranks(ranks: pd.DataFrame) -> Drawing:
+    """Draw the rank of every cell on every task, best mean rank on top."""
+    cells = [cell_label(encoder, method) for encoder, method in ranks.index]
+    tasks = [str(task) for task in ranks.columns]
+    values = pd.Series(ranks.to_numpy().ravel()).dropna()
+    squares = [
+        Square(
+            x, y, _rank_step(rank, values), f"{rank:.0f}", f"{cells[y]} on {tasks[x]}: {rank:.0f}"
+        )
+        for y, row in enumerate(ranks.to_numpy())
+        for x, rank in enumerate(row)
+        if pd.notna(rank)
+    ]
+    caption = (
+        "Cells in order of their mean rank; 1 is best, stronger is better. A rank does not say how "
+        "far apart two cells are, nor whether a test tells them apart."
+    )
+    return _rank_drawing(squares, tasks, cells, "Rank on every task", caption)
+
+
+def _p_step(p: float) -> int:
+    """Step of the colour ramp: how many of the bounds a p-value lies under."""
+    return sum(p < bound for bound in P_BOUNDS)
+
+
+def _rank_step(rank: float, ranks: pd.Series) -> int:
+    """Step of the colour ramp: the best rank takes the strongest, the worst the weakest."""
+    low, high = float(ranks.min()), float(ranks.max())
+    if high == low:
+        return 0
+    return round((high - rank) / (high - low) * (len(RAMP) - 1))
+
+
+def _mark(duel: Duel) -> str:
+    return "†" if duel.verdict.startswith("unstable") else ""
+
+
+def _tip(better: Standing, other: Standing, duel: Duel) -> str:
+    return (
+        f"{better.label} minus {other.label}\n{difference(duel.delta)}, 95 % CI "
+        f"{interval(duel.ci_low, duel.ci_high)}\np {p_value(duel.p, duel.log10_p)}, adjusted "
+        f"{p_value(duel.p_adjusted, duel.log10_adjusted)}\n{duel.verdict}"
+    )
+
+
+def _caption(standings: Sequence[Standing], tested: Duels, written: bool) -> str:
+    cells = {standing.cell for standing in standings}
+    pairs = [duel for (a, b), duel in tested.items() if a in cells and b in cells]
+    if not pairs:
+        return "No pair of these cells was tested."
+    adjusted = f"adjusted by {correction_label(pairs[0].correction)}"
+    above = (
+        f" Above it: difference in {metric_label(standings[0].metric)}, row minus column."
+        if written
+        else " The numbers are in comparisons.csv."
+    )
+    unstable = any(duel.verdict.startswith("unstable") for duel in pairs)
+    mark = " † significant with one seed, not stable over seeds." if unstable and written else ""
+    return (
+        f"Below the diagonal: two-sided p-value, {adjusted} (family: {pairs[0].family}); colours "
+        f"step by decades.{above} A column's number is the place of its row.{mark}"
+    )
+
+
+def _rank_drawing(
+    squares: Sequence[Square],
+    columns: Sequence[str],
+    rows: Sequence[str],
+    title: str,
+    caption: str,
+) -> Drawing:
+    names = [shorten(name, 26) for name in columns]
+    labels = [shorten(name) for name in rows]
+    left = text_width(labels) + 0.2
+    # Column names that would touch each other are turned.
+    turned = text_width(names) > SIDE * 1.3
+    top = text_width(names) * 0.72 + 0.25 if turned else 0.35
+    side = min(SIDE if turned else SIDE * 1.4, (WIDTH - left - 1.2) / len(columns))
+    width = left + side * len(columns) + (top if turned else 0.1)
+    figure, axes = canvas(
+        width,
+        top + ROW * len(rows) + 0.1,
+        left=left,
+        right=width - left - side * len(columns),
+        top=top,
+        bottom=0.1,
+    )
+    tips = draw_squares(axes, squares, written=True)
+    label_squares(axes, names, labels)
+    if turned:
+        for label in axes.get_xticklabels():
+            label.set(rotation=45, ha="left", rotation_mode="anchor")
+    return Drawing(figure, title, caption, tips)

@@ -1,0 +1,326 @@
+"""The tables of the report as rows of text: made once, written as HTML and as Markdown."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from engine.report.formats import (
+    MISSING,
+    count,
+    difference,
+    duration,
+    interval,
+    metric_label,
+    p_value,
+    score,
+)
+from engine.report.run import Run
+from engine.report.tables import METRICS, Duels, Leaderboard, Search, Standing
+from engine.report.theme import hue
+
+MOST_PAIRS = 66  # of 12 cells; beyond, only the pairs with the best cell are listed
+STATUS_TONES = {"best": "good", "tied": "accent", "unstable": "warn", "behind": "soft"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column's heading and how it behaves.
+
+    Attributes
+    ----------
+    title : str
+    numeric : bool
+        Aligned on the right.
+    filtered : bool
+        The reader can pick one of its values.
+    spare : bool
+        Left out on narrow screens.
+    tip : str
+        What the heading means.
+    """
+
+    title: str
+    numeric: bool = False
+    filtered: bool = False
+    spare: bool = False
+    tip: str = ""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A table's entry.
+
+    Attributes
+    ----------
+    text : str
+    order : float or None
+        Sorted by instead of the text.
+    tone : str
+        ``strong``, ``mono``, or a pill's colour: ``good``, ``accent``, ``warn``, ``soft``.
+    hue : str
+        Name of the encoder's colour; empty for no swatch.
+    tip : str
+    """
+
+    text: str
+    order: float | None = None
+    tone: str = ""
+    hue: str = ""
+    tip: str = ""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table: caption, columns, rows of entries.
+
+    Attributes
+    ----------
+    name : str
+        Unique in the report.
+    caption : str
+    columns : sequence of Column
+    rows : sequence of sequence of Entry
+        As long as `columns` each.
+    """
+
+    name: str
+    caption: str
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[Entry]]
+
+    def without(self, title: str) -> "Grid":
+        """The same table less one column."""
+        kept = [place for place, column in enumerate(self.columns) if column.title != title]
+        rows = [[row[place] for place in kept] for row in self.rows]
+        return Grid(self.name, self.caption, [self.columns[place] for place in kept], rows)
+
+
+def leaderboard_grid(run: Run, board: Leaderboard) -> Grid:
+    """All cells of all tasks, best first within a task."""
+    metrics = {standing.metric for cells in board.values() for standing in cells}
+    shared = _heading(metric_label(metrics.pop())) if len(metrics) == 1 else ""
+    columns = [
+        Column("Task", filtered=True),
+        Column("Rank", numeric=True),
+        Column("Encoder", filtered=True),
+        Column("Method", filtered=True),
+        Column("Metric"),
+        Column(shared or "Score", numeric=True, tip="mean over seeds, test split"),
+        Column("SD", numeric=True, spare=True, tip="standard deviation over seeds"),
+        Column("95 % CI", numeric=True, tip="of the model of the first seed"),
+        Column("Default", numeric=True, spare=True, tip="with default hyperparameters"),
+        Column("Gain", numeric=True, spare=True, tip="tuned minus default, same seeds"),
+        Column("Adjusted p", numeric=True, tip="against the best cell of the task"),
+        Column("Verdict", filtered=True),
+    ]
+    rows = [_standing_row(run, standing) for cells in board.values() for standing in cells]
+    grid = Grid(
+        "leaderboard",
+        "Mean over seeds on the test split; the interval is of the model of seed "
+        f"{run.seeds[0]}. Tied: not shown to be behind the best cell, which is not proof that the "
+        "two are equal. Unstable: the seeds disagree.",
+        columns,
+        rows,
+    )
+    grid = grid.without("Metric") if shared else grid
+    return grid.without("Task") if len(run.tasks) == 1 else grid
+
+
+def pairs_grid(task: str, standings: Sequence[Standing], tested: Duels) -> Grid:
+    """The tested pairs of a task; for many cells only those with the best."""
+    scored = [standing for standing in standings if standing.status != "no score"]
+    short = len(scored) * (len(scored) - 1) // 2 > MOST_PAIRS
+    firsts = scored[:1] if short else scored
+    rows = []
+    for place, first in enumerate(firsts):
+        for second in scored[place + 1 :]:
+            duel = tested.get((first.cell, second.cell))
+            if duel is None:
+                continue
+            adjusted = p_value(duel.p_adjusted, duel.log10_adjusted)
+            rows.append(
+                [
+                    Entry(first.label),
+                    Entry(second.label),
+                    Entry(difference(duel.delta), duel.delta),
+                    Entry(interval(duel.ci_low, duel.ci_high), duel.ci_low),
+                    Entry(p_value(duel.p, duel.log10_p), duel.log10_p),
+                    Entry(adjusted, duel.p_adjusted),
+                    Entry(duel.seeds_agree),
+                    Entry(duel.test),
+                    Entry(duel.verdict, tone=_verdict_tone(duel.verdict)),
+                ]
+            )
+    columns = [
+        Column("First"),
+        Column("Second"),
+        Column("Difference", numeric=True),
+        Column("95 % CI", numeric=True),
+        Column("p", numeric=True),
+        Column("Adjusted p", numeric=True),
+        Column("Seeds agree", numeric=True, spare=True),
+        Column("Test", spare=True),
+        Column("Verdict", filtered=True),
+    ]
+    rest = " Only pairs with the best cell; all are in comparisons.csv." if short else ""
+    return Grid(f"pairs-{task}", f"Differences are first minus second.{rest}", columns, rows)
+
+
+def metrics_grid(run: Run, task: str, standings: Sequence[Standing]) -> Grid:
+    """Every metric of every cell of a task, and the single seeds."""
+    columns = [
+        Column("Encoder"),
+        Column("Method"),
+        *(Column(_heading(metric_label(name)), numeric=True) for name in METRICS),
+        Column("Seeds", numeric=True, spare=True),
+        Column("Test sequences", numeric=True, spare=True),
+    ]
+    rows = [
+        [
+            *_cell_entries(run, standing),
+            *(Entry(score(standing.others[name]), standing.others[name]) for name in METRICS),
+            Entry(", ".join(score(value) for _, value in standing.by_seed) or MISSING),
+            Entry(count(standing.n_test), standing.n_test),
+        ]
+        for standing in standings
+    ]
+    return Grid(f"metrics-{task}", "Mean over seeds on the test split.", columns, rows)
+
+
+def tuning_grid(run: Run, board: Leaderboard, found: Iterable[Search]) -> Grid:
+    """What the search did for every cell, on validation and on test."""
+    standings = {standing.cell: standing for cells in board.values() for standing in cells}
+    columns = [
+        Column("Task", filtered=True),
+        Column("Encoder", filtered=True),
+        Column("Method", filtered=True),
+        Column("Trials", numeric=True),
+        Column("Complete", numeric=True, spare=True),
+        Column("Pruned", numeric=True, spare=True),
+        Column("Failed", numeric=True, tip="failed or infeasible"),
+        Column("Best at", numeric=True, spare=True, tip="trial that won; 0 is the default"),
+        Column("Validation default", numeric=True),
+        Column("Validation best", numeric=True),
+        Column("Test default", numeric=True),
+        Column("Test tuned", numeric=True),
+        Column("Gain", numeric=True, tip="test: tuned minus default, same seeds"),
+        Column("Drop", numeric=True, tip="validation minus test of the winner"),
+    ]
+    rows = []
+    for search in found:
+        standing = standings.get(search.cell)
+        failed = search.counts.get("failed", 0) + search.counts.get("infeasible", 0)
+        numbers = [
+            search.total,
+            search.counts.get("complete", 0),
+            search.counts.get("pruned", 0),
+            failed,
+        ]
+        rows.append(
+            [
+                Entry(search.task),
+                Entry(search.encoder, hue=hue(search.encoder, run.encoders).name),
+                Entry(search.method),
+                *(Entry(count(number), number) for number in numbers),
+                Entry(MISSING if search.best_number is None else str(search.best_number)),
+                _scored(search.default),
+                _scored(search.best),
+                _scored(standing.default if standing else float("nan")),
+                _scored(standing.mean if standing else float("nan")),
+                _signed(standing.gain if standing else float("nan")),
+                _signed(standing.drop if standing else float("nan")),
+            ]
+        )
+    grid = Grid(
+        "tuning",
+        "Gain: what tuning brought on the test split, over the seeds that have both models. Drop: "
+        "validation score of the winning configuration minus its test score; a large drop means "
+        "that the search has fitted the validation split.",
+        columns,
+        rows,
+    )
+    return grid.without("Task") if len(run.tasks) == 1 else grid
+
+
+def cost_grid(run: Run, board: Leaderboard, found: Iterable[Search]) -> Grid:
+    """Seconds and parameters of every cell."""
+    standings = {standing.cell: standing for cells in board.values() for standing in cells}
+    columns = [
+        Column("Task", filtered=True),
+        Column("Encoder", filtered=True),
+        Column("Method", filtered=True),
+        Column("Search", numeric=True, tip="sum over trials"),
+        Column("Refits", numeric=True, tip="sum over seeds, tuned and default"),
+        Column("Trained parameters", numeric=True),
+        Column("Encoder parameters", numeric=True, spare=True),
+        Column("Score", numeric=True),
+    ]
+    rows = []
+    for search in found:
+        standing = standings.get(search.cell)
+        refits = standing.seconds if standing else float("nan")
+        trained = standing.trainable_parameters if standing else float("nan")
+        parameters = float(run.encoder(search.encoder).get("parameters") or float("nan"))
+        rows.append(
+            [
+                Entry(search.task),
+                Entry(search.encoder, hue=hue(search.encoder, run.encoders).name),
+                Entry(search.method),
+                Entry(duration(search.seconds), search.seconds),
+                Entry(duration(refits), refits),
+                Entry(count(trained), trained),
+                Entry(count(parameters), parameters),
+                _scored(standing.mean if standing else float("nan")),
+            ]
+        )
+    caption = "Time of trials and refits, summed over workers; embedding is timed per stage below."
+    grid = Grid("cost", caption, columns, rows)
+    return grid.without("Task") if len(run.tasks) == 1 else grid
+
+
+def records_grid(
+    name: str, caption: str, titles: Sequence[str], records: Iterable[Sequence[object]]
+) -> Grid:
+    """A plain table of facts as they stand."""
+    rows = [[Entry(MISSING if value in (None, "") else str(value)) for value in r] for r in records]
+    return Grid(name, caption, [Column(title) for title in titles], rows)
+
+
+def _standing_row(run: Run, standing: Standing) -> list[Entry]:
+    duel = standing.against_best
+    adjusted = duel.p_adjusted if duel else float("nan")
+    return [
+        Entry(standing.task),
+        Entry(str(standing.rank), standing.rank),
+        *_cell_entries(run, standing),
+        Entry(metric_label(standing.metric)),
+        Entry(score(standing.mean), standing.mean, "strong"),
+        Entry(score(standing.sd), standing.sd),
+        Entry(interval(standing.ci_low, standing.ci_high), standing.ci_low),
+        _scored(standing.default),
+        _signed(standing.gain),
+        Entry(p_value(adjusted, duel.log10_adjusted) if duel else "", adjusted),
+        Entry(standing.status, tone=STATUS_TONES.get(standing.status, "soft")),
+    ]
+
+
+def _cell_entries(run: Run, standing: Standing) -> list[Entry]:
+    colour = hue(standing.encoder, run.encoders).name
+    return [Entry(standing.encoder, hue=colour), Entry(standing.method)]
+
+
+def _heading(label: str) -> str:
+    return label[:1].upper() + label[1:]
+
+
+def _scored(value: float) -> Entry:
+    return Entry(score(value), value)
+
+
+def _signed(value: float) -> Entry:
+    return Entry(difference(value), value)
+
+
+def _verdict_tone(verdict: str) -> str:
+    if verdict == "significant":
+        return "good"
+    return "warn" if verdict.startswith("unstable") else "soft"

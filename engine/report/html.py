@@ -1,0 +1,41 @@
+"""The report as one HTML file that needs no network."""
+
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from engine.report.page import Page
+from engine.report.theme import css_variables
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def render_html(page: Page) -> str:
+    """Write the page as HTML.
+
+    Parameters
+    ----------
+    page : Page
+
+    Returns
+    -------
+    str
+        A whole document. Every name that a user chose is escaped; only our own style, script and
+        figures are put in as they stand.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["own"] = Markup
+    return environment.get_template("report.html.j2").render(
+        page=page,
+        light=css_variables("light"),
+        dark=css_variables("dark"),
+        style=(TEMPLATES / "report.css").read_text(encoding="utf-8"),
+        script=(TEMPLATES / "report.js").read_text(encoding="utf-8"),
+    )

@@ -1,0 +1,244 @@
+"""Everything the report says, put together once for both of its forms, HTML and Markdown."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.report.answer import Answer, answer
+from engine.report.figures import Gallery, draw_figures
+from engine.report.figures.drawing import Picture
+from engine.report.formats import count, duration, moment, plural
+from engine.report.grids import (
+    Grid,
+    cost_grid,
+    leaderboard_grid,
+    metrics_grid,
+    pairs_grid,
+    records_grid,
+    tuning_grid,
+)
+from engine.report.prose import claims, facts, methods_paragraph, question, task_notes
+from engine.report.references import Reference, references
+from engine.report.run import Run
+from engine.report.tables import duels, leaderboard, searches
+
+
+@dataclass(frozen=True)
+class TaskPage:
+    """What the report says of one task.
+
+    Attributes
+    ----------
+    name, title : str
+    answer : Answer
+    facts : sequence of (str, str)
+        Its data, as (heading, text).
+    notes : sequence of str
+        Leaks, cut sequences and other warnings.
+    pictures : sequence of Picture
+    grids : sequence of (str, Grid)
+        Tables of detail, with the headings under which they fold.
+    curves : Picture or None
+    """
+
+    name: str
+    title: str
+    answer: Answer
+    facts: Sequence[tuple[str, str]]
+    notes: Sequence[str]
+    pictures: Sequence[Picture]
+    grids: Sequence[tuple[str, Grid]]
+    curves: Picture | None
+
+
+@dataclass(frozen=True)
+class Page:
+    """What the report says, in its order."""
+
+    name: str
+    question: str
+    subtitle: str
+    facts: Sequence[str]
+    leaderboard: Grid
+    tasks: Sequence[TaskPage]
+    ranks: Sequence[Picture]
+    tuning: Grid
+    skipped: Grid | None
+    failures: Grid | None
+    notes: Sequence[str]
+    cost: Grid
+    claims: Sequence[tuple[str, str]]
+    provenance: Sequence[tuple[str, str]]
+    records: Sequence[tuple[str, Grid]]
+    methods: str
+    references: Sequence[Reference]
+
+
+def compose(run: Run, figures: Path) -> tuple[Page, Gallery]:
+    """Work out the report of a run and draw its figures.
+
+    Parameters
+    ----------
+    run : Run
+    figures : Path
+        Folder for the figures' files.
+
+    Returns
+    -------
+    Page, Gallery
+    """
+    board, tested = leaderboard(run), duels(run)
+    answers = {task: answer(task, board[task]) for task in run.tasks}
+    gallery = draw_figures(run, board, tested, answers, figures)
+    found = [search for cells in searches(run).values() for search in cells]
+    cited = references(run)
+    tasks = []
+    for task in run.tasks:
+        details = [("All metrics", metrics_grid(run, task, board[task]))]
+        pairs = pairs_grid(task, board[task], tested)
+        if pairs.rows:
+            details.insert(0, ("Pairs of cells", pairs))
+        tasks.append(
+            TaskPage(
+                name=task,
+                title=str(run.task(task).get("title") or task),
+                answer=answers[task],
+                facts=_task_facts(run, task),
+                notes=task_notes(run, task),
+                pictures=gallery.scores[task],
+                grids=details,
+                curves=gallery.curves.get(task),
+            )
+        )
+    page = Page(
+        name=run.name,
+        question=question(run),
+        subtitle=_subtitle(run),
+        facts=facts(run),
+        leaderboard=leaderboard_grid(run, board),
+        tasks=tasks,
+        ranks=gallery.ranks,
+        tuning=tuning_grid(run, board, found),
+        skipped=_skipped_grid(run),
+        failures=_failures_grid(run),
+        notes=[str(note) for note in run.manifest.get("notes") or []],
+        cost=cost_grid(run, board, found),
+        claims=claims(run, board),
+        provenance=_provenance(run),
+        records=_records(run),
+        methods=methods_paragraph(run, board, cited),
+        references=cited,
+    )
+    return page, gallery
+
+
+def _subtitle(run: Run) -> str:
+    total = sum((run.manifest.get("stages") or {}).values())
+    finished = moment(str(run.manifest.get("finished") or ""))
+    version = f"dnasweep {run.manifest.get('dnasweep', '')}".strip()
+    parts = [version, f"finished {finished}" if finished else "", duration(total) if total else ""]
+    return " · ".join(part for part in parts if part)
+
+
+def _task_facts(run: Run, task: str) -> list[tuple[str, str]]:
+    known = run.task(task)
+    splits = [
+        f"{count(float(known[f'n_{split}']))} {split}"
+        for split in ("train", "validation", "test")
+        if known.get(f"n_{split}") is not None
+    ]
+    classes = [str(name) for name in known.get("classes") or []]
+    unsealed = (run.manifest.get("unsealed") or {}).get(task)
+    pairs = [
+        ("Sequences", ", ".join(splits)),
+        ("Longest", plural(int(known.get("max_bases") or 0), "base")),
+        ("Classes", ", ".join(classes)),
+        ("Test split read", moment(str(unsealed)) if unsealed else "never"),
+        ("Source", str(known.get("source") or "")),
+        ("Licence", str(known.get("licence") or "")),
+        ("Fingerprint", str(known.get("fingerprint") or "")[:16]),
+    ]
+    return [(heading, text) for heading, text in pairs if text and text != "0 bases"]
+
+
+def _skipped_grid(run: Run) -> Grid | None:
+    records = [(item["cell"], item["reason"]) for item in run.manifest.get("skipped") or []]
+    if not records:
+        return None
+    return records_grid("skipped", "Cells that were not run.", ("Cell", "Reason"), records)
+
+
+def _failures_grid(run: Run) -> Grid | None:
+    records = [
+        (item["cell"], item["number"], item["error"]) for item in run.manifest.get("failures") or []
+    ]
+    if not records:
+        return None
+    return records_grid(
+        "failures",
+        "Trials that raised an error; the search went on without them.",
+        ("Cell", "Trial", "Error"),
+        records,
+    )
+
+
+def _provenance(run: Run) -> list[tuple[str, str]]:
+    hardware = run.manifest.get("hardware") or {}
+    gpus = ", ".join(str(gpu) for gpu in hardware.get("gpus") or [])
+    pairs = [
+        ("Command", str(run.manifest.get("command") or "")),
+        ("Started", moment(str(run.manifest.get("created") or ""))),
+        ("Finished", moment(str(run.manifest.get("finished") or ""))),
+        ("Git commit", str(run.manifest.get("git_commit") or "not in a git repository")),
+        ("Processor", f"{hardware.get('cpu', '?')}, {hardware.get('cores', '?')} cores"),
+        ("Memory", f"{hardware.get('memory_gb', '?')} GB"),
+        ("GPU", gpus or "none"),
+        ("Seeds", ", ".join(str(seed) for seed in run.seeds)),
+        ("Trials per cell", str(run.study.get("trials_per_cell") or "")),
+        ("Correction", f"{run.compare.get('correction', '')}, {run.compare.get('family', '')}"),
+    ]
+    return [(heading, text) for heading, text in pairs if text.strip(", ")]
+
+
+def _records(run: Run) -> list[tuple[str, Grid]]:
+    """Tables of provenance, each with the heading under which it folds."""
+    encoders = [
+        (
+            name,
+            run.encoder(name).get("family"),
+            run.encoder(name).get("weights"),
+            str(run.encoder(name).get("weights_hash") or "")[:16],
+            count(float(run.encoder(name).get("parameters") or 0)),
+            run.encoder(name).get("hidden_size"),
+            run.encoder(name).get("tokens"),
+            run.encoder(name).get("licence"),
+            run.encoder(name).get("source"),
+        )
+        for name in run.encoders
+    ]
+    titles = (
+        *("Encoder", "Family", "Weights", "Hash", "Parameters"),
+        *("Width", "Tokens", "Licence", "Source"),
+    )
+    best = [
+        (cell, ", ".join(f"{name} = {_plain(value)}" for name, value in params.items()))
+        for cell, params in run.best.items()
+    ]
+    stages = run.manifest.get("stages") or {}
+    versions = run.manifest.get("versions") or {}
+    return [
+        ("Winning configurations", records_grid("best", "", ("Cell", "Hyperparameters"), best)),
+        ("Encoders", records_grid("encoders", "", titles, encoders)),
+        (
+            "Time per stage",
+            records_grid(
+                "stages", "", ("Stage", "Time"), [(k, duration(v)) for k, v in stages.items()]
+            ),
+        ),
+        ("Versions", records_grid("versions", "", ("Package", "Version"), versions.items())),
+    ]
+
+
+def _plain(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

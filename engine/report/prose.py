@@ -1,0 +1,224 @@
+"""The sentences of the report: the question, what the tests claim, the methods paragraph."""
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from engine.report.formats import (
+    correction_label,
+    listing,
+    metric_label,
+    moment,
+    plural,
+    score,
+)
+from engine.report.references import (
+    ASHA,
+    BOOTSTRAP,
+    CORRECTIONS,
+    DELONG,
+    LORA,
+    OPTUNA,
+    RAY_TUNE,
+    SCIKIT_LEARN,
+    SUN_XU,
+    Reference,
+)
+from engine.report.run import Run
+from engine.report.tables import Leaderboard
+
+FAMILIES = {
+    "per_task": "all pairs of one task",
+    "whole_study": "all pairs of the whole study",
+    "headline": "the headline pairs",
+}
+
+
+def question(run: Run) -> str:
+    """What the study asks, with its own names where there are few of them."""
+    encoders = _few(run.encoders, "encoder")
+    which = f"Which of {encoders}" if len(run.encoders) > 1 else f"How good is {encoders}"
+    methods = f", adapted by {listing(run.methods)}," if run.methods else ""
+    best = "is best" if len(run.encoders) > 1 else ""
+    tasks = _few(run.tasks, "task")
+    return f"{which}{methods} {best} on {tasks}, and is the difference real?".replace("  ", " ")
+
+
+def facts(run: Run) -> list[str]:
+    """The size of the study in a few words each."""
+    tuned = run.scores[run.scores["variant"] == "tuned"]
+    return [
+        plural(len(run.tasks), "task"),
+        plural(len(run.encoders), "encoder"),
+        plural(len(run.methods), "method"),
+        plural(run.trials["cell"].nunique(), "cell"),
+        plural(len(run.trials), "trial"),
+        plural(len(tuned), "refit"),
+        plural(len(run.seeds), "seed"),
+    ]
+
+
+def task_notes(run: Run, task: str) -> list[str]:
+    """What a reader must know of a task's data before believing its scores."""
+    notes = [str(warning) for warning in run.task(task).get("warnings") or []]
+    for name in run.encoders:
+        cut = (run.encoder(name).get("truncated") or {}).get(task, 0)
+        if cut:
+            notes.append(f"{plural(int(cut), 'sequence')} longer than {name} can read were cut.")
+    return notes
+
+
+def claims(run: Run, board: Leaderboard) -> list[tuple[str, str]]:
+    """What the statistics of this run say and do not say, as (heading, text)."""
+    return [
+        (
+            "A test is about two fitted models",
+            "Every p-value and interval is about models that are already fitted, on one test "
+            "split. It accounts for which sequences happen to be in that split. It does not say "
+            "how another training run of the same method would come out.",
+        ),
+        ("Seeds show the rest", _seed_claim(run, board)),
+        ("Not significant is not equal", _equality_claim(run)),
+        ("Many pairs, one family", _family_claim(run)),
+        (
+            "The best cell is picked on the test split",
+            "Hyperparameters were chosen on the validation split alone. The order of the "
+            "leaderboard is that of the test scores, so the score of whichever cell comes first is "
+            "slightly optimistic, the more so the more cells there are.",
+        ),
+        (
+            "Test sequences count as independent",
+            "Overlapping or homologous sequences in the test split make intervals too narrow and "
+            "p-values too small. See the notes of each task.",
+        ),
+        (
+            "A budget was compared, too",
+            f"Every cell had up to {plural(int(run.study.get('trials_per_cell') or 0), 'trial')}. "
+            "A method with a larger search space may need more to show what it can do.",
+        ),
+    ]
+
+
+def methods_paragraph(run: Run, board: Leaderboard, cited: list[Reference]) -> str:
+    """A paragraph for a paper's methods section; numbers in brackets are places in `cited`."""
+    return " ".join(_methods(run, board, cited))
+
+
+def _few(names: list[str], noun: str) -> str:
+    return listing(names) if len(names) <= 5 else plural(len(names), noun)
+
+
+def _seed_claim(run: Run, board: Leaderboard) -> str:
+    spreads = pd.Series([s.sd for cells in board.values() for s in cells]).dropna()
+    if spreads.empty:
+        return (
+            "This study has one seed, so nothing here tells how much a score moves when the same "
+            "configuration is fitted again. Take small differences with care."
+        )
+    return (
+        "The standard deviation over seeds shows how much a score moves when the same "
+        f"configuration is fitted again: here {score(spreads.median())} in the median cell and "
+        f"{score(spreads.max())} at most. A difference of that size is no property of a method, "
+        "however small its p-value. A pair whose seeds disagree is called unstable."
+    )
+
+
+def _equality_claim(run: Run) -> str:
+    open_pairs = run.comparisons[run.comparisons["verdict"] != "significant"]
+    opening = (
+        "A pair without a significant difference may still differ: its interval says by how much."
+    )
+    margin = run.compare.get("equivalence_margin")
+    if open_pairs.empty or margin is None:
+        return opening
+    within = ((open_pairs["ci_low"] > -margin) & (open_pairs["ci_high"] < margin)).sum()
+    return (
+        f"{opening} Of the {plural(len(open_pairs), 'pair')} that are not significant, {within} "
+        f"{'has its' if within == 1 else 'have their'} whole 95 % interval within the study's "
+        f"margin of ±{margin:g}; only there is it fair to speak of equivalent models."
+    )
+
+
+def _family_claim(run: Run) -> str:
+    if run.comparisons.empty:
+        return "No pair was tested in this study."
+    correction = str(run.comparisons["correction"].iloc[0])
+    family = FAMILIES.get(str(run.compare.get("family")), "the family named with each figure")
+    return (
+        f"P-values are adjusted by {correction_label(correction)} over {family}. A verdict uses "
+        "the adjusted value; the raw one stands beside it in the tables of pairs."
+    )
+
+
+def _methods(run: Run, board: Leaderboard, cited: list[Reference]) -> Iterator[str]:
+    def cite(*works: Reference) -> str:
+        places = [str(cited.index(work) + 1) for work in works if work in cited]
+        return f" [{', '.join(places)}]" if places else ""
+
+    def named(name: str, citation: object) -> str:
+        return name + cite(*(work for work in cited if work.title == str(citation or "").strip()))
+
+    encoders = [named(name, run.encoder(name).get("citation")) for name in run.encoders]
+    tasks = [named(name, run.task(name).get("citation")) for name in run.tasks]
+    commit = run.manifest.get("git_commit")
+    version = f"dnasweep {run.manifest.get('dnasweep', '')}".strip()
+    yield (
+        f"We compared {plural(len(encoders), 'DNA encoder')} ({listing(encoders)}) on "
+        f"{plural(len(tasks), 'sequence classification task')} ({listing(tasks)}) with {version}"
+        f"{f' (git commit {commit[:10]})' if commit else ''}. A cell is one encoder adapted by one "
+        f"method ({listing(run.methods)}{cite(LORA, SCIKIT_LEARN)}) to one task; the study has "
+        f"{plural(run.trials['cell'].nunique(), 'cell')}."
+    )
+    counts = run.trials["status"].value_counts()
+    outcome = listing([f"{number:,} {status}" for status, number in counts.items()])
+    used = run.manifest.get("versions") or {}
+    tools = [
+        f"{verb} by {name} {used[package]}{cite(work)}"
+        for package, name, verb, work in (
+            ("optuna", "Optuna", "proposed", OPTUNA),
+            ("ray", "Ray Tune", "scheduled", RAY_TUNE),
+        )
+        if package in used
+    ]
+    yield (
+        f"Each cell had up to {run.study.get('trials_per_cell')} hyperparameter configurations"
+        f"{', ' + ' and '.join(tools) if tools else ''}, of which the first was the default one"
+        f"{'; unpromising trials were stopped early' + cite(ASHA) if 'pruned' in counts else ''} "
+        f"({plural(len(run.trials), 'trial')}: {outcome})."
+    )
+    metrics = listing(list(dict.fromkeys(metric_label(run.metric(task)) for task in run.tasks)))
+    seeds = listing([str(seed) for seed in run.seeds])
+    yield (
+        f"The configuration with the highest validation score of a cell was refitted with "
+        f"{'seeds' if len(run.seeds) > 1 else 'seed'} {seeds}; only then was the test split read. "
+        f"Scores are {metrics} on the test split, given as mean over seeds with the 95 % "
+        f"confidence interval of the model of seed {run.seeds[0]}."
+    )
+    if len(run.comparisons):
+        yield _comparison_sentence(
+            run, cite(DELONG, SUN_XU, BOOTSTRAP), cite(*CORRECTIONS.values())
+        )
+    hardware = run.manifest.get("hardware") or {}
+    gpus = [str(gpu) for gpu in hardware.get("gpus") or []]
+    yield (
+        f"The study ran on {hardware.get('cpu') or 'an unrecorded processor'} "
+        f"({hardware.get('cores', '?')} cores, {hardware.get('memory_gb', '?')} GB memory, "
+        f"{listing(gpus) or 'no GPU'}) and finished on "
+        f"{moment(str(run.manifest.get('finished', '')))}."
+    )
+
+
+def _comparison_sentence(run: Run, tests_cited: str, corrections_cited: str) -> str:
+    tests = listing([str(test) for test in run.comparisons["test"].unique()])
+    correction = correction_label(str(run.comparisons["correction"].iloc[0]))
+    family = FAMILIES.get(str(run.compare.get("family")), "the declared family")
+    unstable = (
+        " A difference that was significant with one seed but not over all was called unstable."
+        if len(run.seeds) > 1
+        else ""
+    )
+    return (
+        f"Cells of a task were compared pairwise on the same test sequences ({tests}{tests_cited}, "
+        f"two-sided, models of seed {run.seeds[0]}), with p-values adjusted by "
+        f"{correction}{corrections_cited} over {family}; the level was 5 %.{unstable}"
+    )

@@ -1,0 +1,239 @@
+"""What a finished study left in its folder, read and checked once."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from engine.errors import UserError
+
+SCORE_TEXT = ("cell", "encoder", "task", "method", "variant", "metric")
+SCORE_NUMBERS = (
+    "seed",
+    "validation",
+    "value",
+    "ci_low",
+    "ci_high",
+    "auroc",
+    "auprc",
+    "mcc",
+    "f1",
+    "accuracy",
+    "n_test",
+    "seconds",
+    "trainable_parameters",
+)
+COMPARISON_TEXT = (
+    "task",
+    "cell_a",
+    "cell_b",
+    "metric",
+    "test",
+    "correction",
+    "family",
+    "seeds_agree",
+    "verdict",
+)
+COMPARISON_NUMBERS = (
+    "seed",
+    "value_a",
+    "value_b",
+    "delta",
+    "ci_low",
+    "ci_high",
+    "z",
+    "p",
+    "log10_p",
+    "p_adjusted",
+)
+TRIAL_COLUMNS = (
+    "cell",
+    "encoder",
+    "task",
+    "method",
+    "number",
+    "status",
+    "score",
+    "is_default",
+    "seconds",
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished study.
+
+    Attributes
+    ----------
+    folder : Path
+    study : mapping
+        ``study.yaml``, resolved.
+    manifest : mapping
+        ``manifest.json``: versions, hardware, hashes, times, notes.
+    trials : DataFrame
+        One row per trial of the search.
+    scores : DataFrame
+        One row per refitted model.
+    comparisons : DataFrame
+        One row per tested pair of cells; may be empty.
+    best : mapping of str to mapping
+        Winning hyperparameters by cell.
+    """
+
+    folder: Path
+    study: Mapping[str, Any]
+    manifest: Mapping[str, Any]
+    trials: pd.DataFrame
+    scores: pd.DataFrame
+    comparisons: pd.DataFrame
+    best: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def name(self) -> str:
+        """What the user called the study."""
+        return str(self.study.get("name") or self.manifest.get("study") or self.folder.name)
+
+    @property
+    def seeds(self) -> list[int]:
+        """Seeds of the refits, in the study's order; intervals and tests are of the first."""
+        return [int(seed) for seed in self.study.get("seeds") or self.manifest.get("seeds") or [0]]
+
+    @property
+    def tasks(self) -> list[str]:
+        """Every task of the study, also one that no cell finished."""
+        return self._names("task", "tasks")
+
+    @property
+    def encoders(self) -> list[str]:
+        """Every encoder of the study."""
+        return self._names("encoder", "encoders")
+
+    @property
+    def methods(self) -> list[str]:
+        """Every method that has a trial or a score, in the study's order."""
+        declared = [str(name) for name in self.study.get("methods") or []]
+        return list(dict.fromkeys([*declared, *self.trials["method"], *self.scores["method"]]))
+
+    @property
+    def compare(self) -> Mapping[str, Any]:
+        """How the study asked for its comparisons: family, correction, equivalence_margin."""
+        return self.study.get("compare") or {}
+
+    def task(self, name: str) -> Mapping[str, Any]:
+        """What the manifest knows of a task."""
+        return (self.manifest.get("tasks") or {}).get(name) or {}
+
+    def encoder(self, name: str) -> Mapping[str, Any]:
+        """What the manifest knows of an encoder."""
+        return (self.manifest.get("encoders") or {}).get(name) or {}
+
+    def metric(self, task: str) -> str:
+        """The headline metric of a task."""
+        rows = self.scores.loc[self.scores["task"] == task, "metric"]
+        if len(rows):
+            return str(rows.iloc[0])
+        return str(self.task(task).get("metric") or self.study.get("metric") or "auroc")
+
+    def _names(self, column: str, section: str) -> list[str]:
+        declared = [str(name) for name in self.manifest.get(section) or {}]
+        return list(dict.fromkeys([*declared, *self.trials[column], *self.scores[column]]))
+
+
+def read_run(folder: Path) -> Run:
+    """Read the folder that a study left behind.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds study.yaml, manifest.json, trials.parquet, scores.csv, comparisons.csv and best/.
+
+    Raises
+    ------
+    UserError
+        If a file is missing or unreadable, lacks a column, or has text where a number belongs.
+    """
+    return Run(
+        folder=folder,
+        study=_read_mapping(folder / "study.yaml"),
+        manifest=_read_mapping(folder / "manifest.json"),
+        trials=_read_trials(folder / "trials.parquet"),
+        scores=_read_csv(folder / "scores.csv", SCORE_TEXT, SCORE_NUMBERS),
+        comparisons=_read_csv(folder / "comparisons.csv", COMPARISON_TEXT, COMPARISON_NUMBERS),
+        best=_read_best(folder / "best"),
+    )
+
+
+def _require(path: Path) -> Path:
+    if not path.is_file():
+        raise UserError(
+            f"{path} is missing: {path.parent} is not the folder of a finished study; "
+            "give the folder that the run printed as its output"
+        )
+    return path
+
+
+def _read_mapping(path: Path) -> Mapping[str, Any]:
+    text = _require(path).read_text(encoding="utf-8")
+    try:
+        content = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+    except (json.JSONDecodeError, yaml.YAMLError) as error:
+        line = str(error).splitlines()[0]
+        raise UserError(f"{path} cannot be read ({line}); run the study again") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path} holds no mapping of names to values; run the study again")
+    return content
+
+
+def _read_csv(path: Path, text: tuple[str, ...], numbers: tuple[str, ...]) -> pd.DataFrame:
+    # Everything is read as text first: an encoder may be called "NA" or "1e5".
+    try:
+        table = pd.read_csv(_require(path), dtype=str, keep_default_na=False)
+    except pd.errors.EmptyDataError:
+        return pd.DataFrame({name: [] for name in text}, dtype=str).assign(
+            **{name: pd.Series(dtype=float) for name in numbers}
+        )
+    _require_columns(path, table, (*text, *numbers))
+    for name in numbers:
+        table[name] = _to_numbers(path, table[name])
+    return table
+
+
+def _to_numbers(path: Path, column: pd.Series) -> pd.Series:
+    numbers = pd.to_numeric(column.mask(column.str.strip() == ""), errors="coerce")
+    wrong = numbers.isna() & ~column.str.strip().str.lower().isin(["", "nan", "none"])
+    if wrong.any():
+        row = int(wrong.to_numpy().argmax())
+        raise UserError(
+            f"{path}: column '{column.name}', row {row + 2}: {column.iloc[row]!r} is not a number; "
+            "mend the file or run the study again"
+        )
+    return numbers.astype(float)
+
+
+def _read_trials(path: Path) -> pd.DataFrame:
+    try:
+        table = pd.read_parquet(_require(path))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} is not a readable Parquet file; run the study again") from error
+    _require_columns(path, table, TRIAL_COLUMNS)
+    return table
+
+
+def _require_columns(path: Path, table: pd.DataFrame, names: tuple[str, ...]) -> None:
+    missing = [name for name in names if name not in table.columns]
+    if missing:
+        raise UserError(f"{path} lacks the column '{missing[0]}'; run the study again")
+
+
+def _read_best(folder: Path) -> Mapping[str, Mapping[str, Any]]:
+    # Cell names hold slashes, so their files lie in folders of folders.
+    best = {}
+    for path in sorted(folder.rglob("*.yaml")):
+        content = _read_mapping(path)
+        cell = content.get("cell") or path.relative_to(folder).with_suffix("").as_posix()
+        best[str(cell)] = content.get("params", content)
+    return best

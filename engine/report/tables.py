@@ -1,0 +1,363 @@
+"""The numbers of the report: standings, paired tests, tuning, cost. Nothing here draws or writes.
+
+A mean is over the seeds of a cell's refits. An interval or a test belongs to one fitted model, the
+one of the study's first seed: a DeLong interval of an average of models does not exist.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from engine.report.run import Run
+
+METRICS = ("auroc", "auprc", "mcc", "f1", "accuracy")
+
+Status = Literal["best", "tied", "unstable", "behind", "not compared", "no score"]
+
+
+@dataclass(frozen=True)
+class Duel:
+    """A paired test between two fitted models, seen from the first.
+
+    Attributes
+    ----------
+    delta, ci_low, ci_high : float
+        Metric of the first minus metric of the second, with its 95 % confidence interval.
+    p, log10_p, p_adjusted : float
+    verdict : str
+        ``significant``, ``not significant`` or ``unstable over seeds``.
+    seeds_agree : str
+        In how many seeds the test came out the same way, ``"3/3"``.
+    seed : int or None
+        Whose models were compared.
+    test, correction, family : str
+    """
+
+    delta: float
+    ci_low: float
+    ci_high: float
+    p: float
+    log10_p: float
+    p_adjusted: float
+    verdict: str
+    seeds_agree: str
+    seed: int | None
+    test: str
+    correction: str
+    family: str
+
+    @property
+    def log10_adjusted(self) -> float:
+        """Logarithm of the adjusted p where it is known: that of p, if nothing was adjusted."""
+        return self.log10_p if self.correction.lower() in ("none", "") else math.nan
+
+    def reversed(self) -> "Duel":
+        """The same test seen from the second model."""
+        return replace(self, delta=-self.delta, ci_low=-self.ci_high, ci_high=-self.ci_low)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One cell's place on the leaderboard of its task.
+
+    Attributes
+    ----------
+    rank : int
+        1 is best; equal means share a rank.
+    mean, sd : float
+        Headline metric on test over the seeds; sd is NaN for one seed.
+    by_seed : tuple of (int, float)
+        The values behind the mean, in the study's order of seeds.
+    ci_low, ci_high : float
+        95 % confidence interval of the model of the first of these seeds.
+    default, gain : float
+        Mean of the untuned models; tuned minus untuned over the seeds that have both.
+    default_seeds : int
+    validation, drop : float
+        Validation score of the winning configuration; validation minus test.
+    against_best : Duel or None
+        The best cell against this one.
+    status : str
+        ``tied`` means: not shown to be behind.
+    others : mapping of str to float
+        The other metrics, mean over seeds.
+    """
+
+    task: str
+    cell: str
+    encoder: str
+    method: str
+    metric: str
+    rank: int
+    mean: float
+    sd: float
+    by_seed: tuple[tuple[int, float], ...]
+    ci_low: float
+    ci_high: float
+    default: float
+    default_seeds: int
+    gain: float
+    validation: float
+    drop: float
+    against_best: Duel | None
+    status: Status
+    others: Mapping[str, float]
+    n_test: float
+    seconds: float
+    trainable_parameters: float
+
+    @property
+    def label(self) -> str:
+        """What figures and tables call the cell within its task."""
+        return cell_label(self.encoder, self.method)
+
+
+@dataclass(frozen=True)
+class Search:
+    """What happened in the search of one cell.
+
+    Attributes
+    ----------
+    counts : mapping of str to int
+        Trials by status.
+    default, best : float
+        Validation score of trial 0 and of the best complete trial.
+    best_number : int or None
+    seconds : float
+    """
+
+    task: str
+    cell: str
+    encoder: str
+    method: str
+    counts: Mapping[str, int]
+    default: float
+    best: float
+    best_number: int | None
+    seconds: float
+
+    @property
+    def total(self) -> int:
+        """All trials that were started."""
+        return sum(self.counts.values())
+
+    @property
+    def label(self) -> str:
+        """What figures and tables call the cell within its task."""
+        return cell_label(self.encoder, self.method)
+
+
+Leaderboard = Mapping[str, Sequence[Standing]]
+Duels = Mapping[tuple[str, str], Duel]
+
+
+def cell_label(encoder: str, method: str) -> str:
+    """Name of a cell where the task is clear."""
+    return f"{encoder} · {method}"
+
+
+def duels(run: Run) -> Duels:
+    """Every tested pair of cells, both ways round, for the earliest seed that was tested.
+
+    Parameters
+    ----------
+    run : Run
+
+    Returns
+    -------
+    mapping of (str, str) to Duel
+        By names of the two cells; a cell's name holds its task.
+    """
+    rows = run.comparisons
+    headline = {task: run.metric(task) for task in run.tasks}
+    rows = rows[rows["metric"] == rows["task"].map(headline)]
+    rows = rows.assign(order=_seed_order(run, rows["seed"])).sort_values("order", kind="stable")
+    found: dict[tuple[str, str], Duel] = {}
+    for row in rows.to_dict("records"):
+        pair = (str(row["cell_a"]), str(row["cell_b"]))
+        if pair not in found:
+            found[pair] = _duel(row)
+            found[pair[::-1]] = found[pair].reversed()
+    return found
+
+
+def leaderboard(run: Run) -> dict[str, list[Standing]]:
+    """Rank the cells of every task by the mean of their test scores over seeds.
+
+    Parameters
+    ----------
+    run : Run
+
+    Returns
+    -------
+    dict of str to list of Standing
+        By task, best first; a task without any refitted model has an empty list.
+    """
+    tested = duels(run)
+    tables = {}
+    for task in run.tasks:
+        rows = run.scores[run.scores["task"] == task]
+        unranked = [_standing(run, group) for _, group in rows.groupby("cell", sort=False)]
+        tables[task] = _rank(unranked, tested)
+    return tables
+
+
+def searches(run: Run) -> dict[str, list[Search]]:
+    """Count and time the trials of every cell.
+
+    Returns
+    -------
+    dict of str to list of Search
+        By task, in the order in which the study names encoders and methods.
+    """
+    found: dict[str, list[Search]] = {task: [] for task in run.tasks}
+    for _, rows in run.trials.groupby("cell", sort=False):
+        found[str(rows["task"].iloc[0])].append(_search(rows))
+    for cells in found.values():
+        cells.sort(key=lambda s: (run.encoders.index(s.encoder), run.methods.index(s.method)))
+    return found
+
+
+def best_so_far(trials: pd.DataFrame) -> tuple[list[int], list[float]]:
+    """Trial numbers at which a cell's best validation score rose, and the score from there on.
+
+    Parameters
+    ----------
+    trials : DataFrame
+        Trials of one cell. Only complete ones count: a pruned trial's score is of fewer epochs.
+
+    Returns
+    -------
+    numbers : list of int
+    scores : list of float
+        Increasing.
+    """
+    complete = trials[(trials["status"] == "complete") & trials["score"].notna()]
+    numbers: list[int] = []
+    scores: list[float] = []
+    for number, value in complete.sort_values("number")[["number", "score"]].to_numpy():
+        if not scores or value > scores[-1]:
+            numbers.append(int(number))
+            scores.append(float(value))
+    return numbers, scores
+
+
+def rank_table(board: Leaderboard) -> pd.DataFrame:
+    """Ranks of every (encoder, method) on every task.
+
+    Returns
+    -------
+    DataFrame, shape (cells, tasks)
+        Index (encoder, method), best mean rank first; NaN where a cell has no score on a task.
+    """
+    ranks: dict[tuple[str, str], dict[str, float]] = {}
+    for task, standings in board.items():
+        for standing in standings:
+            if standing.status != "no score":
+                ranks.setdefault((standing.encoder, standing.method), {})[task] = standing.rank
+    table = pd.DataFrame.from_dict(ranks, orient="index", columns=list(board), dtype=float)
+    table.index = pd.MultiIndex.from_tuples(ranks, names=["encoder", "method"])
+    # A mean over fewer tasks is not comparable with one over all, so those come last.
+    order = pd.DataFrame({"gaps": table.isna().sum(axis=1), "mean": table.mean(axis=1)})
+    return table.loc[order.sort_values(["gaps", "mean"], kind="stable").index]
+
+
+def _duel(row: Mapping[str, Any]) -> Duel:
+    return Duel(
+        delta=row["delta"],
+        ci_low=row["ci_low"],
+        ci_high=row["ci_high"],
+        p=row["p"],
+        log10_p=row["log10_p"],
+        p_adjusted=row["p_adjusted"],
+        verdict=str(row["verdict"]),
+        seeds_agree=str(row["seeds_agree"]),
+        seed=None if math.isnan(row["seed"]) else int(row["seed"]),
+        test=str(row["test"]),
+        correction=str(row["correction"]),
+        family=str(row["family"]),
+    )
+
+
+def _seed_order(run: Run, seeds: pd.Series) -> pd.Series:
+    return seeds.map({float(seed): place for place, seed in enumerate(run.seeds)}).fillna(np.inf)
+
+
+def _standing(run: Run, rows: pd.DataFrame) -> Standing:
+    """Everything about a cell that needs no other cell; rank and status come later."""
+    rows = rows.assign(order=_seed_order(run, rows["seed"])).sort_values("order", kind="stable")
+    scored = rows[rows["value"].notna()]
+    tuned = scored[scored["variant"] == "tuned"]
+    default = scored[scored["variant"] == "default"]
+    both = tuned.merge(default, on="seed", suffixes=("", "_default"))
+    first = tuned.iloc[0] if len(tuned) else rows.iloc[0]
+    mean = float(tuned["value"].mean())
+    validation = float(tuned["validation"].mean())
+    return Standing(
+        task=str(first["task"]),
+        cell=str(first["cell"]),
+        encoder=str(first["encoder"]),
+        method=str(first["method"]),
+        metric=str(first["metric"]),
+        rank=0,
+        mean=mean,
+        sd=float(tuned["value"].std(ddof=1)),
+        by_seed=tuple((int(s), float(v)) for s, v in tuned[["seed", "value"]].to_numpy()),
+        ci_low=float(first["ci_low"]),
+        ci_high=float(first["ci_high"]),
+        default=float(default["value"].mean()),
+        default_seeds=len(default),
+        gain=float((both["value"] - both["value_default"]).mean()),
+        validation=validation,
+        drop=validation - mean,
+        against_best=None,
+        status="no score",
+        others={name: float(tuned[name].mean()) for name in METRICS},
+        n_test=float(first["n_test"]),
+        seconds=float(rows["seconds"].sum()),
+        trainable_parameters=float(first["trainable_parameters"]),
+    )
+
+
+def _rank(standings: list[Standing], tested: Duels) -> list[Standing]:
+    ordered = sorted(standings, key=lambda s: (math.isnan(s.mean), -s.mean, s.cell))
+    ranked = []
+    for standing in ordered:
+        if math.isnan(standing.mean):
+            ranked.append(replace(standing, rank=len(ordered)))
+            continue
+        rank = 1 + sum(other.mean > standing.mean for other in ordered)
+        duel = tested.get((ordered[0].cell, standing.cell))
+        status = "best" if standing is ordered[0] else _status(duel)
+        ranked.append(replace(standing, rank=rank, against_best=duel, status=status))
+    return ranked
+
+
+def _status(against_best: Duel | None) -> Status:
+    """Where a cell stands against the best one, judged by the verdict of its test."""
+    if against_best is None:
+        return "not compared"
+    if against_best.verdict == "significant":
+        # The mean over seeds and the tested model can point opposite ways.
+        return "behind" if against_best.delta > 0 else "unstable"
+    return "unstable" if against_best.verdict.startswith("unstable") else "tied"
+
+
+def _search(rows: pd.DataFrame) -> Search:
+    numbers, scores = best_so_far(rows)
+    default = rows.loc[rows["is_default"].astype(bool), "score"]
+    return Search(
+        task=str(rows["task"].iloc[0]),
+        cell=str(rows["cell"].iloc[0]),
+        encoder=str(rows["encoder"].iloc[0]),
+        method=str(rows["method"].iloc[0]),
+        counts={str(k): int(v) for k, v in rows["status"].value_counts().items()},
+        default=float(default.iloc[0]) if len(default) else math.nan,
+        best=scores[-1] if scores else math.nan,
+        best_number=numbers[-1] if numbers else None,
+        seconds=float(rows["seconds"].sum()),
+    )

@@ -1,0 +1,194 @@
+"""What a run leaves in its output folder: tables, winners, manifest."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from engine import provenance
+from engine.compare import TaskFits
+from engine.files import replacing, write_text
+from engine.records import Cell
+from engine.run import Run, now
+from engine.search.searcher import CellSearch
+from engine.select import Winner
+from engine.yamlio import dump_yaml
+
+
+def write_trials(path: Path, searches: Mapping[str, CellSearch]) -> None:
+    """Write every trial of every cell as a table."""
+    rows = []
+    for search in searches.values():
+        for number, record in sorted(search.records.items()):
+            result = record.result
+            rows.append(
+                {
+                    "cell": record.cell.id,
+                    **record.cell._asdict(),
+                    "number": number,
+                    "status": result.status,
+                    "score": result.score,
+                    "is_default": number == 0,
+                    "params": json.dumps(dict(record.params)),
+                    "metrics": json.dumps(dict(result.metrics)),
+                    "curve": json.dumps(list(result.curve)),
+                    "epochs": len(result.curve),
+                    "seconds": result.seconds,
+                    "trainable_parameters": result.trainable_parameters,
+                    "duplicate_of": record.duplicate_of,
+                    "error": result.error,
+                    "key": record.key,
+                }
+            )
+    _write_parquet(path, pd.DataFrame(rows))
+
+
+def write_results(
+    run: Run,
+    winners: Mapping[Cell, Winner],
+    tasks: Sequence[TaskFits],
+    scores: pd.DataFrame,
+    comparisons: pd.DataFrame,
+) -> None:
+    """Write scores, comparisons, predictions and the winner of each cell."""
+    for name, table in (("scores.csv", scores), ("comparisons.csv", comparisons)):
+        with replacing(run.file(name)) as temporary:
+            table.to_csv(temporary, index=False)
+    _write_parquet(run.file("predictions.parquet"), _predictions(run, tasks))
+    for cell, winner in winners.items():
+        write_text(run.file(f"best/{cell.slug}.yaml"), dump_yaml(_best(run, winner, scores)))
+
+
+def write_manifest(run: Run, searches: Mapping[str, CellSearch]) -> None:
+    """Write everything that shaped the numbers, beside them."""
+    plan = run.plan
+    truncated: dict[str, Counter[str]] = {name: Counter() for name in plan.cards}
+    for (encoder, task), prepared in run.prepared.items():
+        if prepared.truncated:
+            truncated[encoder][task] = prepared.truncated
+    versions = provenance.versions()
+    manifest = {
+        "dnasweep": versions["dnasweep"],
+        "study": plan.study.name,
+        "description": plan.study.description,
+        "created": run.started,
+        "finished": now(),
+        "command": " ".join(["python", *sys.argv]),
+        "git_commit": provenance.git_commit(),
+        "versions": versions,
+        "hardware": provenance.hardware(),
+        "nodes": run.nodes,
+        "seeds": list(plan.study.seeds),
+        "search_seed": plan.study.search.seed,
+        "stages": run.seconds,
+        "forwards": sum(prepared.forwards for prepared in run.prepared.values()),
+        "encoders": {
+            spec.name: _about_encoder(run, spec.name, spec.weights, truncated[spec.name])
+            for spec in plan.study.encoders
+        },
+        "tasks": {name: _about_task(run, name) for name in plan.tasks},
+        "skipped": [{"cell": s.cell.id, "reason": s.reason} for s in plan.skipped],
+        "failures": [
+            {"cell": r.cell.id, "number": r.number, "error": r.result.error}
+            for search in searches.values()
+            for r in search.records.values()
+            if r.result.status in ("failed", "infeasible")
+        ],
+        "unsealed": json.loads(run.file("unsealed.json").read_text(encoding="utf-8")),
+        "store": str(run.store),
+    }
+    write_text(run.file("manifest.json"), json.dumps(manifest, indent=1))
+
+
+def _write_parquet(path: Path, table: pd.DataFrame) -> None:
+    with replacing(path) as temporary:
+        table.to_parquet(temporary, index=False)
+
+
+def _predictions(run: Run, tasks: Sequence[TaskFits]) -> pd.DataFrame:
+    """Class scores of every test row under every fitted model."""
+    parts = []
+    for task in tasks:
+        ids = run.plan.tasks[task.task].unseal_test().ids
+        for fit in task.fits:
+            columns = [f"score_{k}" for k in range(fit.scores.shape[1])]
+            frame = pd.DataFrame(fit.scores, columns=columns)
+            frame.insert(0, "cell", fit.cell.id)
+            frame.insert(1, "variant", fit.variant)
+            frame.insert(2, "seed", fit.seed)
+            frame.insert(3, "id", ids)
+            frame.insert(4, "label", task.labels)
+            parts.append(frame)
+    return pd.concat(parts, ignore_index=True)
+
+
+def _best(run: Run, winner: Winner, scores: pd.DataFrame) -> dict[str, Any]:
+    """What ``best/CELL.yaml`` holds: enough to fit the same model again."""
+    cell = winner.plan.cell
+    rows = scores[(scores["cell"] == cell.id) & (scores["variant"] == "tuned")]
+    prepared = run.prepared[cell.encoder, cell.task]
+    return {
+        "cell": cell.id,
+        "encoder": asdict(winner.plan.encoder),
+        "task": asdict(winner.plan.task),
+        "method": winner.plan.method.name,
+        "params": dict(winner.best.params),
+        "trial": winner.best.number,
+        "metric": winner.plan.metric,
+        "validation": winner.best.result.score,
+        "default_validation": winner.default.result.score if winner.default else None,
+        "test": {int(r.seed): float(r.value) for r in rows.itertuples()},
+        "encoder_fingerprint": prepared.encoder_fingerprint,
+        "task_fingerprint": run.plan.tasks[cell.task].fingerprint,
+        "git_commit": provenance.git_commit(),
+        "versions": provenance.versions(),
+    }
+
+
+def _about_encoder(
+    run: Run, name: str, weights: str, truncated: Mapping[str, int]
+) -> dict[str, Any]:
+    card = run.plan.cards[name]
+    prepared = next(p for (encoder, _), p in run.prepared.items() if encoder == name)
+    return {
+        "family": card.family,
+        "weights": weights,
+        "weights_hash": prepared.encoder_fingerprint,
+        "parameters": prepared.parameters,
+        "hidden_size": prepared.hidden_size,
+        "tokens": card.tokens,
+        "trained_on": card.trained_on if weights == "hub" else weights,
+        "licence": card.licence,
+        "source": card.source,
+        "citation": card.citation,
+        "truncated": dict(truncated),
+    }
+
+
+def _about_task(run: Run, name: str) -> dict[str, Any]:
+    task = run.plan.tasks[name]
+    rows = {split: sum(of.values()) for split, of in task.counts.items()}
+    return {
+        "source": task.source,
+        "licence": task.licence,
+        "citation": task.citation,
+        "file": task.file,
+        "file_hash": task.file_hash,
+        "fingerprint": task.fingerprint,
+        "n_train": rows["train"],
+        "n_validation": rows["validation"],
+        "n_test": rows["test"],
+        "classes": list(task.classes),
+        "counts": {split: dict(of) for split, of in task.counts.items()},
+        "max_bases": task.max_bases,
+        "metric": next(p.metric for p in run.plan.cells if p.cell.task == name),
+        "group": task.group,
+        "warnings": list(task.warnings),
+    }

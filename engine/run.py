@@ -1,0 +1,130 @@
+"""A study under way: where it writes, on what it runs, and what it has learned so far."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from engine import cluster
+from engine.errors import UserError
+from engine.live import View
+from engine.plan import CellPlan, Plan
+from engine.prepare import Prepared
+from engine.records import TrialSpec
+from engine.search.runner import Capacity
+
+
+def now() -> str:
+    """Tell this moment: UTC, ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+@dataclass
+class Run:
+    """A study under way.
+
+    Attributes
+    ----------
+    plan : Plan
+    out : Path
+    address : str or None
+        Ray cluster; none for this machine.
+    fresh : bool
+        Whether to compute embeddings anew.
+    view : View
+    prepared : dict
+        (encoder, task) -> what the embedding stage found.
+    seconds : dict
+        Stage -> wall time.
+    started : str
+    nodes : int
+        Of the cluster; 0 while none was needed.
+    """
+
+    plan: Plan
+    out: Path
+    address: str | None
+    fresh: bool
+    view: View
+    prepared: dict[tuple[str, str], Prepared] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    started: str = field(default_factory=now)
+    nodes: int = 0
+    _capacity: Capacity | None = None
+
+    @property
+    def store(self) -> Path:
+        """Root of the store of embeddings: beside the runs, so that studies share it."""
+        given = self.plan.study.store
+        return Path(given).expanduser().resolve() if given else self.out.resolve().parent / "store"
+
+    @property
+    def fits(self) -> Path:
+        """Root of the store of final predictions."""
+        return self.out.resolve() / "fits"
+
+    @property
+    def capacity(self) -> Capacity:
+        """What the cluster has; started when first needed, so that a finished study starts none."""
+        if self._capacity is None:
+            there = cluster.start(self.address)
+            self.nodes = there.nodes
+            asked = self.plan.study.resources
+            if there.cpus < asked.cpus_per_trial:
+                raise UserError(
+                    f"{self.plan.study.source}: resources.cpus_per_trial: {asked.cpus_per_trial} "
+                    f"asks for more than the cluster has ({there.cpus:.0f}); ask for less"
+                )
+            self._capacity = Capacity(
+                there.cpus, there.gpus, asked.cpus_per_trial, asked.gpus_per_trial
+            )
+        return self._capacity
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Add the body's wall time to a stage."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            took = time.perf_counter() - started
+            self.seconds[stage] = round(self.seconds.get(stage, 0.0) + took, 2)
+
+    def file(self, name: str) -> Path:
+        """A path under the output folder."""
+        return self.out / name
+
+    def keep(self, pair: tuple[str, str], prepared: Prepared) -> None:
+        """Add what a stage prepared to what an earlier one did (other splits of the same pair)."""
+        earlier = self.prepared.get(pair)
+        if earlier is not None:
+            prepared = replace(
+                prepared,
+                embeddings={**earlier.embeddings, **prepared.embeddings},
+                truncated=earlier.truncated + prepared.truncated,
+                forwards=earlier.forwards + prepared.forwards,
+            )
+        self.prepared[pair] = prepared
+
+    def spec(self, plan: CellPlan, params: Mapping[str, Any], number: int, seed: int) -> TrialSpec:
+        """Everything that a trial of a cell needs."""
+        prepared = self.prepared[plan.cell.encoder, plan.cell.task]
+        return TrialSpec(
+            cell=plan.cell,
+            number=number,
+            method=plan.method.name,
+            params=params,
+            encoder=plan.encoder,
+            task=plan.task,
+            encoder_fingerprint=prepared.encoder_fingerprint,
+            task_fingerprint=self.plan.tasks[plan.cell.task].fingerprint,
+            metric=plan.metric,
+            seed=seed,
+            store=str(self.store),
+            embeddings=prepared.embeddings if plan.method.needs == "embeddings" else {},
+        )

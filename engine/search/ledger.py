@@ -1,0 +1,59 @@
+"""Finished trials on disk: one JSON file each, written the moment a result is known."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+
+from engine.files import content_key, write_text
+from engine.plan import CellPlan
+from engine.records import TRIAL_FORMAT, TrialRecord
+
+log = logging.getLogger(__name__)
+
+
+def cell_key(
+    plan: CellPlan, encoder_fingerprint: str, task_fingerprint: str, sampler: str, seed: int
+) -> str:
+    """Identity of a cell's search: records of another (changed data, space ...) are not reused."""
+    return content_key(
+        TRIAL_FORMAT,
+        list(plan.cell),
+        encoder_fingerprint,
+        task_fingerprint,
+        plan.space.to_dict(),
+        plan.metric,
+        sampler,
+        seed,
+    )
+
+
+class Ledger:
+    """The folder of trial records of a run.
+
+    Parameters
+    ----------
+    folder : Path
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def write(self, record: TrialRecord) -> None:
+        """Keep a record."""
+        name = f"{record.cell.slug}--{record.cell_key[:12]}--{record.number:05d}.json"
+        write_text(self.folder / name, record.to_json())
+
+    def read(self, keys: Iterable[str]) -> dict[str, list[TrialRecord]]:
+        """Records by cell key, in order of number; records of other searches stay on disk."""
+        found: dict[str, list[TrialRecord]] = {key: [] for key in keys}
+        for path in sorted(self.folder.glob("*.json")):
+            try:
+                record = TrialRecord.from_json(path.read_text(encoding="utf-8"))
+            except (ValueError, KeyError, TypeError) as error:
+                log.warning("%s is not a trial record (%s); left aside", path, error)
+                continue
+            if record.cell_key in found:
+                found[record.cell_key].append(record)
+        return found

@@ -1,0 +1,175 @@
+"""The winner of each cell, its fits over seeds, and the one reading of the test split."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.metrics import METRICS
+from engine.plan import CellPlan
+from engine.records import Cell, TrialRecord, TrialSpec, Variant
+from engine.store import Store
+from engine.trial import Refit, refit
+
+
+@dataclass(frozen=True)
+class Winner:
+    """The configuration that represents a cell, and the untuned one beside it.
+
+    Attributes
+    ----------
+    plan : CellPlan
+    best : TrialRecord
+        Best validation score; the earlier one of equals.
+    default : TrialRecord or None
+        Trial 0; none where it did not complete.
+    """
+
+    plan: CellPlan
+    best: TrialRecord
+    default: TrialRecord | None
+
+
+@dataclass(frozen=True)
+class FitRequest:
+    """One fit for the final comparison.
+
+    Attributes
+    ----------
+    spec : TrialSpec
+        The configuration with one of the study's seeds.
+    variant : {"tuned", "default"}
+    root : str
+        Store that keeps the result.
+    """
+
+    spec: TrialSpec
+    variant: Variant
+    root: str
+
+    @property
+    def key(self) -> str:
+        """Identity of the predictions."""
+        return f"refit-{self.spec.key}"
+
+
+@dataclass(frozen=True)
+class FinalFit:
+    """Test predictions of one fitted model.
+
+    Attributes
+    ----------
+    cell : Cell
+    variant : {"tuned", "default"}
+    seed : int
+    validation : float
+    scores : ndarray, shape (N, K), float64
+        Class probabilities of the test rows, in the split's order.
+    seconds : float
+    trainable_parameters : int
+    """
+
+    cell: Cell
+    variant: Variant
+    seed: int
+    validation: float
+    scores: npt.NDArray[np.float64]
+    seconds: float
+    trainable_parameters: int
+
+
+def pick(plan: CellPlan, records: Iterable[TrialRecord]) -> Winner | None:
+    """Choose by validation score among completed trials; none where there is none."""
+    complete = [r for r in records if r.result.status == "complete" and r.result.score is not None]
+    if not complete:
+        return None
+    sign = 1 if METRICS[plan.metric].greater_is_better else -1
+    best = max(complete, key=lambda r: (sign * (r.result.score or 0.0), -r.number))
+    default = next((r for r in complete if r.number == 0), None)
+    return Winner(plan, best, default)
+
+
+def requests_of(
+    winner: Winner,
+    seeds: Sequence[int],
+    spec_of: Callable[[Mapping[str, Any], int], TrialSpec],
+    root: str,
+) -> list[FitRequest]:
+    """Fits of a cell: the winner with every seed, the default with the first.
+
+    Parameters
+    ----------
+    winner : Winner
+    seeds : sequence of int
+    spec_of : callable
+        ``spec_of(params, seed) -> TrialSpec`` of this cell, test embeddings included.
+    root : str
+        Store for the predictions.
+    """
+    fits = [FitRequest(spec_of(winner.best.params, seed), "tuned", root) for seed in seeds]
+    if winner.default is not None:
+        fits.append(FitRequest(spec_of(winner.default.params, seeds[0]), "default", root))
+    return fits
+
+
+def final_fits(
+    requests: Sequence[FitRequest],
+    fit_all: Callable[[Sequence[FitRequest]], Iterator[tuple[FitRequest, FinalFit]]],
+) -> Iterator[FinalFit]:
+    """Predictions of all requests; those that an earlier run stored are not fitted again.
+
+    Two requests with one key (the winner is the default) are fitted once.
+    """
+    waiting: dict[str, list[FitRequest]] = {}
+    for request in requests:
+        found = recall(request)
+        if found is not None:
+            yield found
+        else:
+            waiting.setdefault(request.key, []).append(request)
+    for request, fit in fit_all([same[0] for same in waiting.values()]):
+        for twin in waiting[request.key]:
+            yield replace(fit, variant=twin.variant)
+
+
+def recall(request: FitRequest) -> FinalFit | None:
+    """Predictions that an earlier run stored, or none."""
+    store = Store(Path(request.root))
+    arrays = store.load(request.key)
+    note = store.read_note(request.key)
+    if arrays is None or note is None:
+        return None
+    return _final(request, Refit(test=arrays["scores"], **note))
+
+
+def fit_once(request: FitRequest) -> FinalFit:
+    """Fit, score the test split, and store the predictions; runs in a worker."""
+    result = refit(request.spec)
+    store = Store(Path(request.root))
+    store.save(request.key, {"scores": result.test}, {"cell": request.spec.cell.id})
+    store.write_note(
+        request.key,
+        {
+            "validation": result.validation,
+            "seconds": result.seconds,
+            "trainable_parameters": result.trainable_parameters,
+        },
+    )
+    return _final(request, result)
+
+
+def _final(request: FitRequest, result: Refit) -> FinalFit:
+    return FinalFit(
+        cell=request.spec.cell,
+        variant=request.variant,
+        seed=request.spec.seed,
+        validation=result.validation,
+        scores=np.asarray(result.test, dtype=np.float64),
+        seconds=result.seconds,
+        trainable_parameters=result.trainable_parameters,
+    )

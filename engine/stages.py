@@ -1,0 +1,301 @@
+"""A study from plan to report: embed, search, select, compare, report."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import pandas as pd
+
+from engine import cluster, provenance
+from engine.compare import TaskFits, comparison_table, score_table
+from engine.errors import UserError
+from engine.files import write_text
+from engine.metrics import METRICS
+from engine.plan import CellPlan
+from engine.prepare import PrepareRequest, prepare, recall
+from engine.records import Cell, TrialRecord, TrialSpec
+from engine.report import ReportPaths, write_report
+from engine.results import write_manifest, write_results, write_trials
+from engine.run import Run, now
+from engine.search.ledger import Ledger, cell_key
+from engine.search.runner import run_trials
+from engine.search.searcher import CellSearch, Proposal
+from engine.select import FinalFit, FitRequest, Winner, final_fits, fit_once, pick, requests_of
+from engine.store import Store
+from engine.tracking import Tracker, tracking_uri
+from engine.yamlio import dump_yaml
+
+log = logging.getLogger(__name__)
+
+
+def run_study(run: Run) -> ReportPaths | None:
+    """Run a study to its report; what an earlier run finished is not done again.
+
+    Parameters
+    ----------
+    run : Run
+
+    Returns
+    -------
+    ReportPaths or None
+        None where trials are left (an interrupt).
+
+    Raises
+    ------
+    UserError
+        For anything that the user can mend.
+    KeyboardInterrupt
+        On Ctrl-C outside the search; everything finished is kept.
+    """
+    run.out.mkdir(parents=True, exist_ok=True)
+    write_text(run.file("study.yaml"), dump_yaml(run.plan.study.to_dict()))
+    tracker = _tracker(run)
+    try:
+        with run.timed("embed"):
+            _embed(run, ("train", "validation"), "embed")
+        with run.timed("search"):
+            searches = _search(run, tracker)
+        write_trials(run.file("trials.parquet"), searches)
+        if not all(search.done for search in searches.values()):
+            return None
+        with run.timed("select"):
+            winners, tasks = _select(run, searches)
+        with run.timed("compare"):
+            scores = score_table(tasks)
+            chosen = run.plan.study.compare
+            comparisons = comparison_table(
+                tasks, run.plan.study.seeds, chosen.family, chosen.correction
+            )
+        write_results(run, winners, tasks, scores, comparisons)
+        write_manifest(run, searches)
+        with run.timed("report"):
+            paths = write_report(run.out)
+        if tracker:
+            with run.timed("tracking"):
+                _track_results(run, tracker, searches, winners, scores, paths)
+                tracker.close()
+    finally:
+        cluster.stop()
+    if tracker and tracker.failed:
+        run.view.say(f"[yellow]MLflow tracking is incomplete: {tracker.failed}[/]")
+    return paths
+
+
+def _tracker(run: Run) -> Tracker | None:
+    study = run.plan.study
+    if not study.tracking.enabled:
+        return None
+    runs = run.out.resolve().parent
+    uri = tracking_uri(study.tracking.uri, runs)
+    tags = {"study": study.name, "git_commit": provenance.git_commit() or "unknown"}
+    return Tracker(uri, study.name, runs / "mlartifacts" / study.name, tags)
+
+
+def _embed(run: Run, splits: tuple[str, ...], title: str) -> None:
+    """Identify every encoder, and embed every task that a cell probes, once."""
+    plan = run.plan
+    pairs = dict.fromkeys((p.cell.encoder, p.cell.task) for p in plan.cells)
+    encoders = {spec.name: spec for spec in plan.study.encoders}
+    tasks = {spec.name: spec for spec in plan.study.tasks}
+    requests = {
+        pair: PrepareRequest(
+            encoder=encoders[pair[0]],
+            task=tasks[pair[1]],
+            task_fingerprint=plan.tasks[pair[1]].fingerprint,
+            poolings=plan.poolings(*pair),
+            splits=splits,
+        )
+        for pair in pairs
+    }
+    store = Store(run.store)
+    missing: dict[PrepareRequest, tuple[str, str]] = {}
+    for pair, request in requests.items():
+        found = None if run.fresh else recall(request, store)
+        if found is None:
+            missing[request] = pair
+        else:
+            run.keep(pair, found)
+    if not missing:
+        run.view.say(f"[green]✓[/] {title}  [dim]all {len(requests)} in the store[/]")
+        return
+    capacity = run.capacity
+    gpus = capacity.gpus_per_trial if capacity.gpus else 0.0
+    work = partial(prepare, root=str(run.store), reuse=not run.fresh)
+    with run.view.stage(f"{title} ({', '.join(splits)})", len(missing)) as count:
+        for request, prepared in cluster.map_tasks(
+            work, list(missing), lambda _: (capacity.cpus_per_trial, gpus)
+        ):
+            run.keep(missing[request], prepared)
+            count["done"] += 1
+
+
+def _search(run: Run, tracker: Tracker | None) -> dict[str, CellSearch]:
+    """Run the trials that are left, and rebuild each cell's search from all of them."""
+    study, plan = run.plan.study, run.plan
+    ledger = Ledger(run.file("trials"))
+    keys = {
+        p.cell.id: cell_key(
+            p,
+            run.prepared[p.cell.encoder, p.cell.task].encoder_fingerprint,
+            plan.tasks[p.cell.task].fingerprint,
+            study.search.sampler,
+            study.search.seed,
+        )
+        for p in plan.cells
+    }
+    records = ledger.read(keys.values())
+    searches = {
+        p.cell.id: CellSearch(
+            p,
+            keys[p.cell.id],
+            study.trials_per_cell,
+            study.search.sampler,
+            METRICS[p.metric].greater_is_better,
+            records[keys[p.cell.id]],
+        )
+        for p in plan.cells
+    }
+    if tracker:
+        for p in plan.cells:
+            tracker.cell(keys[p.cell.id], p.cell, _cell_tags(run, p))
+        for search in searches.values():
+            for record in search.records.values():
+                tracker.trial(record, search.plan.metric)
+    found = sum(len(search.records) for search in searches.values())
+    if found:
+        run.view.say(f"[dim]{found} of {plan.trials} trials were done by an earlier run[/]")
+    if all(search.done for search in searches.values()):
+        run.view.say(f"[green]✓[/] search  [dim]all {plan.trials} trials done[/]")
+        return searches
+
+    def keep(record: TrialRecord) -> None:
+        ledger.write(record)
+        if record.result.error:
+            log.error("trial %d of %s: %s", record.number, record.cell.id, record.result.error)
+        if tracker:
+            tracker.trial(record, searches[record.cell.id].plan.metric)
+
+    def spec_of(search: CellSearch, proposal: Proposal) -> TrialSpec:
+        return run.spec(search.plan, proposal.params, proposal.number, study.search.seed)
+
+    with run.view.search(searches, run.capacity.slots()):
+        run_trials(study, searches, run.capacity, spec_of, keep, run.out)
+    return searches
+
+
+def _cell_tags(run: Run, plan: CellPlan) -> dict[str, str]:
+    prepared = run.prepared[plan.cell.encoder, plan.cell.task]
+    return {
+        "encoder": plan.cell.encoder,
+        "task": plan.cell.task,
+        "method": plan.cell.method,
+        "weights_hash": prepared.encoder_fingerprint,
+        "data_hash": run.plan.tasks[plan.cell.task].fingerprint,
+    }
+
+
+def _select(
+    run: Run, searches: Mapping[str, CellSearch]
+) -> tuple[dict[Cell, Winner], list[TaskFits]]:
+    """Fit the winner of each cell with every seed; open the sealed test split once per task."""
+    study = run.plan.study
+    winners: dict[Cell, Winner] = {}
+    for search in searches.values():
+        winner = pick(search.plan, search.records.values())
+        if winner is None:
+            run.view.say(f"[yellow]{search.plan.cell.id}: no trial completed; not compared[/]")
+        else:
+            winners[search.plan.cell] = winner
+    if not winners:
+        raise UserError(
+            f"no trial of any cell completed; the first error: {_first_error(searches)}"
+        )
+    opened = _unseal(run, sorted({cell.task for cell in winners}))
+    _embed(run, ("test",), "embed")
+    requests: list[FitRequest] = []
+    for winner in winners.values():
+        requests += requests_of(
+            winner, study.seeds, partial(_fit_spec, run, winner.plan), str(run.fits)
+        )
+    fits: dict[Cell, list[FinalFit]] = {cell: [] for cell in winners}
+    with run.view.stage(f"refit the winners over {len(study.seeds)} seeds", len(requests)) as count:
+        for fit in final_fits(requests, partial(_fit_all, run)):
+            fits[fit.cell].append(fit)
+            count["done"] += 1
+    metric = {p.cell.task: p.metric for p in run.plan.cells}
+    tasks = []
+    for task, labels in opened.items():
+        of_task = [
+            fit
+            for cell in winners
+            if cell.task == task
+            for fit in sorted(fits[cell], key=lambda f: (f.variant == "default", f.seed))
+        ]
+        tasks.append(TaskFits(task, metric[task], labels, of_task))
+    return winners, tasks
+
+
+def _fit_spec(run: Run, plan: CellPlan, params: Mapping[str, Any], seed: int) -> TrialSpec:
+    return run.spec(plan, params, 0, seed)
+
+
+def _fit_all(run: Run, requests: Sequence[FitRequest]) -> Iterator[tuple[FitRequest, FinalFit]]:
+    if not requests:
+        return iter(())
+    capacity = run.capacity
+
+    needs = {plan.cell: plan.method.needs for plan in run.plan.cells}
+
+    def resources(request: FitRequest) -> tuple[float, float]:
+        asked = capacity.resources(needs[request.spec.cell])
+        return asked["cpu"], asked.get("gpu", 0.0)
+
+    return cluster.map_tasks(fit_once, requests, resources)
+
+
+def _unseal(run: Run, tasks: Sequence[str]) -> dict[str, Any]:
+    """Labels of the test splits; the first opening of each is recorded."""
+    record = run.file("unsealed.json")
+    opened: dict[str, str] = json.loads(record.read_text()) if record.is_file() else {}
+    labels = {}
+    for task in tasks:
+        labels[task] = run.plan.tasks[task].unseal_test().labels
+        opened.setdefault(f"{task}@{run.plan.tasks[task].fingerprint[:16]}", now())
+    write_text(record, json.dumps(opened, indent=1))
+    return labels
+
+
+def _first_error(searches: Mapping[str, CellSearch]) -> str:
+    for search in searches.values():
+        for record in search.records.values():
+            if record.result.error:
+                return f"{record.cell.id}: {record.result.error}"
+    return "none was told; see run.log"
+
+
+def _track_results(
+    run: Run,
+    tracker: Tracker,
+    searches: Mapping[str, CellSearch],
+    winners: Mapping[Cell, Winner],
+    scores: pd.DataFrame,
+    paths: ReportPaths,
+) -> None:
+    for cell, winner in winners.items():
+        rows = scores[(scores["cell"] == cell.id) & (scores["variant"] == "tuned")]
+        metrics = {
+            "validation": winner.best.result.score or float("nan"),
+            "test_mean": float(rows["value"].mean()),
+            "test_sd": float(rows["value"].std()) if len(rows) > 1 else 0.0,
+            **{f"test_{m}": float(rows[m].mean()) for m in ("auroc", "auprc", "mcc", "accuracy")},
+            "trials": len(searches[cell.id].records),
+        }
+        best = run.file(f"best/{cell.slug}.yaml")
+        tracker.result(searches[cell.id].key, metrics, winner.best.params, [best])
+    names = ("study.yaml", "scores.csv", "comparisons.csv", "trials.parquet", "predictions.parquet")
+    files = [run.file(name) for name in (*names, "manifest.json")]
+    tracker.report([*files, paths.html, paths.markdown, run.file("figures")])

@@ -1,0 +1,251 @@
+"""From estimates and their variances to intervals, statistics and p-values."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from engine.stats.checks import Alternative, FloatArray, check_alternative, check_level
+from engine.stats.components import stratified_covariance
+from engine.stats.tails import normal_p, student_p
+
+# In units of AUC: more than rounding, less than half a pair of ten million rows.
+_ROUNDING = 1e-14
+
+
+class ZeroVarianceError(ValueError):
+    """Two AUCs differ, but the estimated variance of the difference is zero.
+
+    A perfect model against a constant one, for instance. The rows say nothing of how far chance
+    moves the difference, so that neither p = 0 nor any other p would be true.
+    """
+
+
+class AucResult(NamedTuple):
+    """An AUC and its confidence interval.
+
+    Attributes
+    ----------
+    auc : float
+        Area under the ROC curve, or a mean of areas.
+    se : float
+        Its standard error.
+    ci_low, ci_high : float
+        Wald interval, cut to [0, 1].
+    """
+
+    auc: float
+    se: float
+    ci_low: float
+    ci_high: float
+
+
+class DeLongResult(NamedTuple):
+    """A paired comparison of two AUCs.
+
+    Attributes
+    ----------
+    auc_a, auc_b : float
+        The two areas.
+    var_a, var_b, cov : float
+        Their variances and covariance.
+    delta, se : float
+        ``auc_a - auc_b`` and its standard error.
+    ci_low, ci_high : float
+        Two-sided Wald interval of ``delta``, whatever the alternative.
+    z : float
+        ``delta / se``; 0 where both are 0.
+    p, log10_p : float
+        p-value and its decimal logarithm, finite where p underflows.
+    """
+
+    auc_a: float
+    auc_b: float
+    var_a: float
+    var_b: float
+    cov: float
+    delta: float
+    se: float
+    ci_low: float
+    ci_high: float
+    z: float
+    p: float
+    log10_p: float
+
+
+class UnpairedResult(NamedTuple):
+    """A comparison of two AUCs from two different sets of rows.
+
+    Attributes
+    ----------
+    auc_a, auc_b, var_a, var_b, delta, se : float
+        As in `DeLongResult`.
+    ci_low, ci_high : float
+        Two-sided interval of ``delta`` from Student's t.
+    t, df : float
+        ``delta / se`` and its Welch-Satterthwaite degrees of freedom.
+    p, log10_p : float
+        p-value and its decimal logarithm, finite where p underflows.
+    """
+
+    auc_a: float
+    auc_b: float
+    var_a: float
+    var_b: float
+    delta: float
+    se: float
+    ci_low: float
+    ci_high: float
+    t: float
+    df: float
+    p: float
+    log10_p: float
+
+
+def wald_interval(auc: float, variance: float, level: float) -> AucResult:
+    """Normal interval of an AUC, cut to [0, 1].
+
+    Parameters
+    ----------
+    auc, variance : float
+        Estimate and its variance.
+    level : float
+        Confidence, in (0, 1).
+
+    Returns
+    -------
+    AucResult
+    """
+    se = math.sqrt(variance)
+    half_width = float(stats.norm.isf((1 - level) / 2)) * se
+    return AucResult(auc, se, max(0.0, auc - half_width), min(1.0, auc + half_width))
+
+
+def paired_difference(
+    aucs: FloatArray,
+    components: FloatArray,
+    strata: npt.NDArray[np.generic],
+    alternative: Alternative,
+    level: float,
+) -> DeLongResult:
+    """Normal test of the difference of two statistics of the same rows.
+
+    Parameters
+    ----------
+    aucs : ndarray of float64, shape (2,)
+        The two statistics.
+    components : ndarray of float64, shape (2, N)
+        What each row adds to each.
+    strata : ndarray, shape (N,)
+        The class of each row.
+    alternative : {"two-sided", "greater", "less"}
+        "greater": the first is greater.
+    level : float
+        Confidence of the interval.
+
+    Returns
+    -------
+    DeLongResult
+
+    Raises
+    ------
+    ZeroVarianceError
+        A difference whose estimated variance is zero.
+    ValueError
+        A level outside (0, 1); an unknown alternative.
+    """
+    check_alternative(alternative)
+    check_level(level)
+    with_difference = np.vstack((components, components[0] - components[1]))
+    covariance = stratified_covariance(with_difference, strata)
+    delta, se = _delta_and_se(float(aucs[0] - aucs[1]), float(covariance[2, 2]))
+    z = delta / se if se else 0.0
+    half_width = float(stats.norm.isf((1 - level) / 2)) * se
+    p, log10_p = normal_p(z, alternative)
+    return DeLongResult(
+        auc_a=float(aucs[0]),
+        auc_b=float(aucs[1]),
+        var_a=float(covariance[0, 0]),
+        var_b=float(covariance[1, 1]),
+        cov=float(covariance[0, 1]),
+        delta=delta,
+        se=se,
+        ci_low=delta - half_width,
+        ci_high=delta + half_width,
+        z=z,
+        p=p,
+        log10_p=log10_p,
+    )
+
+
+def unpaired_difference(
+    aucs: tuple[float, float],
+    variances: tuple[float, float],
+    sizes: tuple[int, int],
+    alternative: Alternative,
+    level: float,
+) -> UnpairedResult:
+    """Welch test of the difference of two statistics of different rows.
+
+    Parameters
+    ----------
+    aucs, variances : tuple of two float
+        The statistics and their variances.
+    sizes : tuple of two int
+        How many rows each comes from.
+    alternative : {"two-sided", "greater", "less"}
+        "greater": the first is greater.
+    level : float
+        Confidence of the interval.
+
+    Returns
+    -------
+    UnpairedResult
+
+    Raises
+    ------
+    ZeroVarianceError
+        A difference whose estimated variance is zero.
+    ValueError
+        A level outside (0, 1); an unknown alternative.
+    """
+    check_alternative(alternative)
+    check_level(level)
+    (var_a, var_b), (n_a, n_b) = variances, sizes
+    delta, se = _delta_and_se(aucs[0] - aucs[1], var_a + var_b)
+    if se == 0:
+        t, df = 0.0, float(min(n_a, n_b) - 1)
+    else:
+        t = delta / se
+        df = (var_a + var_b) ** 2 / (var_a**2 / (n_a - 1) + var_b**2 / (n_b - 1))
+    half_width = float(stats.t.isf((1 - level) / 2, df)) * se
+    p, log10_p = student_p(t, df, alternative)
+    return UnpairedResult(
+        auc_a=aucs[0],
+        auc_b=aucs[1],
+        var_a=var_a,
+        var_b=var_b,
+        delta=delta,
+        se=se,
+        ci_low=delta - half_width,
+        ci_high=delta + half_width,
+        t=t,
+        df=df,
+        p=p,
+        log10_p=log10_p,
+    )
+
+
+def _delta_and_se(delta: float, variance: float) -> tuple[float, float]:
+    """Difference and standard error, free of rounding; refuses a difference without variance."""
+    se = math.sqrt(variance)
+    if se > _ROUNDING:
+        return delta, se
+    if abs(delta) > _ROUNDING:
+        raise ZeroVarianceError(
+            f"the AUCs differ by {delta:.6g} but the estimated variance of the difference is zero: "
+            "no p-value; use paired_permutation or more test rows"
+        )
+    return 0.0, 0.0

@@ -1,0 +1,75 @@
+"""Tail probabilities of a statistic, and their logarithm where they underflow."""
+
+import math
+
+from scipy import integrate, stats
+
+from engine.stats.checks import Alternative
+
+_LN10 = math.log(10)
+_SMALLEST_EXACT = 1e-290  # below, a tail probability loses digits and then vanishes
+
+
+def normal_p(z: float, alternative: Alternative) -> tuple[float, float]:
+    """Probability under N(0, 1) of a statistic at least as extreme.
+
+    Parameters
+    ----------
+    z : float
+        The statistic.
+    alternative : {"two-sided", "greater", "less"}
+        "greater" is the upper tail.
+
+    Returns
+    -------
+    p, log10_p : float
+        ``log10_p`` stays finite where ``p`` is 0.
+    """
+    if alternative == "two-sided":
+        tail, sides = abs(z), 2
+    else:
+        tail, sides = (z if alternative == "greater" else -z), 1
+    p = sides * float(stats.norm.sf(tail))
+    return p, (math.log(sides) + float(stats.norm.logsf(tail))) / _LN10
+
+
+def student_p(t: float, df: float, alternative: Alternative) -> tuple[float, float]:
+    """Probability under Student's t of a statistic at least as extreme.
+
+    Parameters
+    ----------
+    t : float
+        The statistic.
+    df : float
+        Degrees of freedom, not necessarily whole.
+    alternative : {"two-sided", "greater", "less"}
+        "greater" is the upper tail.
+
+    Returns
+    -------
+    p, log10_p : float
+        ``log10_p`` stays finite where ``p`` is 0.
+    """
+    if alternative == "two-sided":
+        tail, sides = abs(t), 2
+    else:
+        tail, sides = (t if alternative == "greater" else -t), 1
+    p = sides * float(stats.t.sf(tail, df))
+    log_p = math.log(p) if p > _SMALLEST_EXACT else math.log(sides) + _log_student_sf(tail, df)
+    return p, log_p / _LN10
+
+
+def _log_student_sf(t: float, df: float) -> float:
+    """Log of the far upper tail: log density at ``t`` plus log of the area under its decay.
+
+    With the hazard ``h`` at ``t``, density(t + v / h) / density(t) falls like exp(-v), so that
+    the integral is of order one whatever the scale of the tail.
+    """
+    hazard = (df + 1) * t / (df + t * t)
+
+    def decay(v: float) -> float:
+        u = v / hazard
+        return math.exp(-(df + 1) / 2 * math.log1p(u * (2 * t + u) / (df + t * t)))
+
+    area, _ = integrate.quad(decay, 0, math.inf)
+    return float(stats.t.logpdf(t, df)) + math.log(area / hazard)

@@ -1,0 +1,308 @@
+"""A study file: what the user wants compared, validated before any work starts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from engine.errors import UserError, nearest
+from engine.records import EncoderSpec, TaskSpec
+from engine.space import Space, parse_space
+from engine.yamlio import explain, parse_yaml, read_yaml
+
+#: Where relative paths are looked for after the working directory and the study's folder.
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+def _named(value: Any) -> Any:
+    """Let ``name`` stand for ``{name: name}``."""
+    return {"name": value} if isinstance(value, str) else value
+
+
+class EncoderEntry(BaseModel):
+    """An encoder of a study: a name, or a mapping."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    family: str | None = None
+    weights: str = "hub"
+    seed: int = 0
+
+
+class TaskEntry(BaseModel):
+    """A task of a study: a name, or a mapping with the path of a local file."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str | None = None
+    path: str | None = None
+    metric: str | None = None
+    group: str | None = None
+    seed: int = 0
+
+
+class Compare(BaseModel):
+    """How differences are tested and corrected."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    family: Literal["per_task", "whole_study"] = "per_task"
+    correction: Literal["holm", "bh", "by", "none"] = "holm"
+    equivalence_margin: float = Field(default=0.01, gt=0, lt=0.5)
+
+
+class Search(BaseModel):
+    """How configurations are proposed and stopped."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    sampler: Literal["tpe", "random"] = "tpe"
+    seed: int = 0
+    early_stopping: bool = True
+    grace_epochs: int = Field(default=1, ge=1)
+    reduction_factor: float = Field(default=3.0, gt=1)
+
+
+class Resources(BaseModel):
+    """What one trial takes."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    cpus_per_trial: float = Field(default=1.0, gt=0)
+    gpus_per_trial: float = Field(default=1.0, gt=0)
+
+
+class Tracking(BaseModel):
+    """Where MLflow is; none means sqlite beside the runs."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    uri: str | None = None
+    enabled: bool = True
+
+
+class StudyModel(BaseModel):
+    """The study file's keys."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)
+    description: str = ""
+    encoders: list[Annotated[EncoderEntry, BeforeValidator(_named)]] = Field(min_length=1)
+    tasks: list[Annotated[TaskEntry, BeforeValidator(_named)]] = Field(min_length=1)
+    methods: dict[str, str | dict[str, Any]] = Field(min_length=1)
+    metric: str = "auroc"
+    trials_per_cell: int = Field(default=16, ge=1)
+    seeds: list[int] = Field(default=[0, 1, 2], min_length=1)
+    compare: Compare = Compare()
+    search: Search = Search()
+    resources: Resources = Resources()
+    tracking: Tracking = Tracking()
+    store: str | None = None
+
+
+@dataclass(frozen=True)
+class Study:
+    """A validated study.
+
+    Attributes
+    ----------
+    name, description : str
+    encoders : tuple of EncoderSpec
+    tasks : tuple of TaskSpec
+    methods : mapping
+        Name in cells -> search space.
+    metric : str
+    trials_per_cell : int
+    seeds : tuple of int
+        The winner of each cell is fitted once with each.
+    compare, search, resources, tracking
+        Sections of the file.
+    store : str or None
+        Where embeddings are kept; none means beside the runs.
+    source : str
+        The file, for messages.
+    """
+
+    name: str
+    description: str
+    encoders: tuple[EncoderSpec, ...]
+    tasks: tuple[TaskSpec, ...]
+    methods: dict[str, Space]
+    metric: str
+    trials_per_cell: int
+    seeds: tuple[int, ...]
+    compare: Compare
+    search: Search
+    resources: Resources
+    tracking: Tracking
+    store: str | None
+    source: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The study resolved: absolute paths, spaces inline; a study file again."""
+        return {
+            "name": self.name,
+            "description": self.description,
+            "encoders": [
+                {"name": e.name, "family": e.card, "weights": e.weights, "seed": e.seed}
+                for e in self.encoders
+            ],
+            "tasks": [
+                {"name": t.name, "path": t.path, "metric": t.metric, "group": t.group}
+                | {"seed": t.seed}
+                for t in self.tasks
+            ],
+            "methods": {name: space.to_dict() for name, space in self.methods.items()},
+            "metric": self.metric,
+            "trials_per_cell": self.trials_per_cell,
+            "seeds": list(self.seeds),
+            "compare": self.compare.model_dump(),
+            "search": self.search.model_dump(),
+            "resources": self.resources.model_dump(),
+            "tracking": self.tracking.model_dump(),
+            "store": self.store,
+        }
+
+
+def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
+    """Read and validate a study file; names of encoders, tasks and methods are checked by the plan.
+
+    Parameters
+    ----------
+    path : Path
+    overrides : sequence of str
+        ``key=value`` from the command line; the key may be dotted, the value is YAML.
+
+    Raises
+    ------
+    UserError
+        For anything wrong with the file, the overrides or a search space they name.
+    """
+    data = read_yaml(path, "study")
+    if not isinstance(data, dict):
+        raise UserError(
+            f"{path}: a study is a mapping of keys (name, encoders, tasks, methods ...)"
+        )
+    for override in overrides:
+        _override(data, override)
+    try:
+        model = StudyModel.model_validate(data)
+    except ValidationError as error:
+        raise UserError(explain(error, StudyModel, str(path))) from None
+    folder = path.resolve().parent
+    study = Study(
+        name=model.name,
+        description=model.description,
+        encoders=tuple(_encoder(entry, folder) for entry in model.encoders),
+        tasks=tuple(_task(entry, folder, str(path)) for entry in model.tasks),
+        methods={n: _space(n, s, folder, str(path)) for n, s in model.methods.items()},
+        metric=model.metric,
+        trials_per_cell=model.trials_per_cell,
+        seeds=tuple(model.seeds),
+        compare=model.compare,
+        search=model.search,
+        resources=model.resources,
+        tracking=model.tracking,
+        store=model.store,
+        source=str(path),
+    )
+    _unique(
+        [e.name for e in study.encoders], f"{path}: encoders", "give one of them another `name`"
+    )
+    _unique([t.name for t in study.tasks], f"{path}: tasks", "give one of them another `name`")
+    _unique([str(s) for s in study.seeds], f"{path}: seeds", "list each seed once")
+    return study
+
+
+def resolve_path(given: str, folder: Path) -> str:
+    """Absolute form of a path that a study gives.
+
+    Looked for in the working directory, the study's folder, and the project; where it is nowhere,
+    the first of these stands in the message of whoever opens it.
+    """
+    path = Path(given).expanduser()
+    if path.is_absolute():
+        return str(path)
+    for base in (Path.cwd(), folder, PROJECT):
+        if (base / path).exists():
+            return str((base / path).resolve())
+    return str(Path.cwd() / path)
+
+
+def _override(data: dict[str, Any], override: str) -> None:
+    """Set one (dotted) key of the raw study."""
+    key, equals, value = override.partition("=")
+    if not equals or not key.strip():
+        raise UserError(f"--set {override}: write it as key=value, for example trials_per_cell=8")
+    *parents, last = key.strip().split(".")
+    target = data
+    for parent in parents:
+        target = target.setdefault(parent, {})
+        if not isinstance(target, dict):
+            raise UserError(f"--set {override}: '{parent}' has no keys of its own")
+    target[last] = parse_yaml(value, f"--set {override}")
+
+
+def _encoder(entry: EncoderEntry, folder: Path) -> EncoderSpec:
+    """Name an encoder so that trained, random and local weights of one card are told apart."""
+    weights = entry.weights
+    name = entry.name
+    if entry.family is None and weights == "random":
+        name = f"{name}@random" if entry.seed == 0 else f"{name}@random{entry.seed}"
+    if weights not in ("hub", "random"):
+        weights = resolve_path(weights, folder)
+    return EncoderSpec(name, entry.family or entry.name, weights, entry.seed)
+
+
+def _task(entry: TaskEntry, folder: Path, source: str) -> TaskSpec:
+    if entry.path is None:
+        if entry.name is None:
+            raise UserError(f"{source}: tasks: give each task a name, a path, or both")
+        return TaskSpec(entry.name, None, entry.metric, entry.group, entry.seed)
+    path = resolve_path(entry.path, folder)
+    name = entry.name or Path(path).name.split(".")[0]
+    return TaskSpec(name, path, entry.metric, entry.group, entry.seed)
+
+
+def _space(name: str, given: str | dict[str, Any], folder: Path, source: str) -> Space:
+    if isinstance(given, dict):
+        return parse_space(given, f"{source}: methods.{name}")
+    path = Path(resolve_path(given, folder))
+    shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+    return parse_space(read_yaml(shown, "search space"), str(shown))
+
+
+def _unique(names: list[str], where: str, remedy: str) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise UserError(f"{where}: '{name}' is listed twice; {remedy}")
+
+
+def study_names() -> dict[str, Path]:
+    """Shipped studies by name."""
+    return {path.stem: path for path in sorted((PROJECT / "studies").glob("*.yaml"))}
+
+
+def find_study(given: str) -> Path:
+    """Path of a study given by path or by the name of a shipped one.
+
+    Raises
+    ------
+    UserError
+        If it is neither.
+    """
+    path = Path(given)
+    if path.is_file():
+        return path
+    shipped = study_names()
+    if given in shipped:
+        return shipped[given]
+    if path.suffix not in (".yaml", ".yml"):
+        raise UserError(f"study '{given}' is neither a file nor shipped; {nearest(given, shipped)}")
+    return path

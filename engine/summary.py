@@ -1,0 +1,54 @@
+"""The end of a run on the terminal: the answer to each task, and the leaderboard."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from engine.report.answer import answer
+from engine.report.formats import MISSING, interval, metric_label, p_value, score
+from engine.report.run import read_run
+from engine.report.tables import Standing, leaderboard
+
+
+def summary(out: Path) -> Group:
+    """Leaderboard of every task of a finished run, with the answer below it.
+
+    Parameters
+    ----------
+    out : Path
+        Folder of a finished run.
+
+    Raises
+    ------
+    UserError
+        If it is not one.
+    """
+    parts: list[Table | Text] = []
+    for task, standings in leaderboard(read_run(out)).items():
+        parts += [Text(), _table(task, standings), Text(answer(task, standings).sentence)]
+    return Group(*parts)
+
+
+def _table(task: str, standings: list[Standing]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    metric = metric_label(standings[0].metric) if standings else ""
+    table.add_column(task, no_wrap=True)
+    for name in (f"test {metric}", "± sd", "95 % CI", "default", "validation", "p adj. to best"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for place in standings:
+        duel = place.against_best
+        table.add_row(
+            place.label,
+            score(place.mean),
+            score(place.sd),
+            interval(place.ci_low, place.ci_high),
+            score(place.default),
+            score(place.validation),
+            MISSING if duel is None else p_value(duel.p_adjusted),
+            style="bold" if place.status == "best" else "",
+        )
+    return table

@@ -1,0 +1,208 @@
+"""Files as tables of text: CSV, TSV, Parquet and FASTA, plain or gzip-compressed.
+
+Only the format is checked here; what the columns hold is checked in ``rows.py``.
+"""
+
+import csv
+import gzip
+import io
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+
+from engine.errors import UserError
+from engine.tasks.base import file_format
+
+REQUIRED = ("sequence", "label")
+OPTIONAL = ("split", "group", "id")
+LONGEST_QUOTE = 40
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns of text as they stand in a file, all of one length.
+
+    Attributes
+    ----------
+    columns : dict
+        ``sequence``, ``label`` and those of ``split``, ``group``, ``id`` that the file has; None
+        where a value is missing.
+    unread : tuple of str
+        Columns that mean nothing here.
+    """
+
+    columns: dict[str, list[str | None]]
+    unread: tuple[str, ...]
+
+
+def quote(text: str) -> str:
+    """A value for a message: in quotes, on one line, not too long."""
+    text = repr(text)[1:-1]
+    return f"'{text[:LONGEST_QUOTE]}...'" if len(text) > LONGEST_QUOTE else f"'{text}'"
+
+
+def read_bytes(file: Path, path: str) -> bytes:
+    """Content of a file.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be read.
+    """
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); check its rights") from error
+
+
+def parse(content: bytes, path: str) -> Table:
+    """Turn the content of a file into a table.
+
+    Parameters
+    ----------
+    content : bytes
+    path : str
+        Tells the format by its ending, and names the file in messages.
+
+    Raises
+    ------
+    UserError
+        If the content is not of that format, has no rows, or lacks a column.
+    """
+    ending = file_format(path) or ""
+    if ending.endswith(".gz"):
+        try:
+            content = gzip.decompress(content)
+        except (OSError, EOFError, zlib.error) as error:
+            raise UserError(f"{path}: is no whole gzip file ({error}); compress it anew") from error
+        ending = ending.removesuffix(".gz")
+    if not content.strip():
+        raise UserError(f"{path}: is empty; it needs rows with a sequence and a label")
+    if ending in (".csv", ".tsv"):
+        table = _named(_separated(content, "," if ending == ".csv" else "\t", path), path)
+    elif ending == ".parquet":
+        table = _named(_parquet(content, path), path)
+    else:
+        table = _fasta(content, path)
+    if not table.columns["sequence"]:
+        raise UserError(f"{path}: has a header but no rows; add sequences with labels")
+    return table
+
+
+def _separated(content: bytes, delimiter: str, path: str) -> pa.Table:
+    """CSV or TSV; every row must have as many fields as the header."""
+    wrong: list[pa.csv.InvalidRow] = []
+
+    def refuse(row: pa.csv.InvalidRow) -> str:
+        wrong.append(row)
+        return "error"
+
+    try:
+        text = io.TextIOWrapper(io.BytesIO(content), "utf-8-sig", newline="")
+        header = next(csv.reader(text, delimiter=delimiter))
+        return pa.csv.read_csv(
+            # Without a line break, Arrow takes a header alone for no CSV at all.
+            pa.BufferReader(content + b"\n"),
+            # Threads would lose the number of a row that is wrong.
+            read_options=pa.csv.ReadOptions(use_threads=False),
+            parse_options=pa.csv.ParseOptions(delimiter=delimiter, invalid_row_handler=refuse),
+            convert_options=pa.csv.ConvertOptions(
+                column_types=dict.fromkeys(header, pa.string()), strings_can_be_null=False
+            ),
+        )
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: is no UTF-8 text; if it is compressed, end it .gz") from error
+    except pa.ArrowInvalid as error:
+        if wrong and wrong[-1].number is not None:
+            row = wrong[-1]
+            raise UserError(
+                f"{path}: fields in row {row.number - 1}: {row.actual_columns}, in the header:"
+                f" {row.expected_columns} ({quote(row.text)}); make them the same"
+            ) from error
+        reason = quote(str(error).splitlines()[0])
+        raise UserError(f"{path}: cannot be read as text columns ({reason})") from error
+
+
+def _parquet(content: bytes, path: str) -> pa.Table:
+    try:
+        return pa.parquet.read_table(pa.BufferReader(content))
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{path}: is no Parquet file ({reason}); write it anew") from error
+
+
+def _named(table: pa.Table, path: str) -> Table:
+    """Find the columns by name, whatever their case."""
+    places: dict[str, int] = {}
+    unread = []
+    for place, written in enumerate(table.column_names):
+        name = written.strip().lower()
+        if name in places:
+            raise UserError(f"{path}: two columns are called '{name}'; keep one")
+        if name in REQUIRED + OPTIONAL:
+            places[name] = place
+        elif not name.startswith("__index_level_"):  # pandas' row numbers
+            unread.append(written)
+    for name in REQUIRED:
+        if name not in places:
+            there = ", ".join(quote(written) for written in table.column_names)
+            raise UserError(f"{path}: no column '{name}'; rename one of {there}")
+    columns = {}
+    for name, place in places.items():
+        try:
+            columns[name] = table.column(place).cast(pa.string()).to_pylist()
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            kind = table.schema.field(place).type
+            raise UserError(f"{path}: column '{name}' is {kind}; make it text") from error
+    return Table(columns, tuple(unread))
+
+
+def _fasta(content: bytes, path: str) -> Table:
+    """FASTA whose headers carry labels.
+
+    ``>id label=X split=train group=chr1`` (any order), ``>id X`` (last field), or ``>id|X``.
+    """
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: is no UTF-8 text; if it is compressed, end it .gz") from error
+    lines = [line for line in text.splitlines() if line.strip()]
+    if not lines[0].startswith(">"):
+        raise UserError(f"{path}: starts with {quote(lines[0])}; FASTA starts with '>'")
+    headers: list[dict[str, str]] = []
+    parts: list[list[str]] = []
+    for line in lines:
+        if line.startswith(">"):
+            headers.append(_header(line[1:]))
+            parts.append([])
+        else:
+            parts[-1].append(line.strip())
+    unlabelled = [header["id"] for header in headers if not header.get("label")]
+    if unlabelled:
+        raise UserError(
+            f"{path}: records without a label: {len(unlabelled)}, the first is"
+            f" {quote(unlabelled[0])}; write headers as '>id label=X'"
+        )
+    keys = dict.fromkeys(key for header in headers for key in header)
+    columns: dict[str, list[str | None]] = {"sequence": ["".join(part) for part in parts]}
+    for name in ("label", *OPTIONAL):
+        if name in keys:
+            columns[name] = [header.get(name) for header in headers]
+    return Table(columns, tuple(key for key in keys if key not in columns))
+
+
+def _header(text: str) -> dict[str, str]:
+    """Values that a FASTA header carries, by key."""
+    name, *fields = text.split() or [""]
+    pairs = [field.partition("=") for field in fields if "=" in field]
+    plain = [field for field in fields if "=" not in field]
+    values = {key.lower(): value for key, _, value in pairs}
+    if "label" not in values and plain:
+        values["label"] = plain[-1]
+    elif "label" not in values and "|" in name:
+        name, _, values["label"] = name.rpartition("|")
+    return {"id": name, **values}

@@ -1,0 +1,100 @@
+"""A file becomes a task: read, check, split, and leave the test rows behind."""
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from engine.errors import UserError
+from engine.records import TaskSpec
+from engine.tasks import files, rows, splits
+from engine.tasks.base import Split, Task, TaskCard, find_file
+from engine.tasks.rows import Rows
+
+
+def build_task(spec: TaskSpec, card: TaskCard | None) -> Task:
+    """Build a task of a file.
+
+    Parameters
+    ----------
+    spec : TaskSpec
+        Its path is read, where it has one.
+    card : TaskCard or None
+        Of a shipped task, else None.
+
+    Raises
+    ------
+    UserError
+        For every mistake in the file; see `engine.tasks.rows` and `engine.tasks.splits`.
+    """
+    path = card.path if card else str(spec.path)
+    file = find_file(path)
+    content = files.read_bytes(file, path)
+    file_hash = hashlib.sha256(content).hexdigest()
+    if card and card.sha256 != file_hash:
+        raise UserError(f"{path}: differs from its card (sha256); install dnasweep anew")
+    checked, names, warnings = _read(content, path, spec.seed)
+    train, validation = _part(checked, names, "train"), _part(checked, names, "validation")
+    return Task(
+        name=spec.name,
+        classes=checked.classes,
+        train=train,
+        validation=validation,
+        counts=splits.count(names, checked),
+        max_bases=max(map(len, train.sequences + validation.sequences)),
+        warnings=(*checked.warnings, *warnings),
+        metric=spec.metric or (card.metric if card else None),
+        group=spec.group or (card.group if card else None),
+        species=card.species if card else "",
+        source=card.source if card else "",
+        licence=card.licence if card else "",
+        citation=card.citation if card else "",
+        fingerprint=_fingerprint(checked, names),
+        file_hash=file_hash,
+        file=str(file),
+        spec=spec,
+    )
+
+
+def read_test(task: Task) -> Split:
+    """Read the test split of a task from its file.
+
+    Raises
+    ------
+    UserError
+        If the file has changed since the task was loaded.
+    """
+    path = task.spec.path or task.file
+    content = files.read_bytes(find_file(task.file), path)
+    if hashlib.sha256(content).hexdigest() != task.file_hash:
+        raise UserError(
+            f"{path}: has changed since the task was loaded, so its test split stays sealed;"
+            " put the file back or run again from the start"
+        )
+    checked, names, _ = _read(content, path, task.spec.seed)
+    return _part(checked, names, "test")
+
+
+def _read(content: bytes, path: str, seed: int) -> tuple[Rows, list[str], list[str]]:
+    """Checked rows, the split of each, and warnings."""
+    checked = rows.check(files.parse(content, path), path)
+    return checked, *splits.complete(checked, seed, path)
+
+
+def _part(checked: Rows, names: Sequence[str], name: str) -> Split:
+    """Rows of one split."""
+    which = [row for row, split in enumerate(names) if split == name]
+    groups = checked.groups
+    return Split(
+        sequences=tuple(checked.sequences[row] for row in which),
+        labels=checked.labels[np.array(which, dtype=np.int64)],
+        ids=tuple(checked.ids[row] for row in which),
+        groups=None if groups is None else tuple(groups[row] for row in which),
+    )
+
+
+def _fingerprint(checked: Rows, names: Sequence[str]) -> str:
+    """SHA-256 over what a result depends on; values hold no line breaks or tabs."""
+    labels = [checked.classes[label] for label in checked.labels.tolist()]
+    lines = zip(checked.ids, checked.sequences, labels, names, strict=True)
+    return hashlib.sha256("\n".join(map("\t".join, lines)).encode()).hexdigest()

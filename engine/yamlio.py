@@ -1,0 +1,122 @@
+"""YAML in and out, and a validation error in one line that a user can act on."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from engine.errors import UserError, nearest
+
+
+class _Loader(yaml.SafeLoader):
+    """The safe loader, made to refuse a key given twice."""
+
+
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
+    loader.flatten_mapping(node)
+    result: dict[Any, Any] = {}
+    for key_node, value_node in node.value:
+        key = loader.construct_object(key_node, deep=True)
+        if key in result:
+            mark = key_node.start_mark
+            raise yaml.constructor.ConstructorError(
+                problem=f"key '{key}' is given twice", problem_mark=mark
+            )
+        result[key] = loader.construct_object(value_node, deep=True)
+    return result
+
+
+_Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
+# YAML 1.2 reads 1e-4 as a number; PyYAML follows 1.1, where it is text.
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
+    list("-+.0123456789"),
+)
+
+
+def parse_yaml(text: str, source: str) -> Any:
+    """Parse YAML text.
+
+    Raises
+    ------
+    UserError
+        If it is not YAML; names the line.
+    """
+    try:
+        return yaml.load(text, Loader=_Loader)  # a SafeLoader: no objects are built
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" line {mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise UserError(f"{source}:{line} not valid YAML: {problem}") from None
+
+
+def read_yaml(path: Path, what: str) -> Any:
+    """Read a YAML file.
+
+    Parameters
+    ----------
+    path : Path
+    what : str
+        What the file is, for messages ("study", "search space").
+
+    Raises
+    ------
+    UserError
+        If the file is missing (names the nearest one in its folder), empty or not YAML.
+    """
+    if not path.is_file():
+        there = [p.name for p in path.parent.glob("*.yaml")] if path.parent.is_dir() else []
+        hint = f"; {nearest(path.name, there)}" if there else ""
+        raise UserError(f"{path}: no such {what} file{hint}")
+    data = parse_yaml(path.read_text(encoding="utf-8"), str(path))
+    if data is None:
+        raise UserError(f"{path}: the {what} file is empty")
+    return data
+
+
+def dump_yaml(data: Any) -> str:
+    """Plain data as YAML, keys in the order given."""
+    text: str = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100)
+    return text
+
+
+def explain(error: ValidationError, model: type[BaseModel], source: str) -> str:
+    """Put the first fault of a validation into one line: file, key, value, what to do."""
+    fault = error.errors()[0]
+    location = ".".join(str(part) for part in fault["loc"] if not str(part).startswith("function"))
+    if fault["type"] == "extra_forbidden":
+        valid = _keys(model, fault["loc"][:-1])
+        return f"{source}: {location}: unknown key; {nearest(str(fault['loc'][-1]), valid)}"
+    if fault["type"] == "missing":
+        return f"{source}: {location}: this key is missing"
+    value = repr(fault["input"])
+    value = value if len(value) <= 60 else value[:57] + "..."
+    message = fault["msg"].removeprefix("Value error, ")
+    return f"{source}: {location or 'top level'}: {value}: {message[:1].lower()}{message[1:]}"
+
+
+def _keys(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
+    """Valid keys of the (nested) model that a location leads to."""
+    for part in path:
+        for candidate in (
+            _models_in(model.model_fields[str(part)].annotation)
+            if (str(part) in model.model_fields)
+            else ()
+        ):
+            model = candidate
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    found: list[type[BaseModel]] = []
+    for argument in getattr(annotation, "__args__", ()):
+        found += _models_in(argument)
+    return found

@@ -1,0 +1,220 @@
+"""dnasweep: which DNA foundation model, adapted how, is best for which task, and is it real?
+
+python run_search.py                     # the demo study
+python run_search.py studies/mine.yaml   # a study of your own
+"""
+
+from __future__ import annotations
+
+import logging
+import shlex
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from engine.errors import UserError
+
+if TYPE_CHECKING:
+    from engine.plan import Plan
+
+DEFAULT_STUDY = "demo"
+INTERRUPTED = 130
+COMMANDS = ("run", "list", "compare", "report", "doctor")
+
+
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Search which DNA foundation model, adapted how, is best for which task.\n\n"
+    "[bold]python run_search.py \\[STUDY.yaml] \\[OPTIONS][/] runs a study, the demo without one; "
+    "its options: [bold]python run_search.py run --help[/].",
+)
+out_console = Console(highlight=False)
+
+
+@app.command("run")
+def run_command(
+    study: Annotated[str, typer.Argument(help="A study file, or the name of a shipped one.")] = (
+        DEFAULT_STUDY
+    ),
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the study; repeatable."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Output folder. Default: runs/NAME of the study.")
+    ] = None,
+    address: Annotated[
+        str | None,
+        typer.Option(help="Ray cluster to run on (auto, host:port); this machine without it."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check everything and show the plan; run nothing.")
+    ] = False,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume/--fresh",
+            help="Go on from what is in the output folder, or set it aside and start anew.",
+        ),
+    ] = True,
+) -> None:
+    """Run a study: embed, search, select, compare, report."""
+    from engine.plan import make_plan
+    from engine.study import find_study, load_study
+
+    plan = make_plan(load_study(find_study(study), set_ or []))
+    folder = out or Path("runs") / plan.study.name
+    show_plan(plan, folder)
+    if dry_run:
+        return
+    from engine.tracking import check_server, tracking_uri
+
+    if plan.study.tracking.enabled:
+        check_server(tracking_uri(plan.study.tracking.uri, folder.resolve().parent))
+    if not resume:
+        set_aside(folder)
+    log_to(folder / "run.log")
+    started = time.monotonic()
+
+    from engine.live import View
+    from engine.run import Run
+    from engine.stages import run_study
+
+    try:
+        paths = run_study(Run(plan, folder, address, not resume, View(out_console)))
+    except KeyboardInterrupt:
+        paths = None
+    if paths is None:
+        out_console.print("\nStopped; everything finished is kept. To go on:")
+        out_console.print(f"  {continuing(sys.argv)}", soft_wrap=True)
+        raise typer.Exit(INTERRUPTED)
+    from engine.summary import summary
+
+    out_console.print(summary(folder))
+    out_console.print(f"\n[bold]report[/]       {paths.html}", soft_wrap=True)
+    out_console.print(
+        f"[bold]tables[/]       {folder}/scores.csv, comparisons.csv, predictions.parquet"
+    )
+    out_console.print(f"[bold]best models[/]  {folder}/best/")
+    uri = tracking_uri(plan.study.tracking.uri, folder.resolve().parent)
+    if plan.study.tracking.enabled:
+        out_console.print(
+            f"[bold]runs[/]         mlflow ui --backend-store-uri {uri}", soft_wrap=True
+        )
+    out_console.print(f"[dim]{time.monotonic() - started:.0f} s[/]")
+
+
+def show_plan(plan: Plan, folder: Path) -> None:
+    """Print what a study comes to."""
+    from engine.listing import plan_table
+
+    out_console.print(plan_table(plan, folder))
+
+
+def set_aside(folder: Path) -> None:
+    """Keep an earlier run under another name, so that starting anew loses nothing."""
+    if folder.exists():
+        stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(folder.stat().st_mtime))
+        aside = folder.with_name(f"{folder.name}.before-{stamp}")
+        folder.rename(aside)
+        out_console.print(f"[dim]the earlier run stands in {aside}[/]", soft_wrap=True)
+
+
+def log_to(path: Path) -> None:
+    """Send logs and warnings to a file; the screen is for progress."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    logging.captureWarnings(True)
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(logging.INFO)
+
+
+def continuing(argv: list[str]) -> str:
+    """Return the command that goes on: the same one, without ``--fresh``."""
+    return shlex.join(["python", *(a for a in argv if a != "--fresh")])
+
+
+@app.command("list")
+def list_command(
+    what: Annotated[str, typer.Argument(help="encoders, tasks, methods or studies")],
+    json_: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
+) -> None:
+    """List what a study can name."""
+    from engine.listing import listing
+
+    table = listing(what)
+    if json_:
+        import json
+
+        print(json.dumps(table.rows, indent=1))
+    else:
+        out_console.print(table.rich())
+
+
+@app.command("compare")
+def compare_command(
+    files: Annotated[list[Path], typer.Argument(help="Prediction files, CSV or Parquet.")],
+    correction: Annotated[str, typer.Option(help="holm, bh, by or none")] = "holm",
+    level: Annotated[float, typer.Option(help="Confidence of the intervals.")] = 0.95,
+    csv: Annotated[Path | None, typer.Option(help="Also write the table to a file.")] = None,
+) -> None:
+    """Test whether models differ (DeLong), from anybody's prediction files."""
+    from engine.compare_files import compare_files
+
+    result = compare_files(files, correction, level)
+    out_console.print(result.rich())
+    if csv:
+        result.write(csv)
+        out_console.print(f"table: {csv}")
+
+
+@app.command("report")
+def report_command(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Output folder of a run.")],
+) -> None:
+    """Write the report of a finished run anew."""
+    from engine.report import write_report
+
+    paths = write_report(folder)
+    out_console.print(f"report: {paths.html}", soft_wrap=True)
+
+
+@app.command("doctor")
+def doctor_command() -> None:
+    """Check this machine: Python, torch, GPU, Ray, storage, hub; each with what to do."""
+    from engine.doctor import checks
+
+    failed = False
+    for check in checks():
+        mark = {"ok": "[green]✓[/]", "note": "[yellow]•[/]", "bad": "[red]✗[/]"}[check.state]
+        out_console.print(f"{mark} [bold]{check.name:<14}[/] {check.found}", soft_wrap=True)
+        if check.remedy:
+            out_console.print(f"  {'':<14} [dim]{check.remedy}[/]", soft_wrap=True)
+        failed |= check.state == "bad"
+    if failed:
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Run the command line; a user's mistake is one line and exit code 2."""
+    arguments = sys.argv[1:]
+    if not arguments or arguments[0] not in (*COMMANDS, "--help", "-h"):
+        arguments = ["run", *arguments]
+    try:
+        app(arguments, prog_name="run_search.py")
+    except UserError as error:
+        Console(stderr=True, highlight=False).print(f"[bold red]error:[/] {error}", soft_wrap=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

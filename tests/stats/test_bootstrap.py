@@ -1,0 +1,57 @@
+"""The bootstrap is paired, stratified by class, and agrees with closed forms."""
+
+import numpy as np
+import pytest
+
+from engine.stats import auc_ci, delong_test, paired_bootstrap
+
+
+def auc(y, scores):
+    return auc_ci(y, scores).auc
+
+
+def accuracy(y, scores):
+    return float(np.mean((scores > 0.5) == y))
+
+
+def test_agrees_with_delong_on_the_auc():
+    rng = np.random.default_rng(0)
+    y = rng.permutation(np.repeat([0, 1], 60))
+    common = rng.normal(size=120)
+    a, b = (common + rng.normal(size=120) + shift * y for shift in (1.5, 0.8))
+    delong, bootstrap = delong_test(y, a, b), paired_bootstrap(y, a, b, auc, n_resamples=1000)
+    assert bootstrap.delta == pytest.approx(delong.delta)
+    assert bootstrap.se == pytest.approx(delong.se, rel=0.1)
+    assert bootstrap.ci_low == pytest.approx(delong.ci_low, abs=0.2 * delong.se)
+    assert bootstrap.ci_high == pytest.approx(delong.ci_high, abs=0.2 * delong.se)
+    assert bootstrap.p == pytest.approx(delong.p, abs=0.02)
+
+
+def test_standard_error_of_accuracy_is_the_closed_form():
+    # Rows of a class are right for a only, for b only, or alike: a multinomial within the class.
+    y = np.repeat([0, 1], [60, 40])
+    right_a = np.repeat([1, 0, 1, 0], [50, 10, 30, 10])
+    right_b = np.repeat([1, 0, 1, 0], [40, 20, 30, 10])[::-1]
+    a, b = (np.where(right == 1, y, 1 - y) for right in (right_a, right_b))
+    difference = right_a - right_b
+    variance = sum((y == k).sum() * difference[y == k].var() for k in (0, 1)) / 100**2
+    bootstrap = paired_bootstrap(y, a, b, accuracy, n_resamples=4000)
+    assert bootstrap.value_a == 0.8
+    assert bootstrap.delta == pytest.approx(0.1)
+    assert bootstrap.se == pytest.approx(np.sqrt(variance), rel=0.05)
+
+
+def test_resamples_keep_class_sizes_and_pair_the_rows():
+    y = np.repeat([0, 1, 2], [5, 8, 13])
+    a = np.random.default_rng(2).normal(size=26)
+    seen = []
+
+    def metric(labels, scores):
+        seen.append((labels.copy(), scores.copy()))
+        return float(scores[0])
+
+    paired_bootstrap(y, a, a + 100, metric, n_resamples=5)
+    for (labels_a, scores_a), (labels_b, scores_b) in zip(seen[::2], seen[1::2], strict=True):
+        assert (np.bincount(labels_a) == np.bincount(y)).all()
+        assert (labels_a == labels_b).all()
+        np.testing.assert_allclose(scores_a + 100, scores_b)
