@@ -14,6 +14,8 @@ from engine.space import Space
 from engine.study import Study
 from engine.tasks import Task, load_task
 
+DEFAULT_METRIC = "auroc"
+
 
 @dataclass(frozen=True)
 class CellPlan:
@@ -111,17 +113,19 @@ def make_plan(study: Study) -> Plan:
         For an unknown encoder, task, method, metric or hyperparameter, a data file with a fault, or
         a study without a cell that can run.
     """
-    metric = _metric(study.metric, f"{study.source}: metric")
+    # Names first, files second: a typing error is told without reading a gigabyte.
     cards = {spec.name: _card(spec, study.source) for spec in study.encoders}
     method_of = {name: _method(name, space, study.source) for name, space in study.methods.items()}
-    # Names first, files second: a typing error is told without reading a gigabyte.
+    if study.metric:
+        _check_metric(study.metric, f"{study.source}: metric")
+    for spec in study.tasks:
+        if spec.metric:
+            _check_metric(spec.metric, f"{study.source}: tasks.{spec.name}.metric")
+    tasks = {spec.name: load_task(spec) for spec in study.tasks}
     metrics = {
-        spec.name: _metric(spec.metric, f"{study.source}: tasks.{spec.name}.metric")
-        if spec.metric
-        else metric
+        spec.name: spec.metric or study.metric or tasks[spec.name].metric or DEFAULT_METRIC
         for spec in study.tasks
     }
-    tasks = {spec.name: load_task(spec) for spec in study.tasks}
     cells: list[CellPlan] = []
     skipped: list[Skipped] = []
     for task in study.tasks:
@@ -172,7 +176,6 @@ def _method(name: str, space: Space, source: str) -> Method:
     return method
 
 
-def _metric(name: str, where: str) -> str:
+def _check_metric(name: str, where: str) -> None:
     if name not in METRICS:
         raise UserError(f"{where}: metric '{name}' is unknown; {nearest(name, METRICS)}")
-    return name

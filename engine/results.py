@@ -19,6 +19,7 @@ from engine.records import Cell
 from engine.run import Run, now
 from engine.search.searcher import CellSearch
 from engine.select import Winner
+from engine.tasks import task_cards
 from engine.yamlio import dump_yaml
 
 
@@ -74,6 +75,7 @@ def write_manifest(run: Run, searches: Mapping[str, CellSearch]) -> None:
         if prepared.truncated:
             truncated[encoder][task] = prepared.truncated
     versions = provenance.versions()
+    unsealed = json.loads(run.file("unsealed.json").read_text(encoding="utf-8"))
     manifest = {
         "dnasweep": versions["dnasweep"],
         "study": plan.study.name,
@@ -101,7 +103,7 @@ def write_manifest(run: Run, searches: Mapping[str, CellSearch]) -> None:
             for r in search.records.values()
             if r.result.status in ("failed", "infeasible")
         ],
-        "unsealed": json.loads(run.file("unsealed.json").read_text(encoding="utf-8")),
+        "unsealed": {task: entry["opened"] for task, entry in unsealed.items()},
         "store": str(run.store),
     }
     write_text(run.file("manifest.json"), json.dumps(manifest, indent=1))
@@ -175,7 +177,10 @@ def _about_encoder(
 def _about_task(run: Run, name: str) -> dict[str, Any]:
     task = run.plan.tasks[name]
     rows = {split: sum(of.values()) for split, of in task.counts.items()}
+    card = None if task.spec.path else task_cards()[name]
     return {
+        "title": card.title if card else name,
+        "notes": card.notes if card else "",
         "source": task.source,
         "licence": task.licence,
         "citation": task.citation,

@@ -260,11 +260,13 @@ def _fit_all(run: Run, requests: Sequence[FitRequest]) -> Iterator[tuple[FitRequ
 def _unseal(run: Run, tasks: Sequence[str]) -> dict[str, Any]:
     """Labels of the test splits; the first opening of each is recorded."""
     record = run.file("unsealed.json")
-    opened: dict[str, str] = json.loads(record.read_text()) if record.is_file() else {}
+    opened: dict[str, Any] = json.loads(record.read_text()) if record.is_file() else {}
     labels = {}
     for task in tasks:
         labels[task] = run.plan.tasks[task].unseal_test().labels
-        opened.setdefault(f"{task}@{run.plan.tasks[task].fingerprint[:16]}", now())
+        fingerprint = run.plan.tasks[task].fingerprint
+        if opened.get(task, {}).get("fingerprint") != fingerprint:
+            opened[task] = {"fingerprint": fingerprint, "opened": now()}
     write_text(record, json.dumps(opened, indent=1))
     return labels
 

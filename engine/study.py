@@ -96,7 +96,7 @@ class StudyModel(BaseModel):
     encoders: list[Annotated[EncoderEntry, BeforeValidator(_named)]] = Field(min_length=1)
     tasks: list[Annotated[TaskEntry, BeforeValidator(_named)]] = Field(min_length=1)
     methods: dict[str, str | dict[str, Any]] = Field(min_length=1)
-    metric: str = "auroc"
+    metric: str | None = None
     trials_per_cell: int = Field(default=16, ge=1)
     seeds: list[int] = Field(default=[0, 1, 2], min_length=1)
     compare: Compare = Compare()
@@ -117,7 +117,8 @@ class Study:
     tasks : tuple of TaskSpec
     methods : mapping
         Name in cells -> search space.
-    metric : str
+    metric : str or None
+        None leaves it to each task's card, or AUROC.
     trials_per_cell : int
     seeds : tuple of int
         The winner of each cell is fitted once with each.
@@ -134,7 +135,7 @@ class Study:
     encoders: tuple[EncoderSpec, ...]
     tasks: tuple[TaskSpec, ...]
     methods: dict[str, Space]
-    metric: str
+    metric: str | None
     trials_per_cell: int
     seeds: tuple[int, ...]
     compare: Compare

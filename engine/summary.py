@@ -34,10 +34,12 @@ def summary(out: Path) -> Group:
 
 
 def _table(task: str, standings: list[Standing]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
     metric = metric_label(standings[0].metric) if standings else ""
-    table.add_column(task, no_wrap=True)
-    for name in (f"test {metric}", "± sd", "95 % CI", "default", "validation", "p adj. to best"):
+    table = Table(
+        title=f"{task}, test {metric}", title_justify="left", title_style="bold", box=None
+    )
+    table.add_column("", no_wrap=True)
+    for name in ("mean", "sd", "95 % CI", "untuned", "p, best"):
         table.add_column(name, justify="right", no_wrap=True)
     for place in standings:
         duel = place.against_best
@@ -47,7 +49,6 @@ def _table(task: str, standings: list[Standing]) -> Table:
             score(place.sd),
             interval(place.ci_low, place.ci_high),
             score(place.default),
-            score(place.validation),
             MISSING if duel is None else p_value(duel.p_adjusted),
             style="bold" if place.status == "best" else "",
         )

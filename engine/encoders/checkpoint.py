@@ -51,7 +51,9 @@ def read_folder(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
     for name in (CONFIG, WEIGHTS):
         if not (folder / name).is_file():
-            raise UserError(f"weights '{folder}': no {name}; give a folder with {CONFIG} and {WEIGHTS}")
+            raise UserError(
+                f"weights '{folder}': no {name}; give a folder with {CONFIG} and {WEIGHTS}"
+            )
     try:
         config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     except ValueError as error:
@@ -75,7 +77,9 @@ def write_folder(
     from safetensors.torch import save
 
     folder.mkdir(parents=True, exist_ok=True)
-    state = {name: t.detach().to("cpu", dtype).contiguous() for name, t in module.state_dict().items()}
+    state = {
+        name: t.detach().to("cpu", dtype).contiguous() for name, t in module.state_dict().items()
+    }
     write_file(folder / WEIGHTS, save(state))
     write_file(folder / CONFIG, (json.dumps(dict(config), indent=2) + "\n").encode())
 

@@ -117,9 +117,7 @@ def score(name: str, weights: str, seed: int, split: Split) -> float:
     encoder = load_encoder(name, weights=weights, seed=seed)
     if not isinstance(encoder, Encoder):
         raise UserError(f"encoder '{name}' has no weights; give a network")
-    return probe_auroc(
-        mean_states(encoder, split.train), mean_states(encoder, split.test), split
-    )
+    return probe_auroc(mean_states(encoder, split.train), mean_states(encoder, split.test), split)
 
 
 def table(name: str, data: Path, weights: str, seeds: int) -> str:
@@ -133,9 +131,7 @@ def table(name: str, data: Path, weights: str, seeds: int) -> str:
         trained = score(name, weights, 0, split)
         random = [score(name, "random", seed, split) for seed in range(seeds)]
         mean, sd = np.mean(random), np.std(random, ddof=1)
-        lines.append(
-            f"| {task} | {trained:.3f} | {mean:.3f} ± {sd:.3f} | {trained - mean:+.3f} |"
-        )
+        lines.append(f"| {task} | {trained:.3f} | {mean:.3f} ± {sd:.3f} | {trained - mean:+.3f} |")
     return "\n".join(lines)
 
 

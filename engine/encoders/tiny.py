@@ -93,9 +93,7 @@ def _sizes(name: str, config: dict[str, Any], folder: Path) -> dict[str, Any]:
     return sizes
 
 
-def _card(
-    name: str, tokens: str, parameters: int, max_bases: int, citation: str
-) -> EncoderCard:
+def _card(name: str, tokens: str, parameters: int, max_bases: int, citation: str) -> EncoderCard:
     return EncoderCard(
         name=name,
         family="tiny",

@@ -1,5 +1,6 @@
 """The tables of the report as rows of text: made once, written as HTML and as Markdown."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ from engine.report.tables import METRICS, Duels, Leaderboard, Search, Standing
 from engine.report.theme import hue
 
 MOST_PAIRS = 66  # of 12 cells; beyond, only the pairs with the best cell are listed
+STATUSES = ("complete", "pruned", "failed", "infeasible")
 STATUS_TONES = {"best": "good", "tied": "accent", "unstable": "warn", "behind": "soft"}
 
 
@@ -94,6 +96,13 @@ class Grid:
         return Grid(self.name, self.caption, [self.columns[place] for place in kept], rows)
 
 
+CELL_COLUMNS = (
+    Column("Task", filtered=True),
+    Column("Encoder", filtered=True),
+    Column("Method", filtered=True),
+)
+
+
 def leaderboard_grid(run: Run, board: Leaderboard) -> Grid:
     """All cells of all tasks, best first within a task."""
     metrics = {standing.metric for cells in board.values() for standing in cells}
@@ -121,8 +130,7 @@ def leaderboard_grid(run: Run, board: Leaderboard) -> Grid:
         columns,
         rows,
     )
-    grid = grid.without("Metric") if shared else grid
-    return grid.without("Task") if len(run.tasks) == 1 else grid
+    return _for_tasks(run, grid.without("Metric") if shared else grid)
 
 
 def pairs_grid(task: str, standings: Sequence[Standing], tested: Duels) -> Grid:
@@ -187,17 +195,10 @@ def metrics_grid(run: Run, task: str, standings: Sequence[Standing]) -> Grid:
 
 
 def tuning_grid(run: Run, board: Leaderboard, found: Iterable[Search]) -> Grid:
-    """What the search did for every cell, on validation and on test."""
+    """Default against tuned, and validation against test, for every cell."""
     standings = {standing.cell: standing for cells in board.values() for standing in cells}
     columns = [
-        Column("Task", filtered=True),
-        Column("Encoder", filtered=True),
-        Column("Method", filtered=True),
-        Column("Trials", numeric=True),
-        Column("Complete", numeric=True, spare=True),
-        Column("Pruned", numeric=True, spare=True),
-        Column("Failed", numeric=True, tip="failed or infeasible"),
-        Column("Best at", numeric=True, spare=True, tip="trial that won; 0 is the default"),
+        *CELL_COLUMNS,
         Column("Validation default", numeric=True),
         Column("Validation best", numeric=True),
         Column("Test default", numeric=True),
@@ -208,46 +209,56 @@ def tuning_grid(run: Run, board: Leaderboard, found: Iterable[Search]) -> Grid:
     rows = []
     for search in found:
         standing = standings.get(search.cell)
-        failed = search.counts.get("failed", 0) + search.counts.get("infeasible", 0)
-        numbers = [
-            search.total,
-            search.counts.get("complete", 0),
-            search.counts.get("pruned", 0),
-            failed,
-        ]
         rows.append(
             [
-                Entry(search.task),
-                Entry(search.encoder, hue=hue(search.encoder, run.encoders).name),
-                Entry(search.method),
-                *(Entry(count(number), number) for number in numbers),
-                Entry(MISSING if search.best_number is None else str(search.best_number)),
+                *_search_entries(run, search),
                 _scored(search.default),
                 _scored(search.best),
-                _scored(standing.default if standing else float("nan")),
-                _scored(standing.mean if standing else float("nan")),
-                _signed(standing.gain if standing else float("nan")),
-                _signed(standing.drop if standing else float("nan")),
+                _scored(standing.default if standing else math.nan),
+                _scored(standing.mean if standing else math.nan),
+                _signed(standing.gain if standing else math.nan),
+                _signed(standing.drop if standing else math.nan),
             ]
         )
-    grid = Grid(
-        "tuning",
+    caption = (
         "Gain: what tuning brought on the test split, over the seeds that have both models. Drop: "
         "validation score of the winning configuration minus its test score; a large drop means "
-        "that the search has fitted the validation split.",
-        columns,
-        rows,
+        "that the search has fitted the validation split."
     )
-    return grid.without("Task") if len(run.tasks) == 1 else grid
+    return _for_tasks(run, Grid("tuning", caption, columns, rows))
+
+
+def trials_grid(run: Run, found: Iterable[Search]) -> Grid:
+    """How many trials every cell had and how they ended."""
+    columns = [
+        *CELL_COLUMNS,
+        Column("Trials", numeric=True),
+        *(Column(status.capitalize(), numeric=True) for status in STATUSES),
+        Column("Best at", numeric=True, tip="number of the trial that won; 0 is the default"),
+    ]
+    rows = []
+    for search in found:
+        numbers = [search.total, *(search.counts.get(status, 0) for status in STATUSES)]
+        best = math.nan if search.best_number is None else search.best_number
+        rows.append(
+            [
+                *_search_entries(run, search),
+                *(Entry(count(number), number) for number in numbers),
+                Entry(count(best), best),
+            ]
+        )
+    caption = (
+        "Pruned: stopped early, as its score was low for its epochs. Infeasible: could not run, "
+        "as with too little memory. Best at: the number of the trial that won; 0 is the default."
+    )
+    return _for_tasks(run, Grid("trials", caption, columns, rows))
 
 
 def cost_grid(run: Run, board: Leaderboard, found: Iterable[Search]) -> Grid:
     """Seconds and parameters of every cell."""
     standings = {standing.cell: standing for cells in board.values() for standing in cells}
     columns = [
-        Column("Task", filtered=True),
-        Column("Encoder", filtered=True),
-        Column("Method", filtered=True),
+        *CELL_COLUMNS,
         Column("Search", numeric=True, tip="sum over trials"),
         Column("Refits", numeric=True, tip="sum over seeds, tuned and default"),
         Column("Trained parameters", numeric=True),
@@ -257,24 +268,21 @@ def cost_grid(run: Run, board: Leaderboard, found: Iterable[Search]) -> Grid:
     rows = []
     for search in found:
         standing = standings.get(search.cell)
-        refits = standing.seconds if standing else float("nan")
-        trained = standing.trainable_parameters if standing else float("nan")
-        parameters = float(run.encoder(search.encoder).get("parameters") or float("nan"))
+        refits = standing.seconds if standing else math.nan
+        trained = standing.trainable_parameters if standing else math.nan
+        parameters = float(run.encoder(search.encoder).get("parameters") or math.nan)
         rows.append(
             [
-                Entry(search.task),
-                Entry(search.encoder, hue=hue(search.encoder, run.encoders).name),
-                Entry(search.method),
+                *_search_entries(run, search),
                 Entry(duration(search.seconds), search.seconds),
                 Entry(duration(refits), refits),
                 Entry(count(trained), trained),
                 Entry(count(parameters), parameters),
-                _scored(standing.mean if standing else float("nan")),
+                _scored(standing.mean if standing else math.nan),
             ]
         )
     caption = "Time of trials and refits, summed over workers; embedding is timed per stage below."
-    grid = Grid("cost", caption, columns, rows)
-    return grid.without("Task") if len(run.tasks) == 1 else grid
+    return _for_tasks(run, Grid("cost", caption, columns, rows))
 
 
 def records_grid(
@@ -287,7 +295,7 @@ def records_grid(
 
 def _standing_row(run: Run, standing: Standing) -> list[Entry]:
     duel = standing.against_best
-    adjusted = duel.p_adjusted if duel else float("nan")
+    adjusted = duel.p_adjusted if duel else math.nan
     return [
         Entry(standing.task),
         Entry(str(standing.rank), standing.rank),
@@ -301,6 +309,16 @@ def _standing_row(run: Run, standing: Standing) -> list[Entry]:
         Entry(p_value(adjusted, duel.log10_adjusted) if duel else "", adjusted),
         Entry(standing.status, tone=STATUS_TONES.get(standing.status, "soft")),
     ]
+
+
+def _search_entries(run: Run, search: Search) -> list[Entry]:
+    colour = hue(search.encoder, run.encoders).name
+    return [Entry(search.task), Entry(search.encoder, hue=colour), Entry(search.method)]
+
+
+def _for_tasks(run: Run, grid: Grid) -> Grid:
+    """A study of one task needs no column to name it."""
+    return grid.without("Task") if len(run.tasks) == 1 else grid
 
 
 def _cell_entries(run: Run, standing: Standing) -> list[Entry]:

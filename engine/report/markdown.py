@@ -43,7 +43,7 @@ def _lines(page: Page) -> Iterator[str]:
         yield from ("## Across tasks", "", *_pictures(page.ranks))
     for task in page.tasks:
         yield from _task(task)
-    yield from ("## Tuning", "", *_table(page.tuning))
+    yield from ("## Tuning", "", *_table(page.tuning), *_table(page.trials))
     yield from _pictures([task.curves for task in page.tasks if task.curves])
     if page.skipped or page.failures:
         yield from ("## Skipped and failed", "")

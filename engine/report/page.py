@@ -16,6 +16,7 @@ from engine.report.grids import (
     metrics_grid,
     pairs_grid,
     records_grid,
+    trials_grid,
     tuning_grid,
 )
 from engine.report.prose import claims, facts, methods_paragraph, question, task_notes
@@ -64,6 +65,7 @@ class Page:
     tasks: Sequence[TaskPage]
     ranks: Sequence[Picture]
     tuning: Grid
+    trials: Grid
     skipped: Grid | None
     failures: Grid | None
     notes: Sequence[str]
@@ -120,14 +122,15 @@ def compose(run: Run, figures: Path) -> tuple[Page, Gallery]:
         tasks=tasks,
         ranks=gallery.ranks,
         tuning=tuning_grid(run, board, found),
+        trials=trials_grid(run, found),
         skipped=_skipped_grid(run),
         failures=_failures_grid(run),
         notes=[str(note) for note in run.manifest.get("notes") or []],
         cost=cost_grid(run, board, found),
-        claims=claims(run, board),
+        claims=claims(run, board, tested),
         provenance=_provenance(run),
         records=_records(run),
-        methods=methods_paragraph(run, board, cited),
+        methods=methods_paragraph(run, cited),
         references=cited,
     )
     return page, gallery

@@ -25,7 +25,7 @@ from engine.report.references import (
     Reference,
 )
 from engine.report.run import Run
-from engine.report.tables import Leaderboard
+from engine.report.tables import Duels, Leaderboard
 
 FAMILIES = {
     "per_task": "all pairs of one task",
@@ -60,7 +60,9 @@ def facts(run: Run) -> list[str]:
 
 def task_notes(run: Run, task: str) -> list[str]:
     """What a reader must know of a task's data before believing its scores."""
-    notes = [str(warning) for warning in run.task(task).get("warnings") or []]
+    known = run.task(task)
+    notes = [str(known["notes"])] if known.get("notes") else []
+    notes += [str(warning) for warning in known.get("warnings") or []]
     for name in run.encoders:
         cut = (run.encoder(name).get("truncated") or {}).get(task, 0)
         if cut:
@@ -68,7 +70,7 @@ def task_notes(run: Run, task: str) -> list[str]:
     return notes
 
 
-def claims(run: Run, board: Leaderboard) -> list[tuple[str, str]]:
+def claims(run: Run, board: Leaderboard, tested: Duels) -> list[tuple[str, str]]:
     """What the statistics of this run say and do not say, as (heading, text)."""
     return [
         (
@@ -78,7 +80,7 @@ def claims(run: Run, board: Leaderboard) -> list[tuple[str, str]]:
             "how another training run of the same method would come out.",
         ),
         ("Seeds show the rest", _seed_claim(run, board)),
-        ("Not significant is not equal", _equality_claim(run)),
+        ("Not significant is not equal", _equality_claim(run, tested)),
         ("Many pairs, one family", _family_claim(run)),
         (
             "The best cell is picked on the test split",
@@ -99,9 +101,9 @@ def claims(run: Run, board: Leaderboard) -> list[tuple[str, str]]:
     ]
 
 
-def methods_paragraph(run: Run, board: Leaderboard, cited: list[Reference]) -> str:
+def methods_paragraph(run: Run, cited: list[Reference]) -> str:
     """A paragraph for a paper's methods section; numbers in brackets are places in `cited`."""
-    return " ".join(_methods(run, board, cited))
+    return " ".join(_methods(run, cited))
 
 
 def _few(names: list[str], noun: str) -> str:
@@ -123,19 +125,20 @@ def _seed_claim(run: Run, board: Leaderboard) -> str:
     )
 
 
-def _equality_claim(run: Run) -> str:
-    open_pairs = run.comparisons[run.comparisons["verdict"] != "significant"]
+def _equality_claim(run: Run, tested: Duels) -> str:
     opening = (
         "A pair without a significant difference may still differ: its interval says by how much."
     )
+    open_pairs = [d for (a, b), d in tested.items() if a < b and d.verdict != "significant"]
     margin = run.compare.get("equivalence_margin")
-    if open_pairs.empty or margin is None:
+    if not open_pairs or margin is None:
         return opening
-    within = ((open_pairs["ci_low"] > -margin) & (open_pairs["ci_high"] < margin)).sum()
+    within = sum(duel.ci_low > -margin and duel.ci_high < margin for duel in open_pairs)
     return (
-        f"{opening} Of the {plural(len(open_pairs), 'pair')} that are not significant, {within} "
-        f"{'has its' if within == 1 else 'have their'} whole 95 % interval within the study's "
-        f"margin of ±{margin:g}; only there is it fair to speak of equivalent models."
+        f"{opening} Of the {plural(len(open_pairs), 'pair')} that are not significant, "
+        f"{within or 'none'} {'have their' if within > 1 else 'has its'} whole 95 % interval "
+        f"within the study's margin of ±{margin:g}; only there is it fair to speak of equivalent "
+        "models."
     )
 
 
@@ -150,7 +153,7 @@ def _family_claim(run: Run) -> str:
     )
 
 
-def _methods(run: Run, board: Leaderboard, cited: list[Reference]) -> Iterator[str]:
+def _methods(run: Run, cited: list[Reference]) -> Iterator[str]:
     def cite(*works: Reference) -> str:
         places = [str(cited.index(work) + 1) for work in works if work in cited]
         return f" [{', '.join(places)}]" if places else ""

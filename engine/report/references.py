@@ -222,16 +222,16 @@ def _from_manifest(run: Run) -> Iterator[Reference]:
 
 def _of_search(run: Run) -> Iterator[Reference]:
     used = run.manifest.get("versions") or {}
-    if "ray" in used:
-        yield RAY_TUNE
-    if "optuna" in used:
-        yield OPTUNA
-    if (run.trials["status"] == "pruned").any():
-        yield ASHA
     if "lora" in run.methods:
         yield LORA
     if "scikit-learn" in used:
         yield SCIKIT_LEARN
+    if "optuna" in used:
+        yield OPTUNA
+    if "ray" in used:
+        yield RAY_TUNE
+    if (run.trials["status"] == "pruned").any():
+        yield ASHA
 
 
 def _of_tests(run: Run) -> Iterator[Reference]:

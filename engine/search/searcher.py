@@ -176,7 +176,6 @@ class CellSearch:
                 group=True,
                 constant_liar=True,
                 seed=seed,
-                warn_independent_sampling=False,
             )
 
 

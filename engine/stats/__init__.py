@@ -4,7 +4,12 @@ Every wrong input is a ValueError of one line.
 """
 
 from engine.stats.adjust import adjust
-from engine.stats.bootstrap import BootstrapResult, paired_bootstrap
+from engine.stats.bootstrap import (
+    BootstrapInterval,
+    BootstrapResult,
+    bootstrap_ci,
+    paired_bootstrap,
+)
 from engine.stats.delong import auc_ci, auc_covariance, delong_test, delong_unpaired
 from engine.stats.inference import AucResult, DeLongResult, UnpairedResult, ZeroVarianceError
 from engine.stats.multiclass import macro_auc_ci, macro_auc_test
@@ -12,6 +17,7 @@ from engine.stats.permutation import PermutationResult, paired_permutation
 
 __all__ = [
     "AucResult",
+    "BootstrapInterval",
     "BootstrapResult",
     "DeLongResult",
     "PermutationResult",
@@ -20,6 +26,7 @@ __all__ = [
     "adjust",
     "auc_ci",
     "auc_covariance",
+    "bootstrap_ci",
     "delong_test",
     "delong_unpaired",
     "macro_auc_ci",

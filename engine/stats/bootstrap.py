@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.stats.checks import FloatArray, IntArray, check_level
-from engine.stats.pairs import MetricFunction, checked_pair, count_as_extreme, evaluate
+from engine.stats.inference import ZeroVarianceError
+from engine.stats.pairs import ROUNDING, MetricFunction, checked_pair, count_as_extreme, evaluate
 
 
 class BootstrapResult(NamedTuple):
@@ -107,6 +108,8 @@ def paired_bootstrap(
 
     Raises
     ------
+    ZeroVarianceError
+        The models differ, and by the same on every resample.
     ValueError
         Labels that are no class numbers, fewer than two rows of a class, scores that are not finite
         or not as many as the labels, a metric that is not finite on some resample, fewer than two
@@ -129,12 +132,18 @@ def paired_bootstrap(
     for resample, drawn in enumerate(_resamples(labels, n_resamples, seed)):
         y = labels[drawn]
         deltas[resample] = evaluate(metric, y, rows_a[drawn]) - evaluate(metric, y, rows_b[drawn])
+    se = float(deltas.std(ddof=1))
+    if se < ROUNDING < abs(delta):
+        raise ZeroVarianceError(
+            f"the metrics differ by {delta:.6g} on every resample: no p-value; "
+            "use paired_permutation or more test rows"
+        )
     ci_low, ci_high = np.quantile(deltas, [(1 - level) / 2, (1 + level) / 2])
     return BootstrapResult(
         value_a=value_a,
         value_b=value_b,
         delta=delta,
-        se=float(deltas.std(ddof=1)),
+        se=se,
         ci_low=float(ci_low),
         ci_high=float(ci_high),
         p=(1 + count_as_extreme(deltas - delta, delta)) / (1 + n_resamples),

@@ -16,7 +16,7 @@ _ROUNDING = 1e-14
 
 
 class ZeroVarianceError(ValueError):
-    """Two AUCs differ, but the estimated variance of the difference is zero.
+    """Two models differ, but the estimated variance of the difference is zero.
 
     A perfect model against a constant one, for instance. The rows say nothing of how far chance
     moves the difference, so that neither p = 0 nor any other p would be true.

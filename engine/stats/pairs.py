@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from engine.stats.checks import FloatArray, IntArray, class_labels, finite_scores
 
+ROUNDING = 1e-12  # differences of a metric below this are none
 MetricFunction = Callable[[IntArray, FloatArray], float]
 
 
@@ -49,4 +50,4 @@ def evaluate(metric: MetricFunction, labels: IntArray, scores: FloatArray) -> fl
 
 def count_as_extreme(null: FloatArray, observed: float) -> int:
     """How many null differences are at least as far from 0 as the observed one, rounding aside."""
-    return int((np.abs(null) >= abs(observed) - 1e-12).sum())
+    return int((np.abs(null) >= abs(observed) - ROUNDING).sum())

@@ -59,7 +59,7 @@ def paired_permutation(
     Raises
     ------
     ValueError
-        As `paired_bootstrap`.
+        As `paired_bootstrap`, which alone can lack a variance.
 
     Notes
     -----

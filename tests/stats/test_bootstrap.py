@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engine.stats import auc_ci, delong_test, paired_bootstrap
+from engine.stats import auc_ci, bootstrap_ci, delong_test, paired_bootstrap
 
 
 def auc(y, scores):
@@ -41,6 +41,18 @@ def test_standard_error_of_accuracy_is_the_closed_form():
     assert bootstrap.se == pytest.approx(np.sqrt(variance), rel=0.05)
 
 
+def test_interval_of_one_model_is_the_closed_form():
+    # Accuracy with 50 of 60 and 30 of 40 right: a binomial within each class.
+    y = np.repeat([0, 1], [60, 40])
+    answers = np.where(np.repeat([1, 0, 1, 0], [50, 10, 30, 10]) == 1, y, 1 - y)
+    interval = bootstrap_ci(y, answers, accuracy, n_resamples=4000)
+    se = np.sqrt(60 * (5 / 6) * (1 / 6) + 40 * (3 / 4) * (1 / 4)) / 100
+    assert interval.value == 0.8
+    assert interval.se == pytest.approx(se, rel=0.05)
+    assert interval.ci_low == pytest.approx(0.8 - 1.96 * se, abs=0.011)  # a row is 0.01
+    assert interval.ci_high == pytest.approx(0.8 + 1.96 * se, abs=0.011)
+
+
 def test_resamples_keep_class_sizes_and_pair_the_rows():
     y = np.repeat([0, 1, 2], [5, 8, 13])
     a = np.random.default_rng(2).normal(size=26)
@@ -50,8 +62,8 @@ def test_resamples_keep_class_sizes_and_pair_the_rows():
         seen.append((labels.copy(), scores.copy()))
         return float(scores[0])
 
-    paired_bootstrap(y, a, a + 100, metric, n_resamples=5)
+    paired_bootstrap(y, a, -a, metric, n_resamples=5)
     for (labels_a, scores_a), (labels_b, scores_b) in zip(seen[::2], seen[1::2], strict=True):
         assert (np.bincount(labels_a) == np.bincount(y)).all()
         assert (labels_a == labels_b).all()
-        np.testing.assert_allclose(scores_a + 100, scores_b)
+        assert (scores_b == -scores_a).all()

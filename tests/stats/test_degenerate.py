@@ -108,6 +108,7 @@ WITHOUT_VARIANCE = [
     ("perfect and reversed", lambda: delong_test(Y, PERFECT, PERFECT[::-1])),
     ("unpaired", lambda: delong_unpaired(Y, PERFECT, Y, CONSTANT)),
     ("macro", lambda: macro_auc_test(THREE, ONE_HOT, FLAT)),
+    ("bootstrap", lambda: paired_bootstrap(Y, PERFECT, PERFECT[::-1], accuracy, 50)),
 ]
 
 
@@ -135,5 +136,5 @@ def test_wrong_input_is_a_value_error_of_one_line(call, words):
 @pytest.mark.parametrize("call", by_name(WITHOUT_VARIANCE))
 def test_a_difference_without_variance_has_no_p_value(call):
     # pROC gives p = 0 (paired) or NaN (unpaired) here.
-    with pytest.raises(ZeroVarianceError, match="variance of the difference is zero"):
+    with pytest.raises(ZeroVarianceError, match="no p-value; use paired_permutation"):
         call()

@@ -142,8 +142,13 @@ if __name__ == "__main__":
     encoder, first, last = train(args.name, args.genomes, args.seed, steps)
     write_folder(
         args.out / args.name,
-        {"encoder": args.name, "sizes": SIZES[args.name], "steps": steps, "seed": args.seed,
-         "held_out_loss": {"before": first, "after": last}},
+        {
+            "encoder": args.name,
+            "sizes": SIZES[args.name],
+            "steps": steps,
+            "seed": args.seed,
+            "held_out_loss": {"before": first, "after": last},
+        },
         encoder.network,
         torch.float16,
     )

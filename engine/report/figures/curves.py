@@ -18,7 +18,7 @@ from engine.report.tables import best_so_far
 from engine.report.theme import DASHES, INK, LINE, PAPER, SOFT, hue, marker
 
 ACROSS = 5  # panels at most
-WIDEST, HEIGHT = 2.6, 1.45  # of a panel, in inches
+WIDEST, HEIGHT = 2.8, 1.7  # of a panel, in inches
 LEFT, TOP, BOTTOM, GAP_X, GAP_Y = 0.55, 0.3, 0.95, 0.14, 0.55
 MOST_DOTS = 1500  # trials of a task; beyond, only the curves are drawn
 
