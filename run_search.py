@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
+from rich.text import Text
 
 from engine.errors import UserError
 
@@ -93,7 +95,7 @@ def run_command(
         paths = None
     if paths is None:
         out_console.print("\nStopped; everything finished is kept. To go on:")
-        out_console.print(f"  {continuing(sys.argv)}", soft_wrap=True)
+        out_console.print(f"  {continuing(sys.argv)}", soft_wrap=True, markup=False)
         raise typer.Exit(INTERRUPTED)
     from engine.summary import summary
 
@@ -196,9 +198,10 @@ def doctor_command() -> None:
     failed = False
     for check in checks():
         mark = {"ok": "[green]✓[/]", "note": "[yellow]•[/]", "bad": "[red]✗[/]"}[check.state]
-        out_console.print(f"{mark} [bold]{check.name:<14}[/] {check.found}", soft_wrap=True)
-        if check.remedy:
-            out_console.print(f"  {'':<14} [dim]{check.remedy}[/]", soft_wrap=True)
+        found, remedy = escape(check.found), escape(check.remedy)
+        out_console.print(f"{mark} [bold]{check.name:<14}[/] {found}", soft_wrap=True)
+        if remedy:
+            out_console.print(f"  {'':<14} [dim]{remedy}[/]", soft_wrap=True)
         failed |= check.state == "bad"
     if failed:
         raise typer.Exit(1)
@@ -212,7 +215,8 @@ def main() -> None:
     try:
         app(arguments, prog_name="run_search.py")
     except UserError as error:
-        Console(stderr=True, highlight=False).print(f"[bold red]error:[/] {error}", soft_wrap=True)
+        line = " ".join(str(error).splitlines())
+        Console(stderr=True).print(Text.assemble(("error:", "bold red"), " ", line), soft_wrap=True)
         sys.exit(2)
 
 

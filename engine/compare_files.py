@@ -19,6 +19,7 @@ import numpy.typing as npt
 import pandas as pd
 from rich.console import Group
 from rich.table import Table
+from rich.text import Text
 
 from engine.compare import Correction, interval, paired_test
 from engine.errors import UserError, nearest
@@ -67,15 +68,15 @@ class Comparison:
             first.add_column(name, justify="left" if name == "model" else "right")
         for row in self.scores.to_dict("records"):
             bounds = f"{row['ci_low']:.4f} – {row['ci_high']:.4f}"
-            first.add_row(row["model"], f"{row['auroc']:.4f}", bounds, f"{row['rows']:,}")
+            first.add_row(Text(row["model"]), f"{row['auroc']:.4f}", bounds, f"{row['rows']:,}")
         second = Table(box=None, pad_edge=False, header_style="bold")
         heads = ("a", "b", "difference", "CI", "z", "p", f"p ({self.correction})")
         for name in heads:
             second.add_column(name, justify="left" if name in "ab" else "right")
         for row in self.pairs.to_dict("records"):
             second.add_row(
-                row["a"],
-                row["b"],
+                Text(row["a"]),
+                Text(row["b"]),
                 f"{row['delta']:+.4f}",
                 f"{row['ci_low']:+.4f} – {row['ci_high']:+.4f}",
                 f"{row['z']:.2f}",
@@ -178,10 +179,13 @@ def _models_of_run(table: pd.DataFrame) -> list[Model]:
 
 
 def _read(file: Path) -> pd.DataFrame:
-    if not file.is_file():
-        there = [p.name for p in file.parent.glob("*")] if file.parent.is_dir() else []
-        raise UserError(f"{file}: no such file; {nearest(file.name, there)}")
     readers = {".csv": pd.read_csv, ".parquet": pd.read_parquet, ".tsv": _read_tsv}
+    if not file.is_file():
+        there = [p.name for p in file.parent.glob("*") if p.suffix.lower() in readers]
+        raise UserError(
+            f"{file}: no such file; "
+            + (nearest(file.name, there) if there else "its folder has no prediction file")
+        )
     if file.suffix.lower() not in readers:
         raise UserError(f"{file}: give CSV, TSV or Parquet, not '{file.suffix}'")
     try:
@@ -218,7 +222,9 @@ def _aligned(models: list[Model]) -> list[Model]:
         first = first_of.setdefault(model.task, model)
         if model.ids is not None and first.ids is not None and model.ids != first.ids:
             position = {name: i for i, name in enumerate(model.ids)}
-            if len(position) < len(model.ids) or set(position) != set(first.ids):
+            if not len(position) == len(model.ids) == len(first.ids) or (
+                set(position) != set(first.ids)
+            ):
                 raise UserError(f"{model.name}: its ids are not those of {first.name}, each once")
             order = np.array([position[name] for name in first.ids])
             model = Model(

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 LEAST_FREE_GB = 5
 HUB = "https://huggingface.co"
+INSTALL = "make install, or pip install -r requirements.lock"
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,10 @@ class Check:
 def checks() -> Iterator[Check]:
     """Look at Python, torch, GPUs, Ray, MLflow, storage and the hub, in this order."""
     yield _python()
-    yield _torch()
-    yield _gpu()
+    torch = _torch()
+    yield torch
+    if torch.state == "ok":
+        yield _gpu()
     yield _ray()
     yield _mlflow()
     yield _storage()
@@ -59,9 +62,7 @@ def _torch() -> Check:
     try:
         import torch
     except ImportError as error:
-        return Check(
-            "torch", "bad", str(error), "make install, or pip install -r requirements.lock"
-        )
+        return Check("torch", "bad", str(error), INSTALL)
     return Check("torch", "ok", f"{torch.__version__}, {torch.get_num_threads()} threads")
 
 
@@ -81,7 +82,9 @@ def _gpu() -> Check:
 
 
 def _ray() -> Check:
-    version = metadata.version("ray")
+    version = _version("ray")
+    if version is None:
+        return Check("Ray", "bad", "not installed", INSTALL)
     shared = shutil.disk_usage("/dev/shm").total / 2**30 if Path("/dev/shm").is_dir() else 0.0
     if shared < 1:
         return Check(
@@ -97,14 +100,21 @@ def _ray() -> Check:
 
 def _mlflow() -> Check:
     uri = os.environ.get("MLFLOW_TRACKING_URI")
-    version = metadata.version("mlflow-skinny")
-    try:
-        metadata.version("mlflow")
-    except metadata.PackageNotFoundError:
+    version = _version("mlflow-skinny")
+    if version is None:
+        return Check("MLflow", "bad", "not installed", INSTALL)
+    if _version("mlflow") is None:
         return Check(
             "MLflow", "note", f"{version}, without its user interface", "pip install 'dnasweep[ui]'"
         )
     return Check("MLflow", "ok", f"{version}, logs to {uri or 'runs/mlflow.db'}")
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def _storage() -> Check:

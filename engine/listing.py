@@ -59,10 +59,10 @@ def plan_table(plan: Plan, folder: Path) -> Group:
         table.add_column(name, justify="left" if name == "task" else "right")
     for name, task in plan.tasks.items():
         rows = [sum(task.counts[split].values()) for split in ("train", "validation", "test")]
-        table.add_row(name, str(len(task.classes)), *(f"{n:,}" for n in rows))
+        table.add_row(Text(name), str(len(task.classes)), *(f"{n:,}" for n in rows))
     study = plan.study
     lines: list[Any] = [
-        Text.from_markup(f"[bold]{study.name}[/]  {study.description}"),
+        Text.assemble((study.name, "bold"), "  ", study.description),
         table,
         Text(
             f"{len(plan.cells)} cells ({len(study.encoders)} encoders, {len(plan.tasks)} tasks, "
@@ -139,5 +139,5 @@ def _studies() -> list[dict[str, Any]]:
     return rows
 
 
-def _cell(value: Any) -> str:
-    return f"{value:,}" if isinstance(value, int) else str(value)
+def _cell(value: Any) -> Text:
+    return Text(f"{value:,}" if isinstance(value, int) else str(value))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
-from engine.encoders import EncoderCard, find_card
+from engine.encoders import EncoderCard, cards, find_card
 from engine.errors import UserError, nearest
 from engine.methods import Method, find_method
 from engine.metrics import METRICS
@@ -13,6 +14,7 @@ from engine.records import Cell, EncoderSpec, TaskSpec
 from engine.space import Space
 from engine.study import Study
 from engine.tasks import Task, load_task
+from engine.tasks.base import find_task
 
 DEFAULT_METRIC = "auroc"
 
@@ -115,12 +117,11 @@ def make_plan(study: Study) -> Plan:
     """
     # Names first, files second: a typing error is told without reading a gigabyte.
     cards = {spec.name: _card(spec, study.source) for spec in study.encoders}
-    method_of = {name: _method(name, space, study.source) for name, space in study.methods.items()}
     if study.metric:
         _check_metric(study.metric, f"{study.source}: metric")
     for spec in study.tasks:
-        if spec.metric:
-            _check_metric(spec.metric, f"{study.source}: tasks.{spec.name}.metric")
+        _check_task(spec, study.source)
+    method_of = {name: _method(name, space, study.source) for name, space in study.methods.items()}
     tasks = {spec.name: load_task(spec) for spec in study.tasks}
     metrics = {
         spec.name: spec.metric or study.metric or tasks[spec.name].metric or DEFAULT_METRIC
@@ -151,12 +152,26 @@ def _card(spec: EncoderSpec, source: str) -> EncoderCard:
         card = find_card(spec.card)
     except UserError as error:
         raise UserError(f"{source}: encoders: {error}") from None
-    if spec.weights == "random" and card.kind != "network":
+    if spec.weights != "hub" and card.kind != "network":
         raise UserError(
-            f"{source}: encoders.{spec.name}.weights: {spec.card} has no weights to draw; "
-            "leave the key out"
+            f"{source}: encoders.{spec.name}.weights: {spec.card} has no weights; leave the key out"
+        )
+    if spec.weights not in ("hub", "random") and not Path(spec.weights).is_dir():
+        raise UserError(
+            f"{source}: encoders.{spec.name}.weights: no such folder: {spec.weights}; "
+            "give 'hub', 'random' or a folder"
         )
     return card
+
+
+def _check_task(spec: TaskSpec, source: str) -> None:
+    if spec.path is None:
+        try:
+            find_task(spec.name)
+        except UserError as error:
+            raise UserError(f"{source}: tasks: {error}") from None
+    if spec.metric:
+        _check_metric(spec.metric, f"{source}: tasks.{spec.name}.metric")
 
 
 def _method(name: str, space: Space, source: str) -> Method:
@@ -173,7 +188,20 @@ def _method(name: str, space: Space, source: str) -> Method:
             f"{space.source}: parameters: declare 'pooling', for example "
             "pooling: {constant: mean} (method '" + name + f"' of {source})"
         )
+    _check_poolings(space)
     return method
+
+
+def _check_poolings(space: Space) -> None:
+    # `Space.restricted` would put an encoder's own poolings in place of a misspelt one.
+    known = {pooling for card in cards().values() for pooling in card.poolings}
+    (choices,) = (p.choices for p in space.parameters if p.name == "pooling")
+    for choice in choices or (None,):
+        if choice not in known:
+            raise UserError(
+                f"{space.source}: parameters.pooling: '{choice}' is no pooling; "
+                f"{nearest(str(choice), known)}"
+            )
 
 
 def _check_metric(name: str, where: str) -> None:

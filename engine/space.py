@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from math import isfinite
 from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -69,15 +70,16 @@ class Parameter:
 
     def active(self, params: Mapping[str, Scalar]) -> bool:
         """Whether the conditions hold under the parameters drawn so far."""
-        return all(params.get(name) in values for name, values in (self.when or {}).items())
+        return all(
+            name in params and params[name] in values for name, values in (self.when or {}).items()
+        )
 
     def accepts(self, value: Scalar) -> bool:
         """Whether a value lies in the distribution."""
         if self.kind in ("choice", "constant"):
             return any(value == c and type(value) is type(c) for c in self.choices)
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            return False
-        if self.kind == "int" and value != int(value):
+        number = int if self.kind == "int" else int | float
+        if isinstance(value, bool) or not isinstance(value, number):
             return False
         return self.low <= value <= self.high
 
@@ -230,6 +232,8 @@ def _parameter(name: str, entry: _ParameterModel, source: str) -> Parameter:
         told = " and ".join(given) or "none"
         raise UserError(f"{where}: give exactly one of {', '.join(KINDS)} (found {told})")
     kind = given[0]
+    if kind != "int" and "log" in entry.model_fields_set:
+        raise UserError(f"{where}.log: {kind} takes no 'log'; for a logarithmic scale: loguniform")
     when = {key: tuple(values) for key, values in entry.when.items()}
     if kind == "constant":
         return Parameter(name, kind, choices=(entry.constant,), when=when)
@@ -244,9 +248,9 @@ def _parameter(name: str, entry: _ParameterModel, source: str) -> Parameter:
         kind
     ] or (0, 0)
     log = kind == "loguniform" or entry.log
-    if low >= high:
+    if not (isfinite(low) and isfinite(high) and low < high):
         raise UserError(
-            f"{where}.{kind}: [{low}, {high}] is empty; give [low, high] with low < high"
+            f"{where}.{kind}: [{low}, {high}] holds no range; give finite bounds with low < high"
         )
     if log and low <= 0:
         raise UserError(f"{where}.{kind}: a logarithmic scale needs low > 0, not {low}")
@@ -261,6 +265,8 @@ def _check_conditions(
         where = f"{source}: parameters.{parameter.name}.when"
         if name not in names:
             raise UserError(f"{where}: parameter '{name}' does not exist; {nearest(name, names)}")
+        if not values:
+            raise UserError(f"{where}.{name}: the list is empty; give at least one value")
         if name not in known:
             raise UserError(f"{where}: declare '{name}' above '{parameter.name}'")
         for value in values:

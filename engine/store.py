@@ -13,6 +13,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -99,7 +100,8 @@ class Store:
             return {n: np.load(folder / f"{n}.npy", mmap_mode="r") for n in hashes}
         except (OSError, ValueError, KeyError) as error:
             aside = folder.with_name(f".damaged-{key[:12]}-{secrets.token_hex(4)}")
-            folder.rename(aside)
+            with suppress(FileNotFoundError):  # another reader was first
+                folder.rename(aside)
             log.warning("store entry %s is damaged (%s); set aside as %s", key, error, aside)
             return None
 
@@ -108,11 +110,11 @@ class Store:
         shutil.rmtree(self.path(key), ignore_errors=True)
 
     def read_note(self, key: str) -> dict[str, Any] | None:
-        """Small JSON value under a key, or none."""
+        """Small JSON value under a key, or none where there is none that can be read."""
         path = self.root / "notes" / f"{key}.json"
         try:
             note: dict[str, Any] = json.loads(path.read_text())
-        except (FileNotFoundError, json.JSONDecodeError):
+        except (FileNotFoundError, ValueError):
             return None
         return note
 

@@ -18,6 +18,10 @@ from engine.yamlio import explain, parse_yaml, read_yaml
 PROJECT = Path(__file__).resolve().parent.parent
 
 
+#: What NumPy and scikit-learn take.
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+
+
 def _named(value: Any) -> Any:
     """Let ``name`` stand for ``{name: name}``."""
     return {"name": value} if isinstance(value, str) else value
@@ -31,7 +35,7 @@ class EncoderEntry(BaseModel):
     name: str
     family: str | None = None
     weights: str = "hub"
-    seed: int = 0
+    seed: Seed = 0
 
 
 class TaskEntry(BaseModel):
@@ -43,7 +47,7 @@ class TaskEntry(BaseModel):
     path: str | None = None
     metric: str | None = None
     group: str | None = None
-    seed: int = 0
+    seed: Seed = 0
 
 
 class Compare(BaseModel):
@@ -62,7 +66,7 @@ class Search(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     sampler: Literal["tpe", "random"] = "tpe"
-    seed: int = 0
+    seed: Seed = 0
     early_stopping: bool = True
     grace_epochs: int = Field(default=1, ge=1)
     reduction_factor: float = Field(default=3.0, gt=1)
@@ -98,7 +102,7 @@ class StudyModel(BaseModel):
     methods: dict[str, str | dict[str, Any]] = Field(min_length=1)
     metric: str | None = None
     trials_per_cell: int = Field(default=16, ge=1)
-    seeds: list[int] = Field(default=[0, 1, 2], min_length=1)
+    seeds: list[Seed] = Field(default=[0, 1, 2], min_length=1)
     compare: Compare = Compare()
     search: Search = Search()
     resources: Resources = Resources()
@@ -210,7 +214,7 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
         search=model.search,
         resources=model.resources,
         tracking=model.tracking,
-        store=model.store,
+        store=str(Path(model.store).expanduser().absolute()) if model.store else None,
         source=str(path),
     )
     _unique(

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from engine.errors import UserError
 from engine.methods import InfeasibleError, Report, methods
 from engine.metrics import compute, compute_all
 from engine.records import TrialResult, TrialSpec
@@ -40,8 +41,8 @@ def run_trial(spec: TrialSpec, report: Report = ignore) -> TrialResult:
     """
     started = time.perf_counter()
     try:
+        labels = _labels(spec)
         fitted = methods()[spec.method].fit(spec, report)
-        labels = cached_task(spec.task).validation.labels
         score = compute(spec.metric, labels, fitted.validation)
         metrics = compute_all(labels, fitted.validation)
     except InfeasibleError as error:
@@ -83,14 +84,24 @@ class Refit:
 def refit(spec: TrialSpec) -> Refit:
     """Fit a configuration and score the test split, which must have been unsealed."""
     started = time.perf_counter()
+    labels = _labels(spec)
     fitted = methods()[spec.method].fit(spec, ignore)
-    labels = cached_task(spec.task).validation.labels
     return Refit(
         validation=compute(spec.metric, labels, fitted.validation),
         test=fitted.test(),
         seconds=_since(started),
         trainable_parameters=fitted.trainable_parameters,
     )
+
+
+def _labels(spec: TrialSpec) -> npt.NDArray[np.int64]:
+    """Labels of the validation split, of the very data that the study was planned on."""
+    task = cached_task(spec.task)
+    if task.fingerprint != spec.task_fingerprint:
+        raise UserError(
+            f"{task.file}: the data changed while the study ran; put them back, or run with --fresh"
+        )
+    return task.validation.labels
 
 
 def _since(started: float) -> float:

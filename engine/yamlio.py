@@ -16,27 +16,30 @@ class _Loader(yaml.SafeLoader):
     """The safe loader, made to refuse a key given twice."""
 
 
+class _Dumper(yaml.SafeDumper):
+    """The safe dumper; it quotes text that `_Loader` would take for a number."""
+
+
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
-    loader.flatten_mapping(node)
-    result: dict[Any, Any] = {}
-    for key_node, value_node in node.value:
-        key = loader.construct_object(key_node, deep=True)
-        if key in result:
-            mark = key_node.start_mark
+    given: set[str] = set()
+    for key_node, _ in node.value:
+        key = str(key_node.value)
+        if key in given:
             raise yaml.constructor.ConstructorError(
-                problem=f"key '{key}' is given twice", problem_mark=mark
+                problem=f"key '{key}' is given twice", problem_mark=key_node.start_mark
             )
-        result[key] = loader.construct_object(value_node, deep=True)
-    return result
+        given.add(key)
+    return loader.construct_mapping(node, deep=True)
 
 
 _Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
 # YAML 1.2 reads 1e-4 as a number; PyYAML follows 1.1, where it is text.
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
-    list("-+.0123456789"),
-)
+for _kind in (_Loader, _Dumper):
+    _kind.add_implicit_resolver(
+        "tag:yaml.org,2002:float",
+        re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
+        list("-+.0123456789"),
+    )
 
 
 def parse_yaml(text: str, source: str) -> Any:
@@ -68,13 +71,17 @@ def read_yaml(path: Path, what: str) -> Any:
     Raises
     ------
     UserError
-        If the file is missing (names the nearest one in its folder), empty or not YAML.
+        If the file is missing (names the nearest one in its folder), empty, not YAML or not UTF-8.
     """
     if not path.is_file():
         there = [p.name for p in path.parent.glob("*.yaml")] if path.parent.is_dir() else []
         hint = f"; {nearest(path.name, there)}" if there else ""
         raise UserError(f"{path}: no such {what} file{hint}")
-    data = parse_yaml(path.read_text(encoding="utf-8"), str(path))
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 text ({error.reason}); save it as UTF-8") from None
+    data = parse_yaml(text, str(path))
     if data is None:
         raise UserError(f"{path}: the {what} file is empty")
     return data
@@ -82,13 +89,15 @@ def read_yaml(path: Path, what: str) -> Any:
 
 def dump_yaml(data: Any) -> str:
     """Plain data as YAML, keys in the order given."""
-    text: str = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100)
+    text: str = yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
     return text
 
 
 def explain(error: ValidationError, model: type[BaseModel], source: str) -> str:
-    """Put the first fault of a validation into one line: file, key, value, what to do."""
-    fault = error.errors()[0]
+    """Put one fault of a validation into one line: file, key, value, what to do."""
+    faults = error.errors()
+    # A misspelt key is also a missing one: the misspelling says more.
+    fault = next((f for f in faults if f["type"] == "extra_forbidden"), faults[0])
     location = ".".join(str(part) for part in fault["loc"] if not str(part).startswith("function"))
     if fault["type"] == "extra_forbidden":
         valid = _keys(model, fault["loc"][:-1])

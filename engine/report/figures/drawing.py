@@ -49,8 +49,6 @@ class Picture:
     name, title, caption : str
     inline : str
         SVG element for the page: colours are CSS variables, ids are unique within the page.
-    width : float
-        Natural width in CSS pixels.
     files : tuple of Path
         The SVG and PNG files.
     """
@@ -59,7 +57,6 @@ class Picture:
     title: str
     caption: str
     inline: str
-    width: float
     files: tuple[Path, ...]
 
 
@@ -89,7 +86,6 @@ def save(drawing: Drawing, folder: Path, name: str) -> Picture:
         title=drawing.title,
         caption=drawing.caption,
         inline=_inline(text, name, drawing, width, height),
-        width=width,
         files=(
             write_file(folder / f"{name}.svg", opaque.encode("utf-8")),
             write_file(folder / f"{name}.png", raster.getvalue()),
@@ -117,6 +113,7 @@ def _inline(text: str, name: str, drawing: Drawing, width: float, height: float)
     root.attrib.pop("version")
     root.set("width", f"{width:.0f}")
     root.set("height", f"{height:.0f}")
+    root.set("style", f"--width: {width:.0f}px")
     root.set("role", "img")
     root.set("aria-label", drawing.title)
     used = {match for e in root.iter() for v in e.attrib.values() for match in REFERENCE.findall(v)}

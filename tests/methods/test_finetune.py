@@ -1,0 +1,160 @@
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from engine.encoders import Encoder, load_encoder
+from engine.methods.adapters import attach_lora, linear_names, trainable, without_gradient
+from engine.methods.base import InfeasibleError
+from engine.methods.finetune import Classifier, Training, predict, shuffled_batches, train
+from engine.records import TrialSpec
+from engine.tasks import load_task
+from engine.trial import ignore, refit, run_trial
+
+ENCODERS = ("tiny-bert", "tiny-hyena")
+PARAMS = {"rank": 4, "alpha": 8.0, "pooling": "mean", "epochs": 2, "batch_size": 16}
+Spec = Callable[..., TrialSpec]
+
+
+def encoder_of(name: str, device: str = "cpu") -> Encoder:
+    encoder = load_encoder(name, weights="random", device=device)
+    assert isinstance(encoder, Encoder)
+    return encoder
+
+
+def training(**changes: float) -> Training:
+    return replace(Training(2, 16, 1e-2, 1e-2, 0.0, "auroc", 0), **changes)
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_only_adapters_and_head_are_trained(name: str, spec_of: Spec, device: str) -> None:
+    """Frozen weights stay as they are bit for bit; every adapter gets a gradient and moves."""
+    torch.manual_seed(0)
+    encoder = encoder_of(name, device)
+    attach_lora(encoder.network, rank=4, alpha=8, dropout=0, targets=linear_names(encoder.network))
+    model = Classifier(encoder, "mean", 2).to(device)
+    before = {n: p.detach().clone() for n, p in model.named_parameters()}
+    train(model, encoder, load_task(spec_of("lora", PARAMS).task), training(), ignore)
+    names = set(trainable(model))
+    assert names
+    for parameter_name, parameter in model.named_parameters():
+        same = torch.equal(parameter, before[parameter_name])
+        assert same != (parameter_name in names), parameter_name
+
+
+def test_adapted_output_starts_equal_and_then_differs() -> None:
+    encoder, plain = encoder_of("tiny-bert"), encoder_of("tiny-bert")
+    attach_lora(encoder.network, rank=4, alpha=8, dropout=0, targets=encoder.adapter_targets)
+    tokens = encoder.tokenize(["ACGTACGTACGTACGTAC", "TTTTTTGGGGGG"])
+    with torch.no_grad():
+        expected = plain(tokens.input_ids, tokens.attention_mask)
+        torch.testing.assert_close(encoder(tokens.input_ids, tokens.attention_mask), expected)
+        for name, parameter in trainable(encoder.network).items():
+            if ".lora_B." in name:
+                parameter.fill_(0.1)
+        moved = encoder(tokens.input_ids, tokens.attention_mask)
+    assert (moved - expected).abs().max() > 1e-3
+
+
+def test_a_layer_that_no_gradient_reaches_is_told() -> None:
+    class Half(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.used, self.unused = nn.Linear(2, 2), nn.Linear(2, 2)
+
+    model = Half()
+    model.used(torch.ones(1, 2)).sum().backward()
+    assert without_gradient(model) == ["unused.weight", "unused.bias"]
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_lora_learns_a_motif(name: str, spec_of: Spec) -> None:
+    params = PARAMS | {"epochs": 12, "learning_rate": 1e-2, "head_learning_rate": 1e-2}
+    params |= {"targets": "all_linear", "rank": 8}
+    result = run_trial(spec_of("lora", params, name))
+    assert result.error is None
+    assert result.score is not None
+    assert result.score > 0.9
+
+
+def test_same_seed_same_scores_and_another_seed_others(spec_of: Spec) -> None:
+    spec = spec_of("lora", PARAMS)
+    first, again = refit(spec), refit(spec)
+    assert np.array_equal(first.test, again.test)
+    assert not np.array_equal(first.test, refit(replace(spec, seed=1)).test)
+
+
+def test_the_global_generator_is_left_as_it_was(spec_of: Spec) -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    run_trial(spec_of("lora", PARAMS))
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_weights_of_the_best_epoch_are_kept(spec_of: Spec) -> None:
+    """The score handed back is the best of the curve, not the last one."""
+    params = PARAMS | {"epochs": 6, "learning_rate": 3e-2}
+    result = run_trial(spec_of("lora", params))
+    assert result.score == pytest.approx(max(result.curve), abs=1e-12)
+
+
+def test_training_stops_when_validation_no_longer_improves(spec_of: Spec) -> None:
+    params = PARAMS | {"epochs": 40, "learning_rate": 0.0, "head_learning_rate": 0.0}
+    result = run_trial(spec_of("lora", params))
+    assert len(result.curve) == 3, "first epoch, and two more of patience"
+
+
+def test_divergence_is_infeasible_and_says_when(spec_of: Spec) -> None:
+    encoder = encoder_of("tiny-bert")
+    attach_lora(encoder.network, rank=4, alpha=8, dropout=0, targets=encoder.adapter_targets)
+    model = Classifier(encoder, "mean", 2)
+    with torch.no_grad():
+        model.head.weight.fill_(math.nan)
+    task = load_task(spec_of("lora", PARAMS).task)
+    with pytest.raises(InfeasibleError, match="diverged in epoch 1"):
+        train(model, encoder, task, training(), ignore)
+
+
+def test_report_hears_every_epoch(spec_of: Spec) -> None:
+    heard: list[tuple[int, float]] = []
+    result = run_trial(spec_of("lora", PARAMS), lambda epoch, score: heard.append((epoch, score)))
+    assert heard == list(enumerate(result.curve, start=1))
+
+
+def test_prediction_does_not_depend_on_the_order_of_rows(spec_of: Spec) -> None:
+    encoder = encoder_of("tiny-hyena")
+    model = Classifier(encoder, "max", 2)
+    split = load_task(spec_of("lora", PARAMS).task).train
+    turned = replace(split, sequences=split.sequences[::-1], labels=split.labels[::-1])
+    forwards, backwards = predict(model, encoder, split), predict(model, encoder, turned)
+    np.testing.assert_allclose(forwards, backwards[::-1], atol=1e-5)
+    np.testing.assert_allclose(forwards.sum(axis=1), 1.0, atol=1e-12)
+
+
+def test_batches_hold_every_row_once_and_differ_between_epochs() -> None:
+    sequences = ["A" * (1 + i % 50) for i in range(333)]
+    rng = np.random.default_rng(0)
+    first = list(shuffled_batches(sequences, 16, rng))
+    second = list(shuffled_batches(sequences, 16, rng))
+    assert sorted(np.concatenate(first)) == list(range(333))
+    assert max(len(batch) for batch in first) == 16
+    assert [b.tolist() for b in first] != [b.tolist() for b in second]
+
+
+def test_parameters_are_counted(spec_of: Spec) -> None:
+    """LoRA on a (out, in) layer adds rank * (in + out); norm 2H and head K * (H + 1)."""
+    encoder = encoder_of("tiny-bert")
+    rank, hidden, classes = 4, encoder.hidden_size, 2
+    layers = [
+        m
+        for n, m in encoder.network.named_modules()
+        if isinstance(m, nn.Linear) and n.split(".")[-1] in encoder.adapter_targets
+    ]
+    expected = sum(rank * (m.in_features + m.out_features) for m in layers)
+    expected += 2 * hidden + classes * (hidden + 1)
+    assert run_trial(spec_of("lora", PARAMS)).trainable_parameters == expected

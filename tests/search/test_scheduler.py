@@ -1,0 +1,81 @@
+from types import SimpleNamespace
+
+from ray.tune.schedulers import TrialScheduler
+
+from engine.records import Cell, TrialRecord, TrialResult
+from engine.search.scheduler import EPOCH, SCORE, CellScheduler
+
+CONTINUE, STOP = TrialScheduler.CONTINUE, TrialScheduler.STOP
+
+
+def scheduler_of(records: dict | None = None, cells: tuple[str, ...] = ("a", "b")) -> CellScheduler:
+    return CellScheduler(
+        longest=dict.fromkeys(cells, 9),
+        maximize=dict.fromkeys(cells, True),
+        grace_epochs=1,
+        reduction_factor=3,
+        records=records or {},
+    )
+
+
+def tell(scheduler: CellScheduler, cell: str, number: int, scores: list[float]) -> str:
+    """Report epochs until the scheduler stops the trial; its last decision."""
+    trial = SimpleNamespace(trial_id=f"{cell}{number}", config={"cell": cell, "number": number})
+    scheduler.on_trial_add(None, trial)
+    decision = CONTINUE
+    for epoch, score in enumerate(scores, start=1):
+        decision = scheduler.on_trial_result(None, trial, {EPOCH: epoch, SCORE: score})
+        if decision == STOP:
+            break
+    return decision
+
+
+def test_a_poor_trial_is_stopped_and_remembered() -> None:
+    scheduler = scheduler_of()
+    for number, score in enumerate([0.9, 0.8, 0.7], start=1):
+        tell(scheduler, "a", number, [score])
+    assert tell(scheduler, "a", 4, [0.5]) == STOP
+    assert "a4" in scheduler.stopped
+
+
+def test_rungs_of_two_cells_are_not_compared() -> None:
+    scheduler = scheduler_of()
+    for number in range(1, 6):
+        tell(scheduler, "a", number, [0.9])
+    assert tell(scheduler, "b", 1, [0.5]) == CONTINUE
+
+
+def test_the_default_configuration_is_never_stopped() -> None:
+    scheduler = scheduler_of()
+    for number in range(1, 6):
+        tell(scheduler, "a", number, [0.9])
+    assert tell(scheduler, "a", 0, [0.1, 0.1, 0.1]) == CONTINUE
+
+
+def test_rungs_are_rebuilt_from_records() -> None:
+    cell = Cell("a", "t", "lora")
+    records = [
+        TrialRecord(cell, "k", n, "key", {}, TrialResult("complete", 0.9, curve=(0.9, 0.9)))
+        for n in range(5)
+    ]
+    assert tell(scheduler_of({"a": records}), "a", 7, [0.5]) == STOP
+    assert tell(scheduler_of(), "a", 7, [0.5]) == CONTINUE
+
+
+def test_duplicates_do_not_fill_the_rungs() -> None:
+    cell = Cell("a", "t", "lora")
+    result = TrialResult("complete", 0.9, curve=(0.9,))
+    records = [
+        TrialRecord(cell, "k", n, "key", {}, result, duplicate_of=None if n == 0 else 0)
+        for n in range(6)
+    ]
+    scheduler = scheduler_of({"a": records})
+    bracket = scheduler._rungs["a"]._brackets[0]
+    assert len(bracket._rungs[-1][1]) == 1
+
+
+def test_probes_are_left_alone() -> None:
+    scheduler = CellScheduler({"a": 1}, {"a": True}, 1, 3, {})
+    for number in range(1, 6):
+        tell(scheduler, "a", number, [0.9])
+    assert tell(scheduler, "a", 6, [0.1]) == CONTINUE
