@@ -14,6 +14,7 @@ LABEL org.opencontainers.image.title="dnasweep" \
 # Nothing is reported to the makers of Ray and MLflow.
 ENV PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
+    DNASWEEP_COMMIT=${REVISION} \
     RAY_USAGE_STATS_ENABLED=0 \
     MLFLOW_DISABLE_TELEMETRY=true
 

@@ -105,11 +105,10 @@ def run_command(
         f"[bold]tables[/]       {folder}/scores.csv, comparisons.csv, predictions.parquet"
     )
     out_console.print(f"[bold]best models[/]  {folder}/best/")
-    uri = tracking_uri(plan.study.tracking.uri, folder.resolve().parent)
     if plan.study.tracking.enabled:
-        out_console.print(
-            f"[bold]runs[/]         mlflow ui --backend-store-uri {uri}", soft_wrap=True
-        )
+        uri = tracking_uri(plan.study.tracking.uri, folder.resolve().parent)
+        there = uri if uri.startswith("http") else f"mlflow ui --backend-store-uri {uri}"
+        out_console.print(f"[bold]runs[/]         {there}", soft_wrap=True)
     out_console.print(f"[dim]{time.monotonic() - started:.0f} s[/]")
 
 

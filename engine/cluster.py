@@ -64,7 +64,8 @@ def start(address: str | None) -> Cluster:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(
             f"--address {address}: no Ray cluster answers ({reason}); start one with "
-            "`ray start --head`, or leave --address out to run on this machine"
+            "`ray start --head`, give its token (RAY_AUTH_MODE=token, RAY_AUTH_TOKEN), or leave "
+            "--address out to run on this machine"
         ) from None
     total = ray.cluster_resources()
     return Cluster(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from engine.embedding import embed, truncate
 from engine.encoders import Encoder, best_device, find_card, load_encoder
+from engine.errors import UserError
 from engine.files import content_key, file_hash
 from engine.records import EncoderSpec, TaskSpec
 from engine.store import Store
@@ -93,10 +94,14 @@ def prepare(request: PrepareRequest, root: str, reuse: bool = True) -> Prepared:
     Raises
     ------
     UserError
-        If the encoder or the task cannot be loaded.
+        If the encoder or the task cannot be loaded, or the data are not those of the request.
     """
     store = Store(Path(root))
     task = load_task(request.task)
+    if task.fingerprint != request.task_fingerprint:
+        raise UserError(
+            f"{task.file}: the data changed while the study ran; put them back, or start again"
+        )
     spec = request.encoder
     encoder = load_encoder(
         spec.card,

@@ -44,13 +44,16 @@ def hardware() -> dict[str, Any]:
 
 
 def git_commit() -> str | None:
-    """Commit of the code, with ``+changes`` where it was edited; none outside a checkout."""
+    """Commit of the code, with ``+changes`` where it was edited.
+
+    Outside a checkout (an image) what ``DNASWEEP_COMMIT`` says, or none.
+    """
     folder = Path(__file__).resolve().parent.parent
     try:
         head = _git(folder, "rev-parse", "HEAD")
         changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
     except (OSError, subprocess.CalledProcessError):
-        return None
+        return os.environ.get("DNASWEEP_COMMIT")
     return f"{head}+changes" if changed else head
 
 

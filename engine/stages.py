@@ -53,6 +53,9 @@ def run_study(run: Run) -> ReportPaths | None:
     """
     run.out.mkdir(parents=True, exist_ok=True)
     write_text(run.file("study.yaml"), dump_yaml(run.plan.study.to_dict()))
+    if run.address:
+        # A cluster that does not answer is told before any work.
+        _ = run.capacity
     tracker = _tracker(run)
     try:
         with run.timed("embed"):

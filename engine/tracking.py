@@ -59,6 +59,7 @@ class Tracker:
         self._queue: queue.Queue[Callable[[], None] | None] = queue.Queue()
         self._parents: dict[str, str] = {}
         self._known: dict[str, str] = {}
+        self._ended: set[str] = set()
         self._client: MlflowClient
         self._experiment_id = ""
         self._thread = threading.Thread(target=self._work, name="mlflow", daemon=True)
@@ -100,8 +101,10 @@ class Tracker:
             self.failed = f"{type(error).__name__}: {str(error).splitlines()[0]}"
 
     def _connect(self) -> None:
-        # MLflow would print to the screen; ours goes to the run's log.
+        # MLflow would print to the screen, and report usage to its makers.
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         os.environ.setdefault("MLFLOW_CONFIGURE_LOGGING", "false")
+        os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
         from mlflow.tracking import MlflowClient
 
         self._client = MlflowClient(tracking_uri=self.uri)
@@ -122,21 +125,22 @@ class Tracker:
             for run in runs:
                 if KEY in run.data.tags:
                     self._known[run.data.tags[KEY]] = run.info.run_id
+                    if run.info.status != "RUNNING":
+                        self._ended.add(run.info.run_id)
             page = runs.token
             if not page:
                 return
 
-    def _find_or_create(self, key: str, name: str, tags: Mapping[str, str]) -> tuple[str, bool]:
-        """Run of a key, and whether it is new."""
-        if key in self._known:
-            return self._known[key], False
-        all_tags = {**self._tags, **tags, KEY: key}
-        run = self._client.create_run(self._experiment_id, tags=all_tags, run_name=name)
-        self._known[key] = run.info.run_id
-        return run.info.run_id, True
+    def _find_or_create(self, key: str, name: str, tags: Mapping[str, str]) -> str:
+        """Run of a key."""
+        if key not in self._known:
+            all_tags = {**self._tags, **tags, KEY: key}
+            run = self._client.create_run(self._experiment_id, tags=all_tags, run_name=name)
+            self._known[key] = run.info.run_id
+        return self._known[key]
 
     def _cell(self, key: str, cell: Cell, tags: Mapping[str, str]) -> None:
-        self._parents[key], _ = self._find_or_create(key, cell.id, tags)
+        self._parents[key] = self._find_or_create(key, cell.id, tags)
 
     def _trial(self, record: TrialRecord, metric: str) -> None:
         from mlflow.entities import Param, RunTag
@@ -144,8 +148,9 @@ class Tracker:
         parent = self._parents[record.cell_key]
         key = f"{record.cell_key}:{record.number}"
         name = f"{record.cell.id} #{record.number}"
-        run_id, new = self._find_or_create(key, name, {"mlflow.parentRunId": parent})
-        if not new:
+        run_id = self._find_or_create(key, name, {"mlflow.parentRunId": parent})
+        # A run that a killed driver left open is logged again; values and parameters are the same.
+        if run_id in self._ended:
             return
         result = record.result
         tags = dict(zip(("encoder", "task", "method"), record.cell, strict=True))
@@ -186,7 +191,7 @@ class Tracker:
         self._client.set_terminated(run_id)
 
     def _report(self, files: list[Path]) -> None:
-        run_id, _ = self._find_or_create(f"report:{self._experiment}", "report", {})
+        run_id = self._find_or_create(f"report:{self._experiment}", "report", {})
         for file in files:
             if file.is_dir():
                 self._client.log_artifacts(run_id, str(file), file.name)

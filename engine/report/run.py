@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -97,22 +98,22 @@ class Run:
         """What the user called the study."""
         return str(self.study.get("name") or self.manifest.get("study") or self.folder.name)
 
-    @property
+    @cached_property
     def seeds(self) -> list[int]:
         """Seeds of the refits, in the study's order; intervals and tests are of the first."""
         return [int(seed) for seed in self.study.get("seeds") or self.manifest.get("seeds") or [0]]
 
-    @property
+    @cached_property
     def tasks(self) -> list[str]:
         """Every task of the study, also one that no cell finished."""
         return self._names("task", "tasks")
 
-    @property
+    @cached_property
     def encoders(self) -> list[str]:
         """Every encoder of the study."""
         return self._names("encoder", "encoders")
 
-    @property
+    @cached_property
     def methods(self) -> list[str]:
         """Every method that has a trial or a score, in the study's order."""
         declared = [str(name) for name in self.study.get("methods") or []]

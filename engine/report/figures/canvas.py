@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path as Outline
-from matplotlib.textpath import TextPath
+from matplotlib.textpath import text_to_path
 
 from engine.report.theme import FONT, INK, PAPER, RAMP, RAMP_INK, SOFT
 
@@ -44,12 +44,8 @@ class Square:
 def text_width(texts: Sequence[str], size: float = 9) -> float:
     """Width in inches of the widest of some texts."""
     font = FontProperties(family=FONT, size=size)
-    return max((_extent(text, font) for text in texts if text.strip()), default=0.0)
-
-
-def _extent(text: str, font: FontProperties) -> float:
-    # Without usetex=False and escaping, TextPath would read "$" as mathematics.
-    return float(TextPath((0, 0), text.replace("$", r"\$"), prop=font).get_extents().width) / POINTS
+    measure = text_to_path.get_text_width_height_descent
+    return max((measure(text, font, ismath=False)[0] for text in texts), default=0.0) / POINTS
 
 
 def canvas(

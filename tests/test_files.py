@@ -1,0 +1,80 @@
+"""Durable files and content keys."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.files import canonical_json, content_key, file_hash, replacing, write_text
+
+plain = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def test_a_file_stands_under_its_name_only_when_it_is_whole(tmp_path: Path):
+    target = tmp_path / "deep" / "table.parquet"
+    with replacing(target) as temporary:
+        temporary.write_text("half")
+        assert not target.exists()
+        assert temporary.parent == target.parent  # a rename is atomic within one file system only
+        assert temporary.suffix == ".parquet"  # pandas takes the format from it
+    assert target.read_text() == "half"
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_failed_write_leaves_the_earlier_file_and_no_rest(tmp_path: Path):
+    target = tmp_path / "scores.csv"
+    write_text(target, "earlier")
+    with pytest.raises(RuntimeError, match="disk"), replacing(target) as temporary:
+        temporary.write_text("half of the n")
+        raise RuntimeError("disk full")
+    assert target.read_text() == "earlier"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_text_is_utf_8_whatever_the_locale(tmp_path: Path):
+    write_text(tmp_path / "a.txt", "Größe ≤ 3")
+    assert (tmp_path / "a.txt").read_bytes() == "Größe ≤ 3".encode()
+
+
+def test_file_hash_is_the_published_sha_256_of_abc(tmp_path: Path):
+    (tmp_path / "abc").write_bytes(b"abc")  # FIPS 180-2, appendix B.1
+    expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert file_hash(tmp_path / "abc") == expected
+
+
+def test_content_key_is_the_sha_256_of_the_canonical_text():
+    assert content_key("a", 1) == hashlib.sha256(b'["a",1]').hexdigest()
+
+
+@given(st.dictionaries(st.text(), plain, max_size=5))
+def test_the_order_of_keys_does_not_matter(value: dict):
+    turned = dict(reversed(value.items()))
+    assert content_key(turned) == content_key(value)
+
+
+@given(plain)
+def test_canonical_json_reads_back_as_the_same_value(value: object):
+    assert json.loads(canonical_json(value)) == value
+
+
+@given(st.lists(st.text(), max_size=4), st.lists(st.text(), max_size=4))
+def test_different_parts_have_different_keys(a: list[str], b: list[str]):
+    # ("ab", "c") and ("a", "bc") must not be joined to the same text.
+    assert (content_key(*a) == content_key(*b)) == (a == b)
+
+
+def test_what_is_not_plain_is_refused_rather_than_keyed_by_its_address():
+    @dataclass
+    class Thing:
+        x: int
+
+    with pytest.raises(TypeError, match="Thing"):
+        content_key(Thing(1))

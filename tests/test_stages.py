@@ -1,0 +1,201 @@
+"""A whole study on a Ray of its own: what it leaves, what a restart repeats, what a kill costs."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+STUDY = """
+name: small
+encoders: [onehot, {name: tiny-bert, weights: random}]
+tasks: [promoters_ecoli]
+methods:
+  probe: search_spaces/probe.yaml
+  lora:
+    method: lora
+    parameters:
+      rank: {int: [2, 4]}
+      pooling: {choice: [mean, max]}
+      epochs: {constant: 2}
+      learning_rate: {loguniform: [1.0e-4, 1.0e-2]}
+    default: {rank: 2, pooling: mean, epochs: 2, learning_rate: 1.0e-3}
+trials_per_cell: 3
+seeds: [0, 1]
+"""
+
+
+def run(folder: Path, *options: str, timeout: float = 170) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(folder, *options),
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+def command(folder: Path, *options: str) -> list[str]:
+    study = folder / "small.yaml"
+    study.write_text(STUDY)
+    out = str(folder / "out")
+    return [sys.executable, "run_search.py", str(study), "--out", out, *options]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    folder = tmp_path_factory.mktemp("study")
+    done = run(folder)
+    assert done.returncode == 0, done.stderr
+    return folder, done.stdout
+
+
+def trial_files(folder: Path) -> dict[str, float]:
+    return {p.name: p.stat().st_mtime for p in (folder / "out" / "trials").iterdir()}
+
+
+def test_a_run_leaves_what_the_design_lists(finished: tuple[Path, str]) -> None:
+    out = finished[0] / "out"
+    names = {
+        "study.yaml", "manifest.json", "trials.parquet", "predictions.parquet", "scores.csv",
+        "comparisons.csv", "report.html", "report.md", "figures", "best", "run.log",
+    }  # fmt: skip
+    assert names <= {p.name for p in out.iterdir()}
+    cells = {"onehot--promoters_ecoli--probe", "tiny-bert@random--promoters_ecoli--probe",
+             "tiny-bert@random--promoters_ecoli--lora"}  # fmt: skip
+    assert {p.stem for p in (out / "best").iterdir()} == cells
+
+
+def test_the_screen_ends_with_the_answer_and_the_paths(finished: tuple[Path, str]) -> None:
+    folder, screen = finished
+    assert "promoters_ecoli, test AUROC" in screen
+    assert str(folder / "out" / "report.html") in screen
+    assert "skipped: onehot has no network that lora could adapt" in screen
+
+
+def test_every_trial_of_every_cell_has_its_row(finished: tuple[Path, str]) -> None:
+    trials = pd.read_parquet(finished[0] / "out" / "trials.parquet")
+    assert trials.groupby("cell")["number"].apply(list).tolist() == [[0, 1, 2]] * 3
+    assert trials["status"].isin(["complete", "pruned"]).all(), trials["error"].tolist()
+
+
+def test_the_test_split_is_scored_by_every_seed(finished: tuple[Path, str]) -> None:
+    out = finished[0] / "out"
+    predictions = pd.read_parquet(out / "predictions.parquet")
+    counts = predictions.groupby(["cell", "variant", "seed"]).size()
+    assert (counts == 22).all()
+    assert set(predictions.loc[predictions["variant"] == "tuned", "seed"]) == {0, 1}
+    scores = pd.read_csv(out / "scores.csv")
+    assert scores["value"].between(0, 1).all()
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert set(manifest["unsealed"]) == {"promoters_ecoli"}
+    assert manifest["forwards"] == 2 * 106, "each probed encoder read each sequence once"
+
+
+def test_the_resolved_study_is_a_study_again(finished: tuple[Path, str]) -> None:
+    resolved = yaml.safe_load((finished[0] / "out" / "study.yaml").read_text())
+    assert resolved["methods"]["probe"]["method"] == "probe"
+    done = subprocess.run(
+        [sys.executable, "run_search.py", str(finished[0] / "out" / "study.yaml"), "--dry-run"],
+        cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_second_run_does_nothing_again(finished: tuple[Path, str]) -> None:
+    folder, _ = finished
+    before = trial_files(folder)
+    fits = sorted((folder / "out" / "fits").rglob("*.npy"))
+    stamps = [p.stat().st_mtime for p in fits]
+    done = run(folder)
+    assert done.returncode == 0, done.stderr
+    assert trial_files(folder) == before
+    assert [p.stat().st_mtime for p in fits] == stamps
+    manifest = json.loads((folder / "out" / "manifest.json").read_text())
+    assert manifest["forwards"] == 0
+    assert manifest["nodes"] == 0, "no Ray was started"
+
+
+def test_more_trials_go_on_from_those_that_are_done(finished: tuple[Path, str]) -> None:
+    folder, _ = finished
+    before = trial_files(folder)
+    done = run(folder, "--set", "trials_per_cell=4")
+    assert done.returncode == 0, done.stderr
+    after = trial_files(folder)
+    assert len(after) == len(before) + 3
+    assert {name: after[name] for name in before} == before
+
+
+@pytest.mark.slow
+def test_fresh_sets_the_earlier_run_aside(finished: tuple[Path, str]) -> None:
+    folder, _ = finished
+    earlier = (folder / "out" / "scores.csv").read_text()
+    done = run(folder, "--fresh")
+    assert done.returncode == 0, done.stderr
+    aside = next(folder.glob("out.before-*"))
+    assert (aside / "scores.csv").read_text() == earlier
+    manifest = json.loads((folder / "out" / "manifest.json").read_text())
+    assert manifest["forwards"] == 2 * 106
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
+def test_a_stopped_study_goes_on_where_it_was(sent: signal.Signals, tmp_path: Path) -> None:
+    """Trials that finished before the signal are neither lost nor run again."""
+    options = ("--set", "trials_per_cell=30")
+    with subprocess.Popen(
+        command(tmp_path, *options),
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        trials = tmp_path / "out" / "trials"
+        deadline = time.monotonic() + 120
+        while not (trials.is_dir() and len(list(trials.glob("*.json"))) >= 5):
+            assert process.poll() is None, process.communicate()[1]
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        os.kill(process.pid, sent)
+        screen, errors = process.communicate(timeout=60)
+    if sent == signal.SIGINT:
+        assert process.returncode == 130, errors
+        assert "To go on:" in screen
+    before = trial_files(tmp_path)
+    assert 5 <= len(before) < 90
+    done = run(tmp_path, *options)
+    assert done.returncode == 0, done.stderr
+    after = trial_files(tmp_path)
+    assert {name: after[name] for name in before} == before
+    table = pd.read_parquet(tmp_path / "out" / "trials.parquet")
+    assert table.groupby("cell")["number"].apply(list).tolist() == [list(range(30))] * 3
+
+
+@pytest.mark.slow
+def test_a_running_cluster_is_joined_by_its_address(tmp_path: Path) -> None:
+    ray = Path(sys.executable).with_name("ray")
+    environment = os.environ | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "t" * 32}
+    port = "26411"
+    start = [ray, "start", "--head", "--node-ip-address=127.0.0.1", f"--port={port}",
+             "--num-cpus=2", "--include-dashboard=false", f"--temp-dir={tmp_path / 'ray'}",
+             "--disable-usage-stats"]  # fmt: skip
+    subprocess.run(start, env=environment, check=True, capture_output=True, timeout=90)
+    try:
+        done = subprocess.run(
+            command(tmp_path, "--address", f"127.0.0.1:{port}"),
+            cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=170,
+            check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert (tmp_path / "out" / "report.html").is_file()
+    finally:
+        subprocess.run([ray, "stop", "--force"], capture_output=True, timeout=60, check=False)
