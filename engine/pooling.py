@@ -47,7 +47,7 @@ def pool(
         return hidden[torch.arange(len(hidden), device=hidden.device), last]
     bases = (attention_mask.bool() & ~special_tokens_mask.bool()).unsqueeze(-1)
     if pooling == "mean":
-        return (hidden * bases).sum(dim=1) / bases.sum(dim=1).clamp(min=1)
+        return hidden.masked_fill(~bases, 0).sum(dim=1) / bases.sum(dim=1).clamp(min=1)
     if pooling == "max":
         highest = hidden.masked_fill(~bases, -torch.inf).amax(dim=1)
         return torch.where(bases.any(dim=1), highest, torch.zeros_like(highest))
