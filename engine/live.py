@@ -73,7 +73,8 @@ class View:
             yield
         done = sum(len(search.records) for search in searches.values())
         took = _duration(time.monotonic() - started)
-        self.say(f"[green]✓[/] search  {done}/{total} trials  [dim]{took}[/]")
+        mark = "[green]✓[/]" if done == total else "[yellow]■[/]"
+        self.say(f"{mark} search  {done}/{total} trials  [dim]{took}[/]")
 
     @contextmanager
     def _refreshing(self, render: _Render) -> Iterator[None]:
@@ -158,18 +159,25 @@ def best_score(search: CellSearch) -> float | None:
 
 
 def time_left(searches: Mapping[str, CellSearch], slots: Mapping[str, int]) -> float | None:
-    """Seconds until the cells are done, from the mean time of their trials; none if unknown."""
+    """Seconds until the cells are done, from the mean time of trials so far; none if unknown.
+
+    A cell without a finished trial is taken to be like the others of its kind.
+    """
+    seconds: dict[str, list[float]] = {}
+    of_kind: dict[str, list[float]] = {}
+    for cell, search in searches.items():
+        ran = [r for r in list(search.records.values()) if r.duplicate_of is None]
+        seconds[cell] = [record.result.seconds for record in ran]
+        of_kind.setdefault(search.plan.method.needs, []).extend(seconds[cell])
     total = 0.0
-    for search in searches.values():
-        seconds = [
-            r.result.seconds for r in list(search.records.values()) if r.duplicate_of is None
-        ]
-        open_trials = search.budget - len(search.records)
-        if open_trials and not seconds:
+    for cell, search in searches.items():
+        needs = search.plan.method.needs
+        sample = seconds[cell] or of_kind[needs]
+        left = search.budget - len(search.records)
+        if left and not sample:
             return None
-        if open_trials:
-            mean = sum(seconds) / len(seconds)
-            total += open_trials * mean / slots[search.plan.method.needs]
+        if left:
+            total += left * sum(sample) / len(sample) / slots[needs]
     return total
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.report.figures.drawing import write_file
+from engine.files import write_text
 from engine.report.html import render_html
 from engine.report.markdown import render_markdown
 from engine.report.page import compose
@@ -45,8 +45,8 @@ def write_report(out: Path) -> ReportPaths:
     """
     run = read_run(out)
     page, gallery = compose(run, out / "figures")
-    return ReportPaths(
-        html=write_file(out / "report.html", render_html(page).encode("utf-8")),
-        markdown=write_file(out / "report.md", render_markdown(page).encode("utf-8")),
-        figures=tuple(path for picture in gallery.pictures for path in picture.files),
-    )
+    html, markdown = out / "report.html", out / "report.md"
+    write_text(html, render_html(page))
+    write_text(markdown, render_markdown(page))
+    figures = tuple(path for picture in gallery.pictures for path in picture.files)
+    return ReportPaths(html, markdown, figures)

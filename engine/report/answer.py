@@ -96,15 +96,17 @@ def answer(task: str, standings: list[Standing]) -> Answer:
 def _lead(best: Standing, second: Standing) -> str:
     """The best cell's lead over the runner-up, with interval, p and what the seeds say."""
     duel = second.against_best
-    if duel is None:
+    if duel is None or not duel.tested:
         lead = magnitude(best.mean - second.mean)
-        return f", {lead} above {second.label}, a difference that was not tested"
+        return f", {lead} ahead of {second.label}, a difference that was not tested"
     evidence = (
         f"95 % CI {interval(duel.ci_low, duel.ci_high)}, "
         f"{correction_label(duel.correction)} {p_equation(duel.p_adjusted, duel.log10_adjusted)}"
     )
     size = magnitude(duel.delta)
     agree = f"; {duel.seeds_agree} seeds agree" if "/" in duel.seeds_agree else ""
+    if duel.delta == 0:
+        return f", level with {second.label} ({evidence})"
     if duel.delta < 0:
         return (
             f" on average over seeds, but with seed {duel.seed} it is {size} behind "

@@ -15,7 +15,7 @@ from engine.report.formats import (
     score,
 )
 from engine.report.run import Run
-from engine.report.tables import METRICS, Duels, Leaderboard, Search, Standing
+from engine.report.tables import Duels, Leaderboard, Search, Standing
 from engine.report.theme import hue
 
 MOST_PAIRS = 66  # of 12 cells; beyond, only the pairs with the best cell are listed
@@ -117,7 +117,12 @@ def leaderboard_grid(run: Run, board: Leaderboard) -> Grid:
         Column("SD", numeric=True, spare=True, tip="standard deviation over seeds"),
         Column("95 % CI", numeric=True, tip="of the model of the first seed"),
         Column("Default", numeric=True, spare=True, tip="with default hyperparameters"),
-        Column("Gain", numeric=True, spare=True, tip="tuned minus default, same seeds"),
+        Column(
+            "Gain",
+            numeric=True,
+            spare=True,
+            tip="how much better tuned is than default, same seeds",
+        ),
         Column("Adjusted p", numeric=True, tip="against the best cell of the task"),
         Column("Verdict", filtered=True),
     ]
@@ -134,7 +139,7 @@ def leaderboard_grid(run: Run, board: Leaderboard) -> Grid:
 
 
 def pairs_grid(task: str, standings: Sequence[Standing], tested: Duels) -> Grid:
-    """The tested pairs of a task; for many cells only those with the best."""
+    """The compared pairs of a task; for many cells only those with the best."""
     scored = [standing for standing in standings if standing.status != "no score"]
     short = len(scored) * (len(scored) - 1) // 2 > MOST_PAIRS
     firsts = scored[:1] if short else scored
@@ -155,7 +160,7 @@ def pairs_grid(task: str, standings: Sequence[Standing], tested: Duels) -> Grid:
                     Entry(adjusted, duel.p_adjusted),
                     Entry(duel.seeds_agree),
                     Entry(duel.test),
-                    Entry(duel.verdict, tone=_verdict_tone(duel.verdict)),
+                    Entry(duel.verdict, tone=_verdict_tone(duel.verdict), tip=duel.note),
                 ]
             )
     columns = [
@@ -170,22 +175,25 @@ def pairs_grid(task: str, standings: Sequence[Standing], tested: Duels) -> Grid:
         Column("Verdict", filtered=True),
     ]
     rest = " Only pairs with the best cell; all are in comparisons.csv." if short else ""
-    return Grid(f"pairs-{task}", f"Differences are first minus second.{rest}", columns, rows)
+    return Grid(
+        f"pairs-{task}", f"A difference is positive where the first is better.{rest}", columns, rows
+    )
 
 
 def metrics_grid(run: Run, task: str, standings: Sequence[Standing]) -> Grid:
     """Every metric of every cell of a task, and the single seeds."""
+    names = list(standings[0].others) if standings else []
     columns = [
         Column("Encoder"),
         Column("Method"),
-        *(Column(_heading(metric_label(name)), numeric=True) for name in METRICS),
+        *(Column(_heading(metric_label(name)), numeric=True) for name in names),
         Column("Seeds", numeric=True, spare=True),
         Column("Test sequences", numeric=True, spare=True),
     ]
     rows = [
         [
             *_cell_entries(run, standing),
-            *(Entry(score(standing.others[name]), standing.others[name]) for name in METRICS),
+            *(_scored(standing.others[name]) for name in names),
             Entry(", ".join(score(value) for _, value in standing.by_seed) or MISSING),
             Entry(count(standing.n_test), standing.n_test),
         ]
@@ -203,8 +211,8 @@ def tuning_grid(run: Run, board: Leaderboard, found: Iterable[Search]) -> Grid:
         Column("Validation best", numeric=True),
         Column("Test default", numeric=True),
         Column("Test tuned", numeric=True),
-        Column("Gain", numeric=True, tip="test: tuned minus default, same seeds"),
-        Column("Drop", numeric=True, tip="validation minus test of the winner"),
+        Column("Gain", numeric=True, tip="how much better tuned is than default, on test"),
+        Column("Drop", numeric=True, tip="how much worse the winner is on test than on validation"),
     ]
     rows = []
     for search in found:
@@ -222,8 +230,8 @@ def tuning_grid(run: Run, board: Leaderboard, found: Iterable[Search]) -> Grid:
         )
     caption = (
         "Gain: what tuning brought on the test split, over the seeds that have both models. Drop: "
-        "validation score of the winning configuration minus its test score; a large drop means "
-        "that the search has fitted the validation split."
+        "how much worse the winning configuration is on the test split than on validation; a large "
+        "drop means that the search has fitted the validation split."
     )
     return _for_tasks(run, Grid("tuning", caption, columns, rows))
 

@@ -32,6 +32,8 @@ def render_markdown(page: Page) -> str:
 
 def _lines(page: Page) -> Iterator[str]:
     yield from (f"# {escape(page.name)}", "", f"*{escape(page.question)}*", "")
+    if page.description:
+        yield from (escape(page.description), "")
     yield from (escape(page.subtitle), "", escape(" · ".join(page.facts)), "")
     yield from ("## The answer", "")
     for task in page.tasks:
@@ -67,7 +69,7 @@ def _task(task: TaskPage) -> Iterator[str]:
     yield from (f"## {escape(task.name)}: {escape(task.title)}", "")
     yield from (f"- {heading}: {escape(text)}" for heading, text in task.facts)
     yield from (f"- **Note:** {escape(note)}" for note in task.notes)
-    yield ""
+    yield from ("", escape(task.about), "")
     yield from _pictures(task.pictures)
     for heading, grid in task.grids:
         yield from (f"### {heading}", "", *_table(grid))

@@ -35,8 +35,10 @@ class TaskPage:
     answer : Answer
     facts : sequence of (str, str)
         Its data, as (heading, text).
+    about : str
+        What its card says of the data.
     notes : sequence of str
-        Leaks, cut sequences and other warnings.
+        Leaks, cut sequences and other warnings of this run.
     pictures : sequence of Picture
     grids : sequence of (str, Grid)
         Tables of detail, with the headings under which they fold.
@@ -47,6 +49,7 @@ class TaskPage:
     title: str
     answer: Answer
     facts: Sequence[tuple[str, str]]
+    about: str
     notes: Sequence[str]
     pictures: Sequence[Picture]
     grids: Sequence[tuple[str, Grid]]
@@ -58,6 +61,7 @@ class Page:
     """What the report says, in its order."""
 
     name: str
+    description: str
     question: str
     subtitle: str
     facts: Sequence[str]
@@ -107,6 +111,7 @@ def compose(run: Run, figures: Path) -> tuple[Page, Gallery]:
                 title=str(run.task(task).get("title") or task),
                 answer=answers[task],
                 facts=_task_facts(run, task),
+                about=str(run.task(task).get("notes") or ""),
                 notes=task_notes(run, task),
                 pictures=gallery.scores[task],
                 grids=details,
@@ -115,6 +120,7 @@ def compose(run: Run, figures: Path) -> tuple[Page, Gallery]:
         )
     page = Page(
         name=run.name,
+        description=str(run.study.get("description") or ""),
         question=question(run),
         subtitle=_subtitle(run),
         facts=facts(run),
@@ -211,7 +217,7 @@ def _records(run: Run) -> list[tuple[str, Grid]]:
             name,
             run.encoder(name).get("family"),
             run.encoder(name).get("weights"),
-            str(run.encoder(name).get("weights_hash") or "")[:16],
+            run.encoder(name).get("weights_hash"),
             count(float(run.encoder(name).get("parameters") or 0)),
             run.encoder(name).get("hidden_size"),
             run.encoder(name).get("tokens"),

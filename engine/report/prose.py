@@ -59,10 +59,8 @@ def facts(run: Run) -> list[str]:
 
 
 def task_notes(run: Run, task: str) -> list[str]:
-    """What a reader must know of a task's data before believing its scores."""
-    known = run.task(task)
-    notes = [str(known["notes"])] if known.get("notes") else []
-    notes += [str(warning) for warning in known.get("warnings") or []]
+    """What the run found in a task's data that a reader must know before believing its scores."""
+    notes = [str(warning) for warning in run.task(task).get("warnings") or []]
     for name in run.encoders:
         cut = (run.encoder(name).get("truncated") or {}).get(task, 0)
         if cut:
@@ -121,7 +119,7 @@ def _seed_claim(run: Run, board: Leaderboard) -> str:
         "The standard deviation over seeds shows how much a score moves when the same "
         f"configuration is fitted again: here {score(spreads.median())} in the median cell and "
         f"{score(spreads.max())} at most. A difference of that size is no property of a method, "
-        "however small its p-value. A pair whose seeds disagree is called unstable."
+        "however small its p-value. A significant pair whose seeds disagree on the sign is called unstable."
     )
 
 
@@ -216,7 +214,7 @@ def _comparison_sentence(run: Run, tests_cited: str, corrections_cited: str) -> 
     correction = correction_label(str(run.comparisons["correction"].iloc[0]))
     family = FAMILIES.get(str(run.compare.get("family")), "the declared family")
     unstable = (
-        " A difference that was significant with one seed but not over all was called unstable."
+        " A significant difference whose sign was not the same with all seeds was called unstable."
         if len(run.seeds) > 1
         else ""
     )

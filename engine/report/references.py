@@ -222,7 +222,8 @@ def _from_manifest(run: Run) -> Iterator[Reference]:
 
 def _of_search(run: Run) -> Iterator[Reference]:
     used = run.manifest.get("versions") or {}
-    if "lora" in run.methods:
+    methods = run.study.get("methods") or {}
+    if any(name == "lora" or _kind(chosen) == "lora" for name, chosen in methods.items()):
         yield LORA
     if "scikit-learn" in used:
         yield SCIKIT_LEARN
@@ -232,6 +233,11 @@ def _of_search(run: Run) -> Iterator[Reference]:
         yield RAY_TUNE
     if (run.trials["status"] == "pruned").any():
         yield ASHA
+
+
+def _kind(method: object) -> object:
+    """What a resolved method is made of: its name in a study is the user's choice."""
+    return method.get("method") if isinstance(method, dict) else method
 
 
 def _of_tests(run: Run) -> Iterator[Reference]:

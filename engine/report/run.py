@@ -11,6 +11,7 @@ import pandas as pd
 import yaml
 
 from engine.errors import UserError
+from engine.metrics import METRICS
 
 SCORE_TEXT = ("cell", "encoder", "task", "method", "variant", "metric")
 SCORE_NUMBERS = (
@@ -138,6 +139,11 @@ class Run:
         if len(rows):
             return str(rows.iloc[0])
         return str(self.task(task).get("metric") or self.study.get("metric") or "auroc")
+
+    def sign(self, task: str) -> int:
+        """1 where more of the headline metric is better, -1 where it is a loss."""
+        metric = METRICS.get(self.metric(task))
+        return -1 if metric and not metric.greater_is_better else 1
 
     def _names(self, column: str, section: str) -> list[str]:
         declared = [str(name) for name in self.manifest.get(section) or {}]

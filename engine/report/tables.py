@@ -12,9 +12,8 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from engine.metrics import METRICS
 from engine.report.run import Run
-
-METRICS = ("auroc", "auprc", "mcc", "f1", "accuracy")
 
 Status = Literal["best", "tied", "unstable", "behind", "not compared", "no score"]
 
@@ -26,15 +25,18 @@ class Duel:
     Attributes
     ----------
     delta, ci_low, ci_high : float
-        Metric of the first minus metric of the second, with its 95 % confidence interval.
+        How much better the first is, with its 95 % confidence interval: first minus second, or
+        second minus first where the metric is a loss.
     p, log10_p, p_adjusted : float
     verdict : str
-        ``significant``, ``not significant`` or ``unstable over seeds``.
+        ``significant``, ``not significant``, ``unstable over seeds`` or ``no test``.
     seeds_agree : str
-        In how many seeds the test came out the same way, ``"3/3"``.
+        In how many seeds the difference has the same sign, ``"3/3"``.
     seed : int or None
         Whose models were compared.
     test, correction, family : str
+    note : str
+        Why there is no test, if so.
     """
 
     delta: float
@@ -49,6 +51,12 @@ class Duel:
     test: str
     correction: str
     family: str
+    note: str
+
+    @property
+    def tested(self) -> bool:
+        """Whether there is a p-value."""
+        return not math.isnan(self.p_adjusted)
 
     @property
     def log10_adjusted(self) -> float:
@@ -75,10 +83,11 @@ class Standing:
     ci_low, ci_high : float
         95 % confidence interval of the model of the first of these seeds.
     default, gain : float
-        Mean of the untuned models; tuned minus untuned over the seeds that have both.
+        Mean of the untuned models; how much better the tuned ones are, over the seeds that have
+        both.
     default_seeds : int
     validation, drop : float
-        Validation score of the winning configuration; validation minus test.
+        Validation score of the winning configuration; how much worse it is on test.
     against_best : Duel or None
         The best cell against this one.
     status : str
@@ -173,6 +182,7 @@ def duels(run: Run) -> Duels:
         By names of the two cells; a cell's name holds its task.
     """
     rows = run.comparisons
+    signs = {task: run.sign(task) for task in run.tasks}
     headline = {task: run.metric(task) for task in run.tasks}
     rows = rows[rows["metric"] == rows["task"].map(headline)]
     rows = rows.assign(order=_seed_order(run, rows["seed"])).sort_values("order", kind="stable")
@@ -180,7 +190,7 @@ def duels(run: Run) -> Duels:
     for row in rows.to_dict("records"):
         pair = (str(row["cell_a"]), str(row["cell_b"]))
         if pair not in found:
-            found[pair] = _duel(row)
+            found[pair] = _duel(row) if signs[row["task"]] > 0 else _duel(row).reversed()
             found[pair[::-1]] = found[pair].reversed()
     return found
 
@@ -202,7 +212,7 @@ def leaderboard(run: Run) -> dict[str, list[Standing]]:
     for task in run.tasks:
         rows = run.scores[run.scores["task"] == task]
         unranked = [_standing(run, group) for _, group in rows.groupby("cell", sort=False)]
-        tables[task] = _rank(unranked, tested)
+        tables[task] = _rank(unranked, tested, run.sign(task))
     return tables
 
 
@@ -216,31 +226,34 @@ def searches(run: Run) -> dict[str, list[Search]]:
     """
     found: dict[str, list[Search]] = {task: [] for task in run.tasks}
     for _, rows in run.trials.groupby("cell", sort=False):
-        found[str(rows["task"].iloc[0])].append(_search(rows))
+        task = str(rows["task"].iloc[0])
+        found[task].append(_search(rows, run.sign(task)))
     for cells in found.values():
         cells.sort(key=lambda s: (run.encoders.index(s.encoder), run.methods.index(s.method)))
     return found
 
 
-def best_so_far(trials: pd.DataFrame) -> tuple[list[int], list[float]]:
-    """Trial numbers at which a cell's best validation score rose, and the score from there on.
+def best_so_far(trials: pd.DataFrame, sign: int = 1) -> tuple[list[int], list[float]]:
+    """Trial numbers at which a cell's best validation score improved, and the score from there.
 
     Parameters
     ----------
     trials : DataFrame
         Trials of one cell. Only complete ones count: a pruned trial's score is of fewer epochs.
+    sign : int
+        See `Run.sign`.
 
     Returns
     -------
     numbers : list of int
     scores : list of float
-        Increasing.
+        Each better than the one before.
     """
     complete = trials[(trials["status"] == "complete") & trials["score"].notna()]
     numbers: list[int] = []
     scores: list[float] = []
     for number, value in complete.sort_values("number")[["number", "score"]].to_numpy():
-        if not scores or value > scores[-1]:
+        if not scores or sign * (value - scores[-1]) > 0:
             numbers.append(int(number))
             scores.append(float(value))
     return numbers, scores
@@ -280,6 +293,7 @@ def _duel(row: Mapping[str, Any]) -> Duel:
         test=str(row["test"]),
         correction=str(row["correction"]),
         family=str(row["family"]),
+        note=str(row.get("note") or ""),
     )
 
 
@@ -296,6 +310,7 @@ def _standing(run: Run, rows: pd.DataFrame) -> Standing:
     both = tuned.merge(default, on="seed", suffixes=("", "_default"))
     first = tuned.iloc[0] if len(tuned) else rows.iloc[0]
     mean = float(tuned["value"].mean())
+    sign = run.sign(str(first["task"]))
     validation = float(tuned["validation"].mean())
     return Standing(
         task=str(first["task"]),
@@ -311,26 +326,26 @@ def _standing(run: Run, rows: pd.DataFrame) -> Standing:
         ci_high=float(first["ci_high"]),
         default=float(default["value"].mean()),
         default_seeds=len(default),
-        gain=float((both["value"] - both["value_default"]).mean()),
+        gain=sign * float((both["value"] - both["value_default"]).mean()),
         validation=validation,
-        drop=validation - mean,
+        drop=sign * (validation - mean),
         against_best=None,
         status="no score",
-        others={name: float(tuned[name].mean()) for name in METRICS},
+        others={name: float(tuned[name].mean()) for name in METRICS if name in tuned},
         n_test=float(first["n_test"]),
         seconds=float(rows["seconds"].sum()),
         trainable_parameters=float(first["trainable_parameters"]),
     )
 
 
-def _rank(standings: list[Standing], tested: Duels) -> list[Standing]:
-    ordered = sorted(standings, key=lambda s: (math.isnan(s.mean), -s.mean, s.cell))
+def _rank(standings: list[Standing], tested: Duels, sign: int) -> list[Standing]:
+    ordered = sorted(standings, key=lambda s: (math.isnan(s.mean), -sign * s.mean, s.cell))
     ranked = []
     for standing in ordered:
         if math.isnan(standing.mean):
             ranked.append(replace(standing, rank=len(ordered)))
             continue
-        rank = 1 + sum(other.mean > standing.mean for other in ordered)
+        rank = 1 + sum(sign * (other.mean - standing.mean) > 0 for other in ordered)
         duel = tested.get((ordered[0].cell, standing.cell))
         status = "best" if standing is ordered[0] else _status(duel)
         ranked.append(replace(standing, rank=rank, against_best=duel, status=status))
@@ -339,7 +354,7 @@ def _rank(standings: list[Standing], tested: Duels) -> list[Standing]:
 
 def _status(against_best: Duel | None) -> Status:
     """Where a cell stands against the best one, judged by the verdict of its test."""
-    if against_best is None:
+    if against_best is None or not against_best.tested:
         return "not compared"
     if against_best.verdict == "significant":
         # The mean over seeds and the tested model can point opposite ways.
@@ -347,8 +362,8 @@ def _status(against_best: Duel | None) -> Status:
     return "unstable" if against_best.verdict.startswith("unstable") else "tied"
 
 
-def _search(rows: pd.DataFrame) -> Search:
-    numbers, scores = best_so_far(rows)
+def _search(rows: pd.DataFrame, sign: int) -> Search:
+    numbers, scores = best_so_far(rows, sign)
     default = rows.loc[rows["is_default"].astype(bool), "score"]
     return Search(
         task=str(rows["task"].iloc[0]),

@@ -39,14 +39,14 @@ def search_curves(run: Run, task: str) -> Drawing:
     trials = run.trials[run.trials["task"] == task]
     encoders = [name for name in run.encoders if (trials["encoder"] == name).any()]
     figure, panels = _panels(len(encoders))
-    low, high = _limits(trials)
+    sign = run.sign(task)
+    low, high = _limits(trials, sign)
     tips = {}
     for axes, encoder in zip(panels, encoders, strict=True):
         own = trials[trials["encoder"] == encoder]
         for method in run.methods:
             cell = own[own["method"] == method]
-            numbers, _ = best_so_far(cell)
-            if numbers:
+            if (cell["status"] == "complete").any():
                 gid = f"curve-{encoders.index(encoder)}-{run.methods.index(method)}"
                 tips[gid] = _draw_cell(axes, cell, run, gid, dots=len(trials) <= MOST_DOTS)
         axes.set_title(shorten(encoder, 26), loc="left", fontsize=9, color=INK.light, pad=5)
@@ -65,7 +65,7 @@ def search_curves(run: Run, task: str) -> Drawing:
         figure,
         f"Best validation {metric} so far, by trial",
         f"Validation {metric} against the number of the trial; trial 0 is the default "
-        "configuration. Only complete trials raise a curve. Trials below the axis are not drawn.",
+        "configuration. Only complete trials move a curve. Trials beyond the axis are not drawn.",
         tips,
     )
 
@@ -88,11 +88,11 @@ def _panels(number: int) -> tuple[Figure, list[Axes]]:
     return figure, panels
 
 
-def _limits(trials: pd.DataFrame) -> tuple[float, float]:
-    """From the lowest start of any curve to the best score, with some air."""
-    curves = [best_so_far(cell)[1] for _, cell in trials.groupby("cell")]
-    low = min(curve[0] for curve in curves if curve)
-    high = max(curve[-1] for curve in curves if curve)
+def _limits(trials: pd.DataFrame, sign: int) -> tuple[float, float]:
+    """From the worst start of any curve to the best score, with some air."""
+    curves = [best_so_far(cell, sign)[1] for _, cell in trials.groupby("cell")]
+    ends = [end for curve in curves if curve for end in (curve[0], curve[-1])]
+    low, high = min(ends), max(ends)
     air = max(0.06 * (high - low), 0.002)
     return low - air, high + air
 
@@ -102,7 +102,7 @@ def _draw_cell(axes: Axes, cell: pd.DataFrame, run: Run, gid: str, *, dots: bool
     encoder, method = str(cell["encoder"].iloc[0]), str(cell["method"].iloc[0])
     colour = hue(encoder, run.encoders).light
     shape = marker(method, run.methods)
-    numbers, scores = best_so_far(cell)
+    numbers, scores = best_so_far(cell, run.sign(str(cell["task"].iloc[0])))
     if dots:
         complete = cell[cell["status"] == "complete"]
         pruned = cell[cell["status"] == "pruned"]

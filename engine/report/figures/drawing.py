@@ -1,7 +1,6 @@
 """A drawn figure as files, and as SVG that can stand inside the page."""
 
 import io
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from xml.etree import ElementTree
 import matplotlib
 from matplotlib.figure import Figure
 
+from engine.files import replacing, write_text
 from engine.report.theme import PAPER, TONES
 
 SVG = "http://www.w3.org/2000/svg"
@@ -80,26 +80,17 @@ def save(drawing: Drawing, folder: Path, name: str) -> Picture:
         drawing.figure.savefig(raster, format="png", dpi=160, facecolor=PAPER.light)
     text = vector.getvalue().decode("utf-8")
     width, height = (float(inches) * 96 for inches in drawing.figure.get_size_inches())
-    opaque = text.replace("<svg ", f'<svg style="background: {PAPER.light}" ', 1)
+    files = (folder / f"{name}.svg", folder / f"{name}.png")
+    write_text(files[0], text.replace("<svg ", f'<svg style="background: {PAPER.light}" ', 1))
+    with replacing(files[1]) as temporary:
+        temporary.write_bytes(raster.getvalue())
     return Picture(
         name=name,
         title=drawing.title,
         caption=drawing.caption,
         inline=_inline(text, name, drawing, width, height),
-        files=(
-            write_file(folder / f"{name}.svg", opaque.encode("utf-8")),
-            write_file(folder / f"{name}.png", raster.getvalue()),
-        ),
+        files=files,
     )
-
-
-def write_file(path: Path, content: bytes) -> Path:
-    """Write a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_bytes(content)
-    os.replace(temporary, path)
-    return path
 
 
 def _inline(text: str, name: str, drawing: Drawing, width: float, height: float) -> str:

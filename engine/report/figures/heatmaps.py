@@ -66,7 +66,7 @@ def p_matrix(standings: Sequence[Standing], tested: Duels) -> Drawing:
     for x, better in enumerate(standings):
         for y, other in enumerate(standings[x + 1 :], x + 1):
             duel = tested.get((better.cell, other.cell))
-            if duel is None:
+            if duel is None or not duel.tested:
                 write(axes, x, y, MISSING if written else "·")
                 continue
             text = p_value(duel.p_adjusted, duel.log10_adjusted) + _mark(duel)
@@ -166,7 +166,7 @@ def _mark(duel: Duel) -> str:
 
 def _tip(better: Standing, other: Standing, duel: Duel) -> str:
     return (
-        f"{better.label} minus {other.label}\n{difference(duel.delta)}, 95 % CI "
+        f"{better.label} against {other.label}\n{difference(duel.delta)}, 95 % CI "
         f"{interval(duel.ci_low, duel.ci_high)}\np {p_value(duel.p, duel.log10_p)}, adjusted "
         f"{p_value(duel.p_adjusted, duel.log10_adjusted)}\n{duel.verdict}"
     )
@@ -177,16 +177,17 @@ def _caption(standings: Sequence[Standing], tested: Duels, written: bool) -> str
     pairs = [duel for (a, b), duel in tested.items() if a in cells and b in cells]
     if not pairs:
         return "No pair of these cells was tested."
-    adjusted = f"adjusted by {correction_label(pairs[0].correction)}"
+    family = "the study" if pairs[0].family == "whole_study" else "this task"
+    adjusted = f"adjusted by {correction_label(pairs[0].correction)} over all pairs of {family}"
     above = (
-        f" Above it: difference in {metric_label(standings[0].metric)}, row minus column."
+        f" Above it: how much better the row is than the column, in {metric_label(standings[0].metric)}."
         if written
         else " The numbers are in comparisons.csv."
     )
     unstable = any(duel.verdict.startswith("unstable") for duel in pairs)
-    mark = " † significant with one seed, not stable over seeds." if unstable and written else ""
+    mark = " † significant, but seeds disagree on its sign." if unstable and written else ""
     return (
-        f"Below the diagonal: two-sided p-value, {adjusted} (family: {pairs[0].family}); colours "
+        f"Below the diagonal: two-sided p-value, {adjusted}; colours "
         f"step by decades.{above} A column's number is the place of its row.{mark}"
     )
 
