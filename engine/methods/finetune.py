@@ -21,7 +21,7 @@ from engine.embedding import length_batches, truncate
 from engine.encoders import Encoder, TokenBatch
 from engine.methods.adapters import trainable, without_gradient
 from engine.methods.base import InfeasibleError, Report
-from engine.metrics import compute
+from engine.metrics import METRICS, compute
 from engine.pooling import pool
 from engine.tasks import Split, Task
 
@@ -123,6 +123,7 @@ def train(
     steps = training.epochs * math.ceil(len(sequences) / training.batch_size)
     optimizer = torch.optim.AdamW(_groups(model, training), betas=(0.9, 0.98))
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, steps))
+    sign = 1 if METRICS[training.metric].greater_is_better else -1
     curve: list[float] = []
     best: dict[str, Tensor] = {}
     for epoch in range(1, training.epochs + 1):
@@ -143,10 +144,11 @@ def train(
         if not np.isfinite(scores).all():
             raise InfeasibleError(f"training diverged in epoch {epoch}: scores are not finite")
         curve.append(compute(training.metric, task.validation.labels, scores))
-        if curve[-1] == max(curve):
+        best_epoch = 1 + int(np.argmax(np.array(curve) * sign))
+        if best_epoch == epoch:
             best = {n: p.detach().clone() for n, p in trainable(model).items()}
         report(epoch, curve[-1])
-        if epoch - (int(np.argmax(curve)) + 1) >= PATIENCE:
+        if epoch - best_epoch >= PATIENCE:
             break
     with torch.no_grad():
         for name, parameter in trainable(model).items():

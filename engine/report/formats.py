@@ -35,6 +35,11 @@ def correction_label(correction: str) -> str:
     return CORRECTION_LABELS.get(correction.lower(), correction)
 
 
+def adjustment(correction: str) -> str:
+    """What was done to the p-values: ``adjusted by Holm``, or ``not adjusted``."""
+    return "not adjusted" if correction == "none" else f"adjusted by {correction_label(correction)}"
+
+
 def score(value: float) -> str:
     """Three decimals with a true minus sign; a dash where there is no value."""
     return MISSING if not math.isfinite(value) else f"{value:.3f}".replace("-", "−")

@@ -163,7 +163,7 @@ def _task_facts(run: Run, task: str) -> list[tuple[str, str]]:
         ("Sequences", ", ".join(splits)),
         ("Longest", plural(int(known.get("max_bases") or 0), "base")),
         ("Classes", ", ".join(classes)),
-        ("Test split read", moment(str(unsealed)) if unsealed else "never"),
+        ("Test split read", moment(str(unsealed)) if unsealed else ""),
         ("Source", str(known.get("source") or "")),
         ("Licence", str(known.get("licence") or "")),
         ("Fingerprint", str(known.get("fingerprint") or "")[:16]),

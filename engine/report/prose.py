@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from engine.report.formats import (
-    correction_label,
+    adjustment,
     listing,
     metric_label,
     moment,
@@ -119,7 +119,8 @@ def _seed_claim(run: Run, board: Leaderboard) -> str:
         "The standard deviation over seeds shows how much a score moves when the same "
         f"configuration is fitted again: here {score(spreads.median())} in the median cell and "
         f"{score(spreads.max())} at most. A difference of that size is no property of a method, "
-        "however small its p-value. A significant pair whose seeds disagree on the sign is called unstable."
+        "however small its p-value. A significant pair whose seeds disagree on the sign is called "
+        "unstable."
     )
 
 
@@ -127,7 +128,7 @@ def _equality_claim(run: Run, tested: Duels) -> str:
     opening = (
         "A pair without a significant difference may still differ: its interval says by how much."
     )
-    open_pairs = [d for (a, b), d in tested.items() if a < b and d.verdict != "significant"]
+    open_pairs = [d for (a, b), d in tested.items() if a < b and d.verdict == "not significant"]
     margin = run.compare.get("equivalence_margin")
     if not open_pairs or margin is None:
         return opening
@@ -146,7 +147,7 @@ def _family_claim(run: Run) -> str:
     correction = str(run.comparisons["correction"].iloc[0])
     family = FAMILIES.get(str(run.compare.get("family")), "the family named with each figure")
     return (
-        f"P-values are adjusted by {correction_label(correction)} over {family}. A verdict uses "
+        f"P-values are {adjustment(correction)} over {family}. A verdict uses "
         "the adjusted value; the raw one stands beside it in the tables of pairs."
     )
 
@@ -211,7 +212,7 @@ def _methods(run: Run, cited: list[Reference]) -> Iterator[str]:
 
 def _comparison_sentence(run: Run, tests_cited: str, corrections_cited: str) -> str:
     tests = listing([str(test) for test in run.comparisons["test"].unique()])
-    correction = correction_label(str(run.comparisons["correction"].iloc[0]))
+    correction = adjustment(str(run.comparisons["correction"].iloc[0]))
     family = FAMILIES.get(str(run.compare.get("family")), "the declared family")
     unstable = (
         " A significant difference whose sign was not the same with all seeds was called unstable."
@@ -220,6 +221,6 @@ def _comparison_sentence(run: Run, tests_cited: str, corrections_cited: str) -> 
     )
     return (
         f"Cells of a task were compared pairwise on the same test sequences ({tests}{tests_cited}, "
-        f"two-sided, models of seed {run.seeds[0]}), with p-values adjusted by "
-        f"{correction}{corrections_cited} over {family}; the level was 5 %.{unstable}"
+        f"two-sided, models of seed {run.seeds[0]}), p-values {correction}"
+        f"{corrections_cited} over {family}; the level was 5 %.{unstable}"
     )

@@ -204,7 +204,7 @@ def _read_csv(path: Path, text: tuple[str, ...], numbers: tuple[str, ...]) -> pd
             **{name: pd.Series(dtype=float) for name in numbers}
         )
     _require_columns(path, table, (*text, *numbers))
-    for name in numbers:
+    for name in table.columns.intersection([*numbers, *METRICS]):
         table[name] = _to_numbers(path, table[name])
     return table
 

@@ -265,13 +265,16 @@ def rank_table(board: Leaderboard) -> pd.DataFrame:
     Returns
     -------
     DataFrame, shape (cells, tasks)
-        Index (encoder, method), best mean rank first; NaN where a cell has no score on a task.
+        Index (encoder, method), best mean rank first; equals share the mean of their ranks; NaN
+        where a cell has no score on a task.
     """
     ranks: dict[tuple[str, str], dict[str, float]] = {}
     for task, standings in board.items():
         for standing in standings:
             if standing.status != "no score":
-                ranks.setdefault((standing.encoder, standing.method), {})[task] = standing.rank
+                equals = sum(other.rank == standing.rank for other in standings)
+                rank = standing.rank + (equals - 1) / 2
+                ranks.setdefault((standing.encoder, standing.method), {})[task] = rank
     table = pd.DataFrame.from_dict(ranks, orient="index", columns=list(board), dtype=float)
     table.index = pd.MultiIndex.from_tuples(ranks, names=["encoder", "method"])
     # A mean over fewer tasks is not comparable with one over all, so those come last.

@@ -103,6 +103,14 @@ def test_weights_of_the_best_epoch_are_kept(spec_of: Spec) -> None:
     assert result.score == pytest.approx(max(result.curve), abs=1e-12)
 
 
+def test_a_loss_is_minimised(spec_of: Spec) -> None:
+    """The epoch with the lowest log loss is kept, not the one with the highest."""
+    params = PARAMS | {"epochs": 6, "learning_rate": 1e-2, "head_learning_rate": 1e-2}
+    result = run_trial(spec_of("lora", params, metric="log_loss"))
+    assert len(result.curve) > 1
+    assert result.score == pytest.approx(min(result.curve), abs=1e-12)
+
+
 def test_training_stops_when_validation_no_longer_improves(spec_of: Spec) -> None:
     params = PARAMS | {"epochs": 40, "learning_rate": 0.0, "head_learning_rate": 0.0}
     result = run_trial(spec_of("lora", params))

@@ -106,7 +106,7 @@ def comparison_rows(scores: pd.DataFrame) -> pd.DataFrame:
         if len(table):
             table["p_adjusted"] = holm(table["p"].to_numpy())
             table["correction"] = "holm"
-            table["family"] = f"{task} ({len(table)} tests)"
+            table["family"] = "per_task"
             table["seeds_agree"] = "3/3"
             table["verdict"] = np.where(
                 table["p_adjusted"] < 0.05, "significant", "not significant"

@@ -17,7 +17,7 @@ from engine.report.figures.canvas import (
 from engine.report.figures.drawing import Drawing
 from engine.report.formats import (
     MISSING,
-    correction_label,
+    adjustment,
     difference,
     interval,
     metric_label,
@@ -178,9 +178,10 @@ def _caption(standings: Sequence[Standing], tested: Duels, written: bool) -> str
     if not pairs:
         return "No pair of these cells was tested."
     family = "the study" if pairs[0].family == "whole_study" else "this task"
-    adjusted = f"adjusted by {correction_label(pairs[0].correction)} over all pairs of {family}"
+    adjusted = f"{adjustment(pairs[0].correction)} over all pairs of {family}"
+    metric = metric_label(standings[0].metric)
     above = (
-        f" Above it: how much better the row is than the column, in {metric_label(standings[0].metric)}."
+        f" Above it: how much better the row is than the column, in {metric}."
         if written
         else " The numbers are in comparisons.csv."
     )
