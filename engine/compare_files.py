@@ -149,6 +149,7 @@ def _models(file: Path) -> list[Model]:
     labels = _labels(table[label], file, label)
     others = table.drop(columns=[c for c in (label, "id") if c in table.columns])
     numeric = others.select_dtypes("number")
+    _check_text(others.select_dtypes(["object", "string"]), file)
     if numeric.shape[1] == 0:
         raise UserError(f"{file}: no numeric column of scores beside '{label}'; add one per model")
     models = []
@@ -163,6 +164,18 @@ def _models(file: Path) -> list[Model]:
         name = file.stem if numeric.shape[1] == 1 else str(column)
         models.append(Model(name, "", ids, labels, np.column_stack([-values, values])))
     return models
+
+
+def _check_text(columns: pd.DataFrame, file: Path) -> None:
+    """Refuse text among numbers: a model must not drop out for one value that is none."""
+    for name in columns:
+        numbers = pd.to_numeric(columns[name], errors="coerce").notna().to_numpy()
+        if numbers.any():
+            row = int(np.argmin(numbers))
+            raise UserError(
+                f"{file}: column '{name}', row {row + 1}: {columns[name].iloc[row]!r} stands as text "
+                "among numbers; make them all numbers, or take the column out"
+            )
 
 
 def _models_of_run(table: pd.DataFrame) -> list[Model]:

@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 KEY = "dnasweep.key"
 STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED", "infeasible": "FAILED"}
 LONGEST_TAG = 4000
+#: Opens the user interface on the table of runs and not on traces of language models.
+EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 
 
 def tracking_uri(given: str | None, runs: Path) -> str:
@@ -116,6 +118,7 @@ class Tracker:
             self._experiment_id = self._client.create_experiment(
                 self._experiment,
                 artifact_location=self._artifacts.resolve().as_uri() if local else None,
+                tags=EXPERIMENT_TAGS,
             )
         page: str | None = None
         while True:

@@ -8,6 +8,7 @@ score ``GAIN`` less. A difference of two models has the standard error ``SE``.
 import json
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,18 @@ CELLS = {
     ("tiny-bert-random", "probe"): (0.812, 0.781),
 }
 Cells = dict[tuple[str, str], tuple[float, ...]]
+
+
+@dataclass(frozen=True)
+class Truth:
+    """The numbers behind the demo run; a cell's two means are of `splice` and `promoters`."""
+
+    splice: str
+    promoters: str
+    spread: float
+    gain: float
+    half_interval: float
+    cells: Cells
 
 
 def holm(p: np.ndarray) -> np.ndarray:
@@ -260,6 +273,12 @@ def write_run(
         params = {"learning_rate": 0.001, "rank": 8, "pooling": "mean"}
         path.write_text(yaml.safe_dump({"cell": cell, "params": params}))
     return folder
+
+
+@pytest.fixture(scope="session")
+def truth() -> Truth:
+    """What the tables must say."""
+    return Truth(SPLICE, PROMOTERS, SPREAD, GAIN, 1.959964 * SE, CELLS)
 
 
 @pytest.fixture

@@ -75,6 +75,7 @@ def p_matrix(standings: Sequence[Standing], tested: Duels) -> Drawing:
                 write(axes, y, x, difference(duel.delta))
     tips = draw_squares(axes, squares, written=written)
     label_squares(axes, [str(place) for place in range(1, size + 1)], labels)
+    axes.tick_params(axis="x", labelsize=9 if written else 7)
     steps = zip(RAMP, P_NAMES, strict=True)
     figure.legend(
         handles=[Patch(facecolor=tone.light, label=name) for tone, name in steps],
@@ -133,9 +134,7 @@ def task_ranks(ranks: pd.DataFrame) -> Drawing:
     tasks = [str(task) for task in ranks.columns]
     values = pd.Series(ranks.to_numpy().ravel()).dropna()
     squares = [
-        Square(
-            x, y, _rank_step(rank, values), f"{rank:.0f}", f"{cells[y]} on {tasks[x]}: {rank:.0f}"
-        )
+        Square(x, y, _rank_step(rank, values), f"{rank:g}", f"{cells[y]} on {tasks[x]}: {rank:g}")
         for y, row in enumerate(ranks.to_numpy())
         for x, rank in enumerate(row)
         if pd.notna(rank)

@@ -1,0 +1,259 @@
+"""Paired tests between cells: the right test, the right family, and what may be said."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from sklearn.metrics import matthews_corrcoef, roc_auc_score
+
+from engine.compare import (
+    TaskFits,
+    comparison_table,
+    interval,
+    paired_test,
+    score_table,
+    verdict,
+)
+from engine.metrics import METRICS
+from engine.records import Cell
+from engine.select import FinalFit
+from engine.stats import adjust, auc_ci, delong_test, macro_auc_ci, macro_auc_test
+
+Scores = npt.NDArray[np.float64]
+BINARY = np.repeat([0, 1], [30, 30])
+THREE = np.repeat([0, 1, 2], [20, 20, 20])
+
+
+def scores(labels: npt.NDArray[np.int64], strength: float, draw: int) -> Scores:
+    """Class probabilities that know the label the better, the greater the strength."""
+    rng = np.random.default_rng(draw)
+    logits = rng.normal(size=(len(labels), labels.max() + 1))
+    logits[np.arange(len(labels)), labels] += strength
+    likelihood = np.exp(logits)
+    return likelihood / likelihood.sum(axis=1, keepdims=True)
+
+
+def fit(
+    encoder: str, values: Scores, seed: int = 0, task: str = "t", variant: str = "tuned"
+) -> FinalFit:
+    return FinalFit(Cell(encoder, task, "probe"), variant, seed, 0.9, values, 1.5, 10)
+
+
+def table(fits: Sequence[FinalFit], labels=BINARY, seeds=(0,), metric="auroc", **how):
+    how = {"family": "per_task", "correction": "holm", **how}
+    return comparison_table([TaskFits("t", metric, labels, fits)], seeds, **how)
+
+
+def test_two_binary_models_are_tested_by_delong():
+    a, b = scores(BINARY, 2.0, 1), scores(BINARY, 0.5, 2)
+    (row,) = table([fit("a", a), fit("b", b)]).to_dict("records")
+    expected = delong_test(BINARY, a[:, 1], b[:, 1])
+    for name in ("delta", "ci_low", "ci_high", "z", "p", "log10_p"):
+        assert row[name] == getattr(expected, name)
+    assert row["value_a"] == pytest.approx(roc_auc_score(BINARY, a[:, 1]), abs=1e-12)
+    assert row["value_b"] == pytest.approx(roc_auc_score(BINARY, b[:, 1]), abs=1e-12)
+    assert row["delta"] == pytest.approx(row["value_a"] - row["value_b"], abs=1e-12)
+    assert (row["test"], row["metric"], row["seed"], row["note"]) == ("DeLong", "auroc", 0, "")
+    assert (row["task"], row["cell_a"], row["cell_b"]) == ("t", "a/t/probe", "b/t/probe")
+    assert (row["family"], row["correction"]) == ("per_task", "holm")
+    assert row["p_adjusted"] == row["p"]  # a family of one
+
+
+def test_two_models_of_three_classes_are_tested_by_macro_delong():
+    a, b = scores(THREE, 2.0, 1), scores(THREE, 0.5, 2)
+    (row,) = table([fit("a", a), fit("b", b)], THREE).to_dict("records")
+    expected = macro_auc_test(THREE, a, b)
+    for name in ("delta", "ci_low", "ci_high", "z", "p", "log10_p"):
+        assert row[name] == getattr(expected, name)
+    assert row["value_a"] == pytest.approx(
+        roc_auc_score(THREE, a, multi_class="ovr", average="macro"), abs=1e-12
+    )
+    assert row["test"] == "macro DeLong"
+
+
+def test_a_class_without_test_rows_is_left_out_of_the_average():
+    # The model scores three classes, the test split holds two of them.
+    labels = np.repeat([0, 2], [20, 20])
+    a, b = scores(labels, 2.0, 1), scores(labels, 0.5, 2)
+    (row,) = table([fit("a", a), fit("b", b)], labels).to_dict("records")
+    areas = [roc_auc_score(labels == k, a[:, k]) for k in (0, 2)]
+    assert row["value_a"] == pytest.approx(np.mean(areas), abs=1e-12)
+    assert np.isfinite(row["p"])
+
+
+@pytest.mark.parametrize("metric", ["mcc", "log_loss"])
+def test_other_metrics_are_tested_by_paired_bootstrap(metric: str, monkeypatch):
+    monkeypatch.setattr("engine.compare.RESAMPLES", 200)
+    a, b = scores(BINARY, 3.0, 1), scores(BINARY, 0.0, 2)
+    (row,) = table([fit("a", a), fit("b", b)], metric=metric).to_dict("records")
+    assert row["test"] == "paired bootstrap"
+    assert np.isnan(row["z"])
+    assert row["p"] == pytest.approx(1 / 201)  # the smallest that 200 resamples can give
+    assert row["log10_p"] == pytest.approx(np.log10(row["p"]))
+    assert row["ci_low"] < row["delta"] < row["ci_high"]
+    assert (row["delta"] > 0) == METRICS[metric].greater_is_better
+
+
+def test_a_value_by_mcc_is_that_of_scikit_learn(monkeypatch):
+    monkeypatch.setattr("engine.compare.RESAMPLES", 50)
+    a = scores(BINARY, 1.0, 1)
+    result = paired_test("mcc", BINARY, a, scores(BINARY, 0.5, 2))
+    expected = matthews_corrcoef(BINARY, a.argmax(axis=1)) - matthews_corrcoef(
+        BINARY, scores(BINARY, 0.5, 2).argmax(axis=1)
+    )
+    assert result["delta"] == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("labels", "metric", "test"),
+    [
+        (np.array([0] * 10 + [1]), "auroc", "DeLong"),
+        (np.array([0] * 10 + [1] * 10 + [2]), "auroc", "macro DeLong"),
+        (np.array([0] * 10 + [1]), "mcc", "paired bootstrap"),
+    ],
+)
+def test_a_class_of_one_row_allows_no_test_and_a_note_says_so(labels, metric, test):
+    a, b = scores(labels, 2.0, 1), scores(labels, 0.5, 2)
+    (row,) = table([fit("a", a), fit("b", b)], labels, metric=metric).to_dict("records")
+    assert (row["test"], row["verdict"]) == (test, "no test")
+    assert np.isfinite(row["delta"])
+    for name in ("ci_low", "ci_high", "z", "p", "log10_p", "p_adjusted"):
+        assert np.isnan(row[name])
+    assert "at least two" in row["note"]
+    assert all(np.isnan(interval(metric, labels, a)))
+
+
+def test_a_difference_without_variance_allows_no_test():
+    perfect = np.column_stack([1.0 - BINARY, BINARY])
+    constant = np.full((60, 2), 0.5)
+    (row,) = table([fit("a", perfect), fit("b", constant)]).to_dict("records")
+    assert row["delta"] == 0.5
+    assert np.isnan(row["p"])
+    assert "variance of the difference is zero" in row["note"]
+
+
+def test_equal_models_do_not_differ():
+    a = scores(BINARY, 1.0, 1)
+    (row,) = table([fit("a", a), fit("b", a.copy())]).to_dict("records")
+    assert (row["delta"], row["p"], row["verdict"]) == (0.0, 1.0, "not significant")
+
+
+def two_tasks() -> list[TaskFits]:
+    """Three models on each of two tasks."""
+    made = []
+    for number, task in enumerate(("t1", "t2")):
+        fits = [
+            fit(name, scores(BINARY, strength, 10 * number + i), task=task)
+            for i, (name, strength) in enumerate([("a", 1.5), ("b", 0.8), ("c", 0.2)])
+        ]
+        made.append(TaskFits(task, "auroc", BINARY, fits))
+    return made
+
+
+@pytest.mark.parametrize("correction", ["holm", "bh", "by", "none"])
+def test_p_values_are_adjusted_within_each_task(correction):
+    made = comparison_table(two_tasks(), (0,), "per_task", correction)
+    assert len(made) == 6
+    for _, rows in made.groupby("task"):
+        np.testing.assert_array_equal(rows["p_adjusted"], adjust(rows["p"], correction))
+    assert set(made["family"]) == {"per_task"}
+
+
+@pytest.mark.parametrize("correction", ["holm", "bh", "by", "none"])
+def test_p_values_are_adjusted_over_the_whole_study(correction):
+    made = comparison_table(two_tasks(), (0,), "whole_study", correction)
+    np.testing.assert_array_equal(made["p_adjusted"], adjust(made["p"], correction))
+    if correction != "none":
+        alone = comparison_table(two_tasks(), (0,), "per_task", correction)
+        assert (made["p_adjusted"] >= alone["p_adjusted"]).all()
+        assert (made["p_adjusted"] > alone["p_adjusted"]).any()
+
+
+def test_a_pair_without_a_test_does_not_count_in_its_family():
+    constant, perfect = np.full((60, 2), 0.5), np.column_stack([1.0 - BINARY, BINARY])
+    fits = [fit("a", perfect), fit("b", constant), fit("c", scores(BINARY, 0.7, 3))]
+    made = table(fits, correction="holm")
+    tested = made["p"].notna()
+    assert tested.tolist() == [False, True, True]
+    np.testing.assert_array_equal(made["p_adjusted"][tested], adjust(made["p"][tested], "holm"))
+    assert made["verdict"][0] == "no test"
+
+
+@pytest.mark.parametrize(
+    ("p_adjusted", "agree", "said"),
+    [
+        (0.049, "3/3", "significant"),
+        (0.049, "2/3", "unstable over seeds"),
+        (0.05, "3/3", "not significant"),
+        (0.9, "1/3", "not significant"),
+        (float("nan"), "3/3", "no test"),
+        (0.0, "1/1", "significant"),
+    ],
+)
+def test_what_may_be_said(p_adjusted: float, agree: str, said: str):
+    assert verdict(p_adjusted, agree) == said
+
+
+def test_the_first_seed_is_tested_and_the_others_say_whether_the_sign_holds():
+    strong, weak = scores(BINARY, 3.0, 1), scores(BINARY, 0.0, 2)
+    fits = [
+        *(fit("a", values, seed) for seed, values in zip((7, 3, 5), (strong, strong, weak))),
+        *(fit("b", values, seed) for seed, values in zip((7, 3, 5), (weak, weak, strong))),
+    ]
+    (row,) = table(fits, seeds=(7, 3, 5)).to_dict("records")
+    assert row["seed"] == 7
+    assert row["p"] == delong_test(BINARY, strong[:, 1], weak[:, 1]).p < 0.05
+    assert (row["seeds_agree"], row["verdict"]) == ("2/3", "unstable over seeds")
+    (row,) = table(fits, seeds=(5, 3, 7)).to_dict("records")
+    assert row["delta"] < 0
+    assert row["seeds_agree"] == "1/3"
+    (row,) = table(fits, seeds=(7, 3)).to_dict("records")
+    assert (row["seeds_agree"], row["verdict"]) == ("2/2", "significant")
+
+
+def test_untuned_fits_are_scored_and_not_compared():
+    a, b = scores(BINARY, 1.0, 1), scores(BINARY, 0.5, 2)
+    fits = [fit("a", a), fit("a", b, variant="default"), fit("b", b)]
+    assert len(table(fits)) == 1
+    assert len(score_table([TaskFits("t", "auroc", BINARY, fits)])) == 3
+
+
+def test_a_single_model_gives_an_empty_table_with_all_columns():
+    empty = table([fit("a", scores(BINARY, 1.0, 1))])
+    assert len(empty) == 0
+    assert list(empty) == list(table([fit("a", scores(BINARY, 1, 1)), fit("b", BINARY_B)]))
+
+
+BINARY_B = np.column_stack([np.linspace(1, 0, 60), np.linspace(0, 1, 60)])
+
+
+def test_scores_have_an_interval_and_every_metric():
+    a = scores(BINARY, 1.0, 1)
+    (row,) = score_table([TaskFits("t", "auroc", BINARY, [fit("a", a, seed=4)])]).to_dict("records")
+    expected = auc_ci(BINARY, a[:, 1])
+    assert row["value"] == pytest.approx(expected.auc, abs=1e-12)
+    assert (row["ci_low"], row["ci_high"]) == (expected.ci_low, expected.ci_high)
+    assert row["mcc"] == pytest.approx(matthews_corrcoef(BINARY, a.argmax(axis=1)), abs=1e-12)
+    assert row.keys() >= METRICS.keys()
+    assert (row["cell"], row["encoder"], row["task"], row["method"]) == (
+        "a/t/probe",
+        "a",
+        "t",
+        "probe",
+    )
+    assert (row["seed"], row["variant"], row["n_test"]) == (4, "tuned", 60)
+    assert (row["validation"], row["seconds"], row["trainable_parameters"]) == (0.9, 1.5, 10)
+
+
+def test_intervals_follow_the_metric_and_the_number_of_classes(monkeypatch):
+    monkeypatch.setattr("engine.compare.RESAMPLES", 200)
+    three = scores(THREE, 1.0, 1)
+    expected = macro_auc_ci(THREE, three)
+    assert interval("auroc", THREE, three) == (expected.ci_low, expected.ci_high)
+    low, high = interval("accuracy", THREE, three)
+    assert low < np.mean(three.argmax(axis=1) == THREE) < high
+    narrow = interval("auroc", THREE, three, level=0.5)
+    assert expected.ci_low < narrow[0] < narrow[1] < expected.ci_high
