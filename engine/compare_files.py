@@ -173,8 +173,8 @@ def _check_text(columns: pd.DataFrame, file: Path) -> None:
         if numbers.any():
             row = int(np.argmin(numbers))
             raise UserError(
-                f"{file}: column '{name}', row {row + 1}: {columns[name].iloc[row]!r} stands as text "
-                "among numbers; make them all numbers, or take the column out"
+                f"{file}: column '{name}', row {row + 1}: {columns[name].iloc[row]!r} stands as "
+                "text among numbers; make them all numbers, or take the column out"
             )
 
 

@@ -200,8 +200,8 @@ def test_what_may_be_said(p_adjusted: float, agree: str, said: str):
 def test_the_first_seed_is_tested_and_the_others_say_whether_the_sign_holds():
     strong, weak = scores(BINARY, 3.0, 1), scores(BINARY, 0.0, 2)
     fits = [
-        *(fit("a", values, seed) for seed, values in zip((7, 3, 5), (strong, strong, weak))),
-        *(fit("b", values, seed) for seed, values in zip((7, 3, 5), (weak, weak, strong))),
+        *(fit("a", values, seed) for seed, values in {7: strong, 3: strong, 5: weak}.items()),
+        *(fit("b", values, seed) for seed, values in {7: weak, 3: weak, 5: strong}.items()),
     ]
     (row,) = table(fits, seeds=(7, 3, 5)).to_dict("records")
     assert row["seed"] == 7
@@ -222,12 +222,10 @@ def test_untuned_fits_are_scored_and_not_compared():
 
 
 def test_a_single_model_gives_an_empty_table_with_all_columns():
-    empty = table([fit("a", scores(BINARY, 1.0, 1))])
-    assert len(empty) == 0
-    assert list(empty) == list(table([fit("a", scores(BINARY, 1, 1)), fit("b", BINARY_B)]))
-
-
-BINARY_B = np.column_stack([np.linspace(1, 0, 60), np.linspace(0, 1, 60)])
+    a, b = fit("a", scores(BINARY, 1.0, 1)), fit("b", scores(BINARY, 0.5, 2))
+    alone = table([a])
+    assert len(alone) == 0
+    assert list(alone) == list(table([a, b]))
 
 
 def test_scores_have_an_interval_and_every_metric():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,7 @@ def refused(*files: Path, correction: str = "holm", level: float = 0.95) -> str:
 
 
 def shown(result: Comparison) -> str:
-    console = Console(width=200, record=True, file=open("/dev/null", "w"))
+    console = Console(width=200, record=True, file=io.StringIO())
     console.print(result.rich())
     return console.export_text()
 
@@ -266,8 +267,8 @@ def test_another_number_of_rows_is_refused():
 @pytest.mark.parametrize(
     "ids",
     [
-        IDS[:-1] + ["other"],
-        IDS[:-1] + IDS[:1],
+        [*IDS[:-1], "other"],
+        [*IDS[:-1], IDS[0]],
         IDS[:-2],
     ],
     ids=["another", "twice", "fewer"],

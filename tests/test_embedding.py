@@ -92,11 +92,13 @@ def test_a_sequence_that_is_too_long_is_cut_to_its_centre_and_counted(encoder: E
     assert max_bases(short) == 12
     given = ["AAAACCCCGGGGTTTTAAAA", "ACGTACGTACGT", "AAAACCCCGGGGT"]
     kept, cut = truncate(short, given)
-    assert kept == ["CCCCGGGGTTTT", "ACGTACGTACGT", "AAAACCCCGGGG"]  # 4 off either end; none; 0 and 1
+    assert kept == [
+        "CCCCGGGGTTTT",
+        "ACGTACGTACGT",
+        "AAAACCCCGGGG",
+    ]  # 4 off either end; none; 0 and 1
     assert cut == 2
-    np.testing.assert_array_equal(
-        embed(short, given)["mean", -1], embed(encoder, kept)["mean", -1]
-    )
+    np.testing.assert_array_equal(embed(short, given)["mean", -1], embed(encoder, kept)["mean", -1])
 
 
 @given(st.lists(st.text("ACGT", max_size=40), max_size=8), st.integers(3, 8))

@@ -32,9 +32,14 @@ def test_a_file_stands_under_its_name_only_when_it_is_whole(tmp_path: Path):
 def test_a_failed_write_leaves_the_earlier_file_and_no_rest(tmp_path: Path):
     target = tmp_path / "scores.csv"
     write_text(target, "earlier")
-    with pytest.raises(RuntimeError, match="disk"), replacing(target) as temporary:
-        temporary.write_text("half of the n")
-        raise RuntimeError("disk full")
+
+    def write_half() -> None:
+        with replacing(target) as temporary:
+            temporary.write_text("half of the n")
+            raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        write_half()
     assert target.read_text() == "earlier"
     assert list(tmp_path.iterdir()) == [target]
 

@@ -14,7 +14,7 @@ from engine.pooling import POOLINGS, pool
 
 NAN = math.nan
 
-#: Two sequences, [CLS] b b b [PAD] and [CLS] b [PAD] [PAD] [PAD]; what must not count is not a number.
+#: Two sequences, [CLS] b b b [PAD] and [CLS] b [PAD] [PAD] [PAD]; padding is not a number.
 HIDDEN = torch.tensor(
     [
         [[9.0, 9.0], [1.0, -1.0], [2.0, -5.0], [6.0, -3.0], [NAN, NAN]],
@@ -35,7 +35,9 @@ SPECIAL = torch.tensor([[1, 0, 0, 0, 1], [1, 0, 1, 1, 1]])
     ],
 )
 def test_pooling_has_its_closed_form(device: str, pooling, summary_index, expected):
-    pooled = pool(HIDDEN.to(device), ATTENTION.to(device), SPECIAL.to(device), pooling, summary_index)
+    pooled = pool(
+        HIDDEN.to(device), ATTENTION.to(device), SPECIAL.to(device), pooling, summary_index
+    )
     assert pooled.dtype == torch.float32
     assert pooled.device.type == device
     torch.testing.assert_close(pooled.cpu(), torch.tensor(expected))

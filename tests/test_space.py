@@ -17,9 +17,7 @@ SHIPPED = sorted((Path(__file__).resolve().parent.parent / "search_spaces").glob
 
 
 def space(parameters: dict[str, Any], default: dict[str, Any]) -> Space:
-    return parse_space(
-        {"method": "probe", "parameters": parameters, "default": default}, "s.yaml"
-    )
+    return parse_space({"method": "probe", "parameters": parameters, "default": default}, "s.yaml")
 
 
 def refused(parameters: dict[str, Any], default: dict[str, Any]) -> str:

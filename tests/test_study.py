@@ -241,7 +241,9 @@ EVERYTHING: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("changes", [{}, EVERYTHING], ids=["minimal", "everything"])
-def test_the_resolved_study_is_a_study_file_of_the_same_study(elsewhere: Path, changes, monkeypatch):
+def test_the_resolved_study_is_a_study_file_of_the_same_study(
+    elsewhere: Path, changes, monkeypatch
+):
     study = load(changes)
     resolved = elsewhere / "out" / "study.yaml"
     resolved.parent.mkdir()

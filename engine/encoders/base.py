@@ -76,6 +76,8 @@ class EncoderCard:
         Which poolings make sense for it.
     trained_on, licence, source, citation : str
         Where the weights come from.
+    hub, revision : str
+        Repository on the model hub and its commit; empty where the weights are shipped.
     """
 
     name: str
@@ -92,6 +94,8 @@ class EncoderCard:
     licence: str
     source: str
     citation: str
+    hub: str = ""
+    revision: str = ""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from engine.report.formats import (
     magnitude,
     metric_label,
     p_equation,
-    plural,
     score,
 )
 from engine.report.tables import Standing
@@ -130,6 +129,13 @@ def _company(others: list[Standing], tied: tuple[str, ...], untested: tuple[str,
     if untested:
         parts.append(f"{listing(untested, limit=4)} not compared with it")
     if behind > 1 or (behind and tied):
-        rest = f"all {behind}" if behind == len(others) else f"the other {behind}"
-        parts.append(f"it is significantly ahead of {rest} {plural(behind, 'cell').split()[1]}")
+        parts.append(f"it is significantly ahead of {_rest(behind, behind == len(others))}")
     return parts
+
+
+def _rest(number: int, everyone: bool) -> str:
+    if number == 1:
+        return "the other cell"
+    if everyone:
+        return "both other cells" if number == 2 else f"all {number} other cells"
+    return f"the other {number} cells"

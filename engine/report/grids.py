@@ -18,6 +18,7 @@ from engine.report.run import Run
 from engine.report.tables import Duels, Leaderboard, Search, Standing
 from engine.report.theme import hue
 
+LONG = 28  # letters; a longer entry may break over lines
 MOST_PAIRS = 66  # of 12 cells; beyond, only the pairs with the best cell are listed
 STATUSES = ("complete", "pruned", "failed", "infeasible")
 STATUS_TONES = {"best": "good", "tied": "accent", "unstable": "warn", "behind": "soft"}
@@ -46,6 +47,11 @@ class Column:
     spare: bool = False
     tip: str = ""
 
+    @property
+    def classes(self) -> str:
+        """Style classes of the heading and of every entry below it."""
+        return " ".join(["number"] * self.numeric + ["spare"] * self.spare)
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -56,8 +62,10 @@ class Entry:
     text : str
     order : float or None
         Sorted by instead of the text.
-    tone : str
-        ``strong``, ``mono``, or a pill's colour: ``good``, ``accent``, ``warn``, ``soft``.
+    strong : bool
+        Set in bold.
+    pill : str
+        Set as a verdict of this tone: ``good``, ``accent``, ``warn``, ``soft``.
     hue : str
         Name of the encoder's colour; empty for no swatch.
     tip : str
@@ -65,9 +73,23 @@ class Entry:
 
     text: str
     order: float | None = None
-    tone: str = ""
+    strong: bool = False
+    pill: str = ""
     hue: str = ""
     tip: str = ""
+
+    @property
+    def key(self) -> str:
+        """What the entry is sorted by; empty where that is its text."""
+        if self.order is None or math.isnan(self.order):
+            return ""
+        key = f"{self.order:.6g}"
+        return "" if key == self.text else key
+
+    def classes(self, column: Column) -> str:
+        """Style classes of the entry in its column."""
+        own = ["strong"] * self.strong + ["long"] * (len(self.text) > LONG)
+        return " ".join([column.classes, *own]).strip()
 
 
 @dataclass(frozen=True)
@@ -160,7 +182,7 @@ def pairs_grid(task: str, standings: Sequence[Standing], tested: Duels) -> Grid:
                     Entry(adjusted, duel.p_adjusted),
                     Entry(duel.seeds_agree),
                     Entry(duel.test),
-                    Entry(duel.verdict, tone=_verdict_tone(duel.verdict), tip=duel.note),
+                    Entry(duel.verdict, pill=_verdict_tone(duel.verdict), tip=duel.note),
                 ]
             )
     columns = [
@@ -309,13 +331,13 @@ def _standing_row(run: Run, standing: Standing) -> list[Entry]:
         Entry(str(standing.rank), standing.rank),
         *_cell_entries(run, standing),
         Entry(metric_label(standing.metric)),
-        Entry(score(standing.mean), standing.mean, "strong"),
+        Entry(score(standing.mean), standing.mean, strong=True),
         Entry(score(standing.sd), standing.sd),
         Entry(interval(standing.ci_low, standing.ci_high), standing.ci_low),
         _scored(standing.default),
         _signed(standing.gain),
         Entry(p_value(adjusted, duel.log10_adjusted) if duel else "", adjusted),
-        Entry(standing.status, tone=STATUS_TONES.get(standing.status, "soft")),
+        Entry(standing.status, pill=STATUS_TONES.get(standing.status, "soft")),
     ]
 
 

@@ -1,5 +1,6 @@
 """The report as one HTML file that needs no network."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -32,10 +33,18 @@ def render_html(page: Page) -> str:
         lstrip_blocks=True,
     )
     environment.filters["own"] = Markup
+    environment.filters["some"] = _some_attributes
     return environment.get_template("report.html.j2").render(
         page=page,
         light=css_variables("light"),
         dark=css_variables("dark"),
         style=(TEMPLATES / "report.css").read_text(encoding="utf-8"),
         script=(TEMPLATES / "report.js").read_text(encoding="utf-8"),
+    )
+
+
+def _some_attributes(attributes: Mapping[str, str]) -> Markup:
+    """Attributes of an element, without those that are empty; a page has thousands of them."""
+    return Markup("").join(
+        Markup(' {}="{}"').format(name, value) for name, value in attributes.items() if value
     )

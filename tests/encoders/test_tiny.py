@@ -53,7 +53,10 @@ def test_saved_and_loaded_is_the_same(name, tmp_path):
     write_folder(tmp_path / "w", config, saved.network, torch.float32)
     loaded = load_encoder(name, weights=tmp_path / "w")
     assert loaded.fingerprint == saved.fingerprint
-    assert sorted(p.name for p in (tmp_path / "w").iterdir()) == ["config.json", "model.safetensors"]
+    assert sorted(p.name for p in (tmp_path / "w").iterdir()) == [
+        "config.json",
+        "model.safetensors",
+    ]
 
 
 def change_state(folder, change):

@@ -293,5 +293,5 @@ def make_run(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def demo_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The OUT folder of the demo study; tests do not write into it."""
+    """The OUT folder of the demo study; tests write nothing but its report into it."""
     return write_run(tmp_path_factory.mktemp("demo") / "out")

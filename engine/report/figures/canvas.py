@@ -104,7 +104,7 @@ def label_squares(axes: Axes, columns: Sequence[str], rows: Sequence[str]) -> No
     axes.xaxis.tick_top()
     axes.set_xticks(range(len(columns)), columns)
     axes.set_yticks(range(len(rows)), rows, color=INK.light)
-    axes.tick_params(length=0, pad=5)
+    axes.tick_params(left=False, top=False, pad=5)
     axes.spines[:].set_visible(False)
 
 

@@ -20,7 +20,7 @@ from engine.report.theme import DASHES, INK, LINE, PAPER, SOFT, hue, marker
 ACROSS = 5  # panels at most
 WIDEST, HEIGHT = 2.8, 1.7  # of a panel, in inches
 LEFT, TOP, BOTTOM, GAP_X, GAP_Y = 0.55, 0.3, 0.95, 0.14, 0.55
-MOST_DOTS = 1500  # trials of a task; beyond, only the curves are drawn
+MOST_DOTS = 3000  # trials of a study; beyond, only the curves are drawn
 
 
 def search_curves(run: Run, task: str) -> Drawing:
@@ -48,7 +48,7 @@ def search_curves(run: Run, task: str) -> Drawing:
             cell = own[own["method"] == method]
             if (cell["status"] == "complete").any():
                 gid = f"curve-{encoders.index(encoder)}-{run.methods.index(method)}"
-                tips[gid] = _draw_cell(axes, cell, run, gid, dots=len(trials) <= MOST_DOTS)
+                tips[gid] = _draw_cell(axes, cell, run, gid, dots=len(run.trials) <= MOST_DOTS)
         axes.set_title(shorten(encoder, 26), loc="left", fontsize=9, color=INK.light, pad=5)
         axes.set_xlim(-0.6, max(trials["number"].max() + 0.6, 1))
         axes.set_ylim(low, high)
@@ -56,7 +56,7 @@ def search_curves(run: Run, task: str) -> Drawing:
         axes.yaxis.set_major_locator(MaxNLocator(4))
         axes.grid(axis="y", color=LINE.light, linewidth=0.6)
         axes.set_axisbelow(True)
-        axes.tick_params(length=0)
+        axes.tick_params(left=False, bottom=False)
         axes.spines["left"].set_visible(False)
         axes.set_xlabel("trial", fontsize=8)
     _draw_legend(figure, run, [m for m in run.methods if (trials["method"] == m).any()])

@@ -17,7 +17,7 @@ SVG = "http://www.w3.org/2000/svg"
 XLINK = "http://www.w3.org/1999/xlink"
 VARIABLES = {tone.light: f"var(--{tone.name})" for tone in TONES}
 COLOUR = re.compile("|".join(VARIABLES))
-FONT = re.compile(r"(?:'DejaVu Sans'|DejaVu Sans)(?:, [^;]*)?")
+FONT = re.compile(r"font-family: [^;]*;? ?")
 REFERENCE = re.compile(r"#([\w.-]+)")
 LONG_DECIMAL = re.compile(r"(\.\d\d)\d+")
 
@@ -68,7 +68,7 @@ def save(drawing: Drawing, folder: Path, name: str) -> Picture:
     drawing : Drawing
     folder : Path
     name : str
-        File name without ending; also the prefix of the ids in the page.
+        File name without ending. It salts the ids, so that they differ from other figures'.
 
     Returns
     -------
@@ -88,12 +88,12 @@ def save(drawing: Drawing, folder: Path, name: str) -> Picture:
         name=name,
         title=drawing.title,
         caption=drawing.caption,
-        inline=_inline(text, name, drawing, width, height),
+        inline=_inline(text, drawing, width, height),
         files=files,
     )
 
 
-def _inline(text: str, name: str, drawing: Drawing, width: float, height: float) -> str:
+def _inline(text: str, drawing: Drawing, width: float, height: float) -> str:
     """Matplotlib's SVG without its document parts, in page colours, with unique ids and tips."""
     root = ElementTree.fromstring(text)
     for element in root.findall(f"{{{SVG}}}metadata"):
@@ -111,25 +111,41 @@ def _inline(text: str, name: str, drawing: Drawing, width: float, height: float)
     for element in root.iter():
         identity = element.attrib.pop("id", "")
         if identity in used:
-            element.set("id", f"{name}-{identity}")
+            element.set("id", identity)
         if identity in drawing.tips:
             title = ElementTree.Element(f"{{{SVG}}}title")
             title.text = drawing.tips[identity]
             element.insert(0, title)
-        for key, value in element.attrib.items():
-            element.set(key, _localise(key, value, name, used))
+        for key, value in list(element.attrib.items()):
+            if value.startswith("rotate(-0 "):
+                del element.attrib[key]  # turned by nothing
+            else:
+                element.set(key, _localise(key, value))
         if not element.tag.endswith("text"):
             element.text = (element.text or "").strip()
         element.tail = ""
+    _flatten(root)
     ElementTree.register_namespace("", SVG)
     ElementTree.register_namespace("xlink", XLINK)
     return ElementTree.tostring(root, encoding="unicode")
 
 
-def _localise(key: str, value: str, name: str, used: set[str]) -> str:
-    """An attribute for the page: no fixed colour or font, no id of another figure, no long path."""
+def _localise(key: str, value: str) -> str:
+    """An attribute for the page: no fixed colour or font, no needless digits."""
     if key in ("d", "transform", "x", "y"):
         return LONG_DECIMAL.sub(r"\1", " ".join(value.split()))
     value = COLOUR.sub(lambda match: VARIABLES[match.group()], value)
-    value = REFERENCE.sub(lambda m: f"#{name}-{m[1]}" if m[1] in used else m[0], value)
-    return FONT.sub("var(--sans)", value)
+    return FONT.sub("", value)
+
+
+def _flatten(element: ElementTree.Element) -> None:
+    """Take out groups that say nothing about what they hold; they are half of the elements."""
+    kept: list[ElementTree.Element] = []
+    for child in element:
+        _flatten(child)
+        plain = child.tag == f"{{{SVG}}}g" and not child.attrib
+        if plain and child.find(f"{{{SVG}}}title") is None:
+            kept += child
+        else:
+            kept.append(child)
+    element[:] = kept

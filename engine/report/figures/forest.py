@@ -57,7 +57,7 @@ def forest(run: Run, standings: Sequence[Standing], found: Answer) -> Drawing:
     _write_numbers(axes, standings)
     axes.set_ylim(len(standings) - 0.5, -0.5)
     axes.set_yticks(range(len(standings)), labels, color=INK.light)
-    axes.tick_params(axis="y", length=0, pad=8)
+    axes.tick_params(axis="y", left=False, pad=8)
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x", color=LINE.light, linewidth=0.6)
     axes.set_axisbelow(True)

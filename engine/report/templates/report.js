@@ -2,11 +2,12 @@
 
 // Entries sort by data-order where there is one, else by their text; entries without a value go last.
 function compareRows(column, direction) {
+  const missing = (value) => value === "" || value === "–";
   const key = (row) => {
     const entry = row.cells[column];
-    return entry.dataset.order === undefined ? entry.textContent.trim() : Number(entry.dataset.order);
+    const value = entry.dataset.order ?? entry.textContent.trim();
+    return missing(value) || Number.isNaN(Number(value)) ? value : Number(value);
   };
-  const missing = (value) => value === "" || value === "–";
   return (rowA, rowB) => {
     const a = key(rowA);
     const b = key(rowB);

@@ -1,0 +1,108 @@
+"""The page in a real browser: no console errors, no requests, sorting and filtering work."""
+
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from engine.report import write_report
+
+CHROMIUM = (
+    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+)
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+
+# Runs after the page's own script and leaves what it saw in the page.
+PROBE = """
+<script>
+const table = document.querySelector("#leaderboard table");
+const column = (title) => [...table.tHead.rows[0].cells].findIndex((c) => c.textContent === title);
+const shown = (title) => [...table.tBodies[0].rows].filter((row) => !row.hidden)
+  .map((row) => row.cells[column(title)].textContent.trim()).join(" ");
+const report = (name, text) => {
+  const line = document.createElement("p");
+  line.className = "probe";
+  line.textContent = name + "=" + text;
+  document.body.append(line);
+};
+const click = (title) => table.tHead.rows[0].cells[column(title)].querySelector("button").click();
+click("AUROC"); report("largest first", shown("AUROC"));
+click("AUROC"); report("smallest first", shown("AUROC"));
+click("Adjusted p"); report("p", shown("Adjusted p"));
+const choice = document.querySelector("#leaderboard select");
+choice.value = "promoters"; choice.dispatchEvent(new Event("change"));
+report("filtered", shown("Task"));
+const search = document.querySelector("#leaderboard input");
+search.value = "LORA hyena"; search.dispatchEvent(new Event("input"));
+report("searched", shown("Encoder"));
+report("count", document.querySelector("#leaderboard output").textContent);
+report("requests", performance.getEntriesByType("resource").length);
+report("width", document.documentElement.scrollWidth);
+</script>
+"""
+
+
+class Paragraphs(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.inside = False
+        self.seen: dict[str, str] = {}
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.inside = tag == "p" and ("class", "probe") in attrs
+
+    def handle_data(self, data: str) -> None:
+        if self.inside:
+            name, _, text = data.partition("=")
+            self.seen[name] = text
+            self.inside = False
+
+
+def visit(page: Path, profile: Path, width: int) -> tuple[str, str]:
+    """The page's elements after its scripts ran, and what the browser wrote to its log."""
+    command = [
+        *(str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic"),
+        *("--no-first-run", "--disable-background-networking", "--disable-component-update"),
+        *("--disable-sync", f"--user-data-dir={profile}", f"--window-size={width},900"),
+        *("--enable-logging=stderr", "--dump-dom", page.as_uri()),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    return done.stdout, done.stderr
+
+
+@pytest.fixture(scope="module")
+def probed(demo_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    page = tmp_path_factory.mktemp("page") / "report.html"
+    text = write_report(demo_run).html.read_text(encoding="utf-8")
+    page.write_text(text.replace("</body>", PROBE + "</body>"), encoding="utf-8")
+    return page
+
+
+def test_sorting_and_filtering_work_without_errors_or_requests(
+    probed: Path, tmp_path: Path
+) -> None:
+    document, log = visit(probed, tmp_path, 1280)
+    assert "CONSOLE" not in log
+    paragraphs = Paragraphs()
+    paragraphs.feed(document)
+    seen = paragraphs.seen
+    scores = [float(text) for text in seen["largest first"].split()]
+    assert len(scores) == 14
+    assert scores == sorted(scores, reverse=True)
+    assert [float(text) for text in seen["smallest first"].split()] == scores[::-1]
+    p_values = [float(text) for text in seen["p"].split()]
+    assert p_values == sorted(p_values, reverse=True)
+    assert seen["filtered"] == " ".join(["promoters"] * 7)
+    assert seen["searched"] == "tiny-hyena"
+    assert seen["count"] == "1 of 14 rows"
+    assert seen["requests"] == "0"
+
+
+def test_page_is_no_wider_than_a_telephone(probed: Path, tmp_path: Path) -> None:
+    document, _ = visit(probed, tmp_path, 420)
+    width = re.search(r"width=(\d+)</p>", document)
+    assert width
+    assert int(width[1]) <= 500  # chromium opens no narrower window

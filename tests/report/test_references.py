@@ -1,0 +1,64 @@
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from engine.report.references import DELONG, HOLM, LORA, SUN_XU, references
+from engine.report.run import read_run
+
+Maker = Callable[..., Path]
+
+
+def test_a_reference_reads_as_a_line_and_as_bibtex() -> None:
+    # Biometrics 44(3):837-845, as PubMed 3203132 gives it.
+    assert DELONG.text.startswith("DeLong, DeLong, Clarke-Pearson. Comparing the areas under two")
+    assert DELONG.text.endswith("Biometrics 44(3):837-845, 1988. doi:10.2307/2531595")
+    for field in (
+        "@article{delong1988,",
+        "author = {DeLong, Elizabeth R. and DeLong, David M. and Clarke-Pearson, Daniel L.}",
+        "journal = {Biometrics}",
+        "volume = {44}",
+        "number = {3}",
+        "pages = {837--845}",
+        "doi = {10.2307/2531595}",
+    ):
+        assert field in DELONG.bibtex
+
+
+def test_every_bibtex_entry_is_balanced_and_keys_differ(demo_run: Path) -> None:
+    cited = references(read_run(demo_run))
+    assert len({work.key for work in cited}) == len(cited)
+    for work in cited:
+        assert work.bibtex.count("{") == work.bibtex.count("}")
+        assert not re.search(r"(?<!\\)[&%#]", work.bibtex)
+
+
+def test_a_run_cites_its_data_its_tests_and_its_tools(demo_run: Path) -> None:
+    cited = references(read_run(demo_run))
+    assert {DELONG, SUN_XU, HOLM, LORA} <= set(cited)
+    assert any("Splice-junction" in work.text for work in cited)
+
+
+def test_one_citation_of_two_encoders_is_listed_once(demo_run: Path) -> None:
+    texts = [work.text for work in references(read_run(demo_run))]
+    assert texts.count("This repository.") == 1
+
+
+def test_what_a_run_did_not_use_is_not_cited(make_run: Maker) -> None:
+    out = make_run(cells={("kmer", "probe"): (0.9,)}, tasks=("t",))
+    study = out / "study.yaml"
+    study.write_text(study.read_text().replace("  lora: search_spaces/lora.yaml\n", ""))
+    cited = references(read_run(out))
+    assert not {DELONG, HOLM, LORA} & set(cited)
+
+
+@pytest.mark.parametrize("resolved", ["{method: lora, parameters: {}}", "search_spaces/lora.yaml"])
+def test_lora_is_cited_under_whatever_name_the_study_gives_it(
+    make_run: Maker, resolved: str
+) -> None:
+    out = make_run(cells={("kmer", "probe"): (0.9,)}, tasks=("t",))
+    study = out / "study.yaml"
+    text = study.read_text().replace("lora: search_spaces/lora.yaml", f"adapted: {resolved}")
+    study.write_text(text)
+    assert (LORA in references(read_run(out))) == resolved.startswith("{")
