@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import combinations
 from typing import Literal
 
@@ -12,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from engine.metrics import compute, compute_all
+from engine.metrics import METRICS, compute, compute_all
 from engine.select import FinalFit
 from engine.stats.adjust import adjust
 from engine.stats.bootstrap import bootstrap_ci, paired_bootstrap
@@ -52,8 +51,13 @@ def score_table(tasks: Sequence[TaskFits]) -> pd.DataFrame:
     """One row per fitted model: its headline score with a 95 % interval, and every other metric."""
     rows = []
     for task in tasks:
+        # A deterministic probe gives the same scores with every seed; a bootstrap takes seconds.
+        intervals: dict[bytes, tuple[float, float]] = {}
         for fit in task.fits:
-            low, high = interval(task.metric, task.labels, fit.scores)
+            same = fit.scores.tobytes()
+            if same not in intervals:
+                intervals[same] = interval(task.metric, task.labels, fit.scores)
+            low, high = intervals[same]
             rows.append(
                 {
                     "cell": fit.cell.id,
@@ -83,7 +87,7 @@ def interval(
     if np.bincount(labels).max(initial=0) < 2 or (np.bincount(labels) == 1).any():
         return float("nan"), float("nan")
     if metric != "auroc":
-        result = bootstrap_ci(labels, scores, partial(compute, metric), RESAMPLES, level=level)
+        result = bootstrap_ci(labels, scores, METRICS[metric].function, RESAMPLES, level=level)
         return result.ci_low, result.ci_high
     if scores.shape[1] == 2:
         area = auc_ci(labels, scores[:, 1], level)
@@ -199,7 +203,7 @@ def paired_test(
         if metric == "auroc":
             name = "DeLong" if a.shape[1] == 2 else "macro DeLong"
             return {"test": name, **_delong(labels, a, b, level), "note": ""}
-        drawn = paired_bootstrap(labels, a, b, partial(compute, metric), RESAMPLES, level=level)
+        drawn = paired_bootstrap(labels, a, b, METRICS[metric].function, RESAMPLES, level=level)
     except ValueError as error:
         delta = compute(metric, labels, a) - compute(metric, labels, b)
         unknown = dict.fromkeys(("ci_low", "ci_high", "z", "p", "log10_p"), nan)

@@ -129,19 +129,19 @@ def auprc(y: IntArray, scores: FloatArray) -> float:
 
 def mcc(y: IntArray, scores: FloatArray) -> float:
     """Matthews correlation, for K classes after Gorodkin (2004); 0 for constant predictions."""
-    from sklearn.metrics import matthews_corrcoef
-
-    return float(matthews_corrcoef(y, scores.argmax(axis=1)))
+    table = _confusion(y, scores)
+    true, predicted, n = table.sum(axis=1), table.sum(axis=0), table.sum()
+    covariance = np.trace(table) * n - true @ predicted
+    spread = (n**2 - true @ true) * (n**2 - predicted @ predicted)
+    return float(covariance / np.sqrt(spread)) if spread > 0 else 0.0
 
 
 def f1(y: IntArray, scores: FloatArray) -> float:
     """F1 of class 1; macro for more than two classes. A class never predicted has 0."""
-    from sklearn.metrics import f1_score
-
-    predicted = scores.argmax(axis=1)
-    if scores.shape[1] == 2:
-        return float(f1_score(y, predicted, pos_label=1, zero_division=0))
-    return float(f1_score(y, predicted, labels=np.unique(y), average="macro", zero_division=0))
+    table = _confusion(y, scores)
+    hits, true, predicted = np.diag(table), table.sum(axis=1), table.sum(axis=0)
+    of_class = 2 * hits / np.maximum(true + predicted, 1)
+    return float(of_class[1] if scores.shape[1] == 2 else of_class[true > 0].mean())
 
 
 def accuracy(y: IntArray, scores: FloatArray) -> float:
@@ -181,6 +181,13 @@ METRICS: dict[str, Metric] = {
         Metric("brier", brier, "probabilities", False, (0.0, 2.0)),
     )
 }
+
+
+def _confusion(y: IntArray, scores: FloatArray) -> FloatArray:
+    """Rows of each class by predicted class, shape (K, K): cheap enough to be resampled."""
+    classes = scores.shape[1]
+    cells = np.bincount(y * classes + scores.argmax(axis=1), minlength=classes**2)
+    return cells.reshape(classes, classes).astype(np.float64)
 
 
 def _macro(

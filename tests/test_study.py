@@ -270,6 +270,11 @@ def test_a_relative_path_is_looked_for_here_then_beside_the_study_then_in_the_pr
         assert resolve_path(given, folder) == str(base / given)
 
 
+def test_the_store_is_made_here_wherever_the_study_stands(elsewhere: Path):
+    assert (PROJECT / "studies").is_dir()  # the project's folder of that name is not meant
+    assert load({"store": "studies"}).store == str(elsewhere / "studies")
+
+
 def test_a_path_that_is_nowhere_is_told_as_if_it_were_here(elsewhere: Path):
     assert resolve_path("no/such.csv", elsewhere / "studies") == str(elsewhere / "no/such.csv")
 

@@ -104,8 +104,9 @@ def load_state(module: nn.Module, state: Mapping[str, Tensor], where: Path) -> N
     unexpected = sorted(state.keys() - own.keys())
     if missing or unexpected:
         raise UserError(
-            f"{where}: the weights do not fit the network; "
-            f"missing {missing[:3]} ({len(missing)}), unexpected {unexpected[:3]} ({len(unexpected)})"
+            f"{where}: the tensors are not those of the network of {CONFIG}; "
+            f"{len(missing)} missing ({', '.join(missing[:3])}), "
+            f"{len(unexpected)} unexpected ({', '.join(unexpected[:3])})"
         )
     for name, tensor in own.items():
         if tensor.shape != state[name].shape:

@@ -5,7 +5,6 @@ Made by ``python -m engine.encoders.pretrain``; ``weights/NAME/README.md`` is th
 
 from __future__ import annotations
 
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 

@@ -126,16 +126,10 @@ class SixMerTokenizer:
             kmer = kmer * 4 + padded[offset : offset + size]
         ids = np.where(in_kmer, first_kmer + kmer, first_base + codes.astype(np.int64))
 
-        # The mark after a sequence stands for no base: it leaves, and the next row's CLS comes in.
-        is_end = codes == _END
         row = np.repeat(np.arange(len(lengths)), lengths + 1)
-        keep = starts_token & ~is_end
-        return _batch(
-            ids[keep],
-            row[keep],
-            len(lengths),
-            before=self.vocabulary.index("<cls>"),
-        )
+        keep = starts_token & (codes != _END)
+        special = self.vocabulary.index("<cls>")
+        return _batch(ids[keep], row[keep], len(lengths), special=special, in_front=True)
 
 
 @dataclass(frozen=True)
@@ -155,7 +149,8 @@ class BaseTokenizer:
         ids = codes.astype(np.int64) + self.vocabulary.index("A")
         row = np.repeat(np.arange(len(lengths)), lengths + 1)
         keep = codes != _END
-        return _batch(ids[keep], row[keep], len(lengths), after=self.vocabulary.index("<end>"))
+        special = self.vocabulary.index("<end>")
+        return _batch(ids[keep], row[keep], len(lengths), special=special, in_front=False)
 
 
 def _fingerprint(rules: str, tokenizer: SixMerTokenizer | BaseTokenizer) -> str:
@@ -163,29 +158,26 @@ def _fingerprint(rules: str, tokenizer: SixMerTokenizer | BaseTokenizer) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _batch(
-    ids: Ids, row: Ids, rows: int, before: int | None = None, after: int | None = None
-) -> TokenBatch:
-    """Tokens of all rows, in order, as a batch padded on the right with id 0."""
+def _batch(ids: Ids, row: Ids, rows: int, *, special: int, in_front: bool) -> TokenBatch:
+    """Tokens of all rows, in order, as a batch padded on the right with id 0.
+
+    Every row gets one special token, in front of its other tokens or after them.
+    """
     import torch
 
     from engine.encoders.base import TokenBatch
 
-    first = int(before is not None)
     counts = np.bincount(row, minlength=rows)
-    starts = np.cumsum(counts) - counts
-    lengths = counts + 1
-    width = int(lengths.max(initial=0))
-    column = np.arange(width)
-    input_ids = np.zeros((rows, width), dtype=np.int64)
-    input_ids[row, np.arange(ids.size) - starts[row] + first] = ids
-    special = column >= lengths[:, None]
-    attention = (~special).astype(np.int64)
-    at = np.zeros(rows, dtype=np.int64) if before is not None else counts
-    input_ids[np.arange(rows), at] = before if before is not None else after
-    special[np.arange(rows), at] = True
+    first = np.cumsum(counts) - counts
+    column = np.arange(counts.max(initial=-1) + 1)
+    input_ids = np.zeros((rows, column.size), dtype=np.int64)
+    input_ids[row, np.arange(ids.size) - first[row] + int(in_front)] = ids
+    special_place = np.zeros_like(counts) if in_front else counts
+    input_ids[np.arange(rows), special_place] = special
+    is_token = column <= counts[:, None]
+    is_base = is_token & (column != special_place[:, None])
     return TokenBatch(
         torch.from_numpy(input_ids),
-        torch.from_numpy(attention),
-        torch.from_numpy(special.astype(np.int64)),
+        torch.from_numpy(is_token.astype(np.int64)),
+        torch.from_numpy((~is_base).astype(np.int64)),
     )

@@ -1,6 +1,7 @@
 """The tables of the report as rows of text: made once, written as HTML and as Markdown."""
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from engine.report.tables import Duels, Leaderboard, Search, Standing
 from engine.report.theme import hue
 
 LONG = 28  # letters; a longer entry may break over lines
+NUMBER = re.compile(r"[+−]?\d+(\.\d+)?(e-\d+)?")  # what the page's script reads as a number
 MOST_PAIRS = 66  # of 12 cells; beyond, only the pairs with the best cell are listed
 STATUSES = ("complete", "pruned", "failed", "infeasible")
 STATUS_TONES = {"best": "good", "tied": "accent", "unstable": "warn", "behind": "soft"}
@@ -80,11 +82,10 @@ class Entry:
 
     @property
     def key(self) -> str:
-        """What the entry is sorted by; empty where that is its text."""
-        if self.order is None or math.isnan(self.order):
+        """What the entry is sorted by where its text does not read as that number."""
+        if self.order is None or math.isnan(self.order) or NUMBER.fullmatch(self.text):
             return ""
-        key = f"{self.order:.6g}"
-        return "" if key == self.text else key
+        return f"{self.order:.6g}"
 
     def classes(self, column: Column) -> str:
         """Style classes of the entry in its column."""
@@ -178,7 +179,7 @@ def pairs_grid(task: str, standings: Sequence[Standing], tested: Duels) -> Grid:
                     Entry(second.label),
                     Entry(difference(duel.delta), duel.delta),
                     Entry(interval(duel.ci_low, duel.ci_high), duel.ci_low),
-                    Entry(p_value(duel.p, duel.log10_p), duel.log10_p),
+                    Entry(p_value(duel.p, duel.log10_p), duel.p),
                     Entry(adjusted, duel.p_adjusted),
                     Entry(duel.seeds_agree),
                     Entry(duel.test),

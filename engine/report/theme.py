@@ -97,6 +97,11 @@ def marker(method: str, methods: Sequence[str]) -> str:
     return MARKERS[methods.index(method) % len(MARKERS)]
 
 
+def dash(method: str, methods: Sequence[str]) -> Any:
+    """The method's line style, the same in every figure."""
+    return DASHES[methods.index(method) % len(DASHES)]
+
+
 def css_variables(mode: Literal["light", "dark"]) -> str:
     """Declarations of all tones, ``--ink: #1b1f24; ...``."""
     return " ".join(f"--{t.name}: {t.light if mode == 'light' else t.dark};" for t in TONES)

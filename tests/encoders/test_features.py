@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.encoders import load_encoder
-from engine.encoders import kmer, onehot
+from engine.encoders import kmer, load_encoder, onehot
 from engine.errors import UserError
 
 texts = st.text(alphabet="ACGTN", max_size=20)

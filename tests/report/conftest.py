@@ -16,6 +16,8 @@ import pandas as pd
 import pytest
 import yaml
 
+from engine.report import ReportPaths, write_report
+
 SPREAD = 0.004
 GAIN = 0.02
 SE = 0.006
@@ -295,3 +297,9 @@ def make_run(tmp_path: Path) -> Callable[..., Path]:
 def demo_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The OUT folder of the demo study; tests write nothing but its report into it."""
     return write_run(tmp_path_factory.mktemp("demo") / "out")
+
+
+@pytest.fixture(scope="session")
+def demo_report(demo_run: Path) -> ReportPaths:
+    """The demo study's report."""
+    return write_report(demo_run)

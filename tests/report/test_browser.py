@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.report import write_report
+from engine.report import ReportPaths
 
 CHROMIUM = (
     shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -74,9 +74,9 @@ def visit(page: Path, profile: Path, width: int) -> tuple[str, str]:
 
 
 @pytest.fixture(scope="module")
-def probed(demo_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def probed(demo_report: ReportPaths, tmp_path_factory: pytest.TempPathFactory) -> Path:
     page = tmp_path_factory.mktemp("page") / "report.html"
-    text = write_report(demo_run).html.read_text(encoding="utf-8")
+    text = demo_report.html.read_text(encoding="utf-8")
     page.write_text(text.replace("</body>", PROBE + "</body>"), encoding="utf-8")
     return page
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 
 @dataclass(frozen=True)
@@ -61,11 +61,11 @@ class Layer(nn.Module):
         batch, length, size = hidden.shape
         qkv = self.qkv(self.attention_norm(hidden))
         query, key, value = qkv.view(batch, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        mixed = F.scaled_dot_product_attention(
+        mixed = functional.scaled_dot_product_attention(
             rotate(query, cosine, sine), rotate(key, cosine, sine), value, attn_mask=mask
         )
         hidden = hidden + self.attention_out(mixed.transpose(1, 2).reshape(batch, length, size))
-        out: Tensor = hidden + self.mlp_out(F.gelu(self.mlp_in(self.mlp_norm(hidden))))
+        out: Tensor = hidden + self.mlp_out(functional.gelu(self.mlp_in(self.mlp_norm(hidden))))
         return out
 
 
@@ -82,6 +82,10 @@ class Bert(nn.Module):
         self.layers = nn.ModuleList(Layer(config) for _ in range(config.layers))
         self.final_norm = nn.LayerNorm(config.hidden_size)
         self.apply(_initialize)
+
+    def get_input_embeddings(self) -> nn.Embedding:
+        """Token embedding, under the name that PEFT and transformers look for."""
+        return self.embedding
 
     def forward(
         self, input_ids: Tensor, attention_mask: Tensor, inputs_embeds: Tensor | None = None

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 
 @dataclass(frozen=True)
@@ -74,21 +74,37 @@ class Filter(nn.Module):
             device=device,
         )
         decay = torch.exp2(-position / half_lives)
-        return self.position_out(hidden).float() * decay
+        kernel: Tensor = self.position_out(hidden).float() * decay
+        return kernel
 
 
-class LongConvolution(torch.autograd.Function):
+def long_convolution(signal: Tensor, kernel: Tensor) -> Tensor:
     """Causal convolution over time by FFT, without wrap-around.
 
-    ``out[t] = sum over s <= t of kernel[t - s] * signal[s]`` for a signal (B, T, H) and a kernel
-    (T, H), both float32: half precision has no FFT on CPU and too few digits for one anywhere.
+    Parameters
+    ----------
+    signal : Tensor, shape (B, T, H), float32
+        Half precision has no FFT on CPU and too few digits for one anywhere.
+    kernel : Tensor, shape (T, H), float32
+
+    Returns
+    -------
+    Tensor, shape (B, T, H)
+        ``out[t] = sum over s <= t of kernel[t - s] * signal[s]``.
+    """
+    out: Tensor = _LongConvolution.apply(signal, kernel)  # type: ignore[no-untyped-call]
+    return out
+
+
+class _LongConvolution(torch.autograd.Function):
+    """`long_convolution` and its gradients.
 
     The gradients are correlations, hence products with the conjugate spectrum. They are written
     out because the backward of `torch.fft.rfft` is a complex FFT, twice the work of a real one.
     """
 
     @staticmethod
-    def forward(ctx: Any, signal: Tensor, kernel: Tensor) -> Tensor:  # noqa: D102
+    def forward(ctx: Any, signal: Tensor, kernel: Tensor) -> Tensor:
         length = signal.shape[1]
         # A power of two: on CPU a size of 5-smooth factors took three times as long.
         size = 1 << (2 * length - 2).bit_length()
@@ -96,10 +112,11 @@ class LongConvolution(torch.autograd.Function):
         kernel_spectrum = torch.fft.rfft(kernel, n=size, dim=0)
         ctx.save_for_backward(signal_spectrum, kernel_spectrum)
         ctx.length, ctx.size = length, size
-        return torch.fft.irfft(signal_spectrum * kernel_spectrum, n=size, dim=1)[:, :length]
+        out: Tensor = torch.fft.irfft(signal_spectrum * kernel_spectrum, n=size, dim=1)
+        return out[:, :length]
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:  # noqa: D102
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
         signal_spectrum, kernel_spectrum = ctx.saved_tensors
         spectrum = torch.fft.rfft(grad, n=ctx.size, dim=1)
         grad_signal = grad_kernel = None
@@ -133,7 +150,7 @@ class Operator(nn.Module):
         gate_out, gate_in, value = filtered.chunk(3, dim=-1)
         value = value * gate_in
         kernel = self.long_filter(length)
-        mixed = LongConvolution.apply(value.float(), kernel).to(value.dtype)
+        mixed = long_convolution(value.float(), kernel).to(value.dtype)
         out: Tensor = self.out_proj((mixed + value * self.skip) * gate_out)
         return out
 
@@ -152,7 +169,7 @@ class Layer(nn.Module):
     def forward(self, hidden: Tensor) -> Tensor:
         """Hidden states (B, T, H) to hidden states."""
         hidden = hidden + self.operator(self.operator_norm(hidden))
-        out: Tensor = hidden + self.mlp_out(F.gelu(self.mlp_in(self.mlp_norm(hidden))))
+        out: Tensor = hidden + self.mlp_out(functional.gelu(self.mlp_in(self.mlp_norm(hidden))))
         return out
 
 
@@ -170,6 +187,10 @@ class Hyena(nn.Module):
         self.layers = nn.ModuleList(Layer(config) for _ in range(config.layers))
         self.final_norm = nn.LayerNorm(config.hidden_size)
         self.apply(_initialize)
+
+    def get_input_embeddings(self) -> nn.Embedding:
+        """Token embedding, under the name that PEFT and transformers look for."""
+        return self.embedding
 
     def forward(
         self, input_ids: Tensor, attention_mask: Tensor, inputs_embeds: Tensor | None = None

@@ -13,7 +13,7 @@ from engine.errors import UserError
 HELD_OUT = 0.05
 """Share of every genome, at its end, that is never trained on."""
 
-_COMPLEMENT = str.maketrans("ACGTN", "TGCAN")
+_COMPLEMENT = str.maketrans("ACGT", "TGCA")
 
 
 def read_fasta(path: Path) -> str:
@@ -22,7 +22,10 @@ def read_fasta(path: Path) -> str:
         header, *sequence = lines.read().splitlines()
     if not header.startswith(">") or any(line.startswith(">") for line in sequence):
         raise UserError(f"{path}: not a FASTA file of one record; give one record per file")
-    return "".join(sequence).upper()
+    genome = "".join(sequence).upper()
+    if other := sorted(set(genome) - set("ACGT")):
+        raise UserError(f"{path}: letters {', '.join(other)}; give genomes of A, C, G, T only")
+    return genome
 
 
 @dataclass(frozen=True)

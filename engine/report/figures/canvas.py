@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -65,8 +66,8 @@ def draw_squares(axes: Axes, squares: Sequence[Square], *, written: bool) -> Map
     axes : Axes
     squares : sequence of Square
     written : bool
-        With texts and tips; without, all squares of one step are one shape, so that a grid of
-        hundreds stays small.
+        With texts and tips; without, neighbours of one step are one shape and the grid is ruled
+        over them, so that hundreds of squares stay a small file.
 
     Returns
     -------
@@ -74,11 +75,7 @@ def draw_squares(axes: Axes, squares: Sequence[Square], *, written: bool) -> Map
         Tips by gid.
     """
     if not written:
-        for step, tone in enumerate(RAMP):
-            boxes = [_box(square) for square in squares if square.step == step]
-            if boxes:
-                shape = Outline.make_compound_path(*boxes)
-                axes.add_patch(PathPatch(shape, fc=tone.light, ec=PAPER.light, linewidth=0.6))
+        _draw_runs(axes, squares)
         return {}
     for square in squares:
         corner = (square.column - 0.5, square.row - 0.5)
@@ -108,7 +105,33 @@ def label_squares(axes: Axes, columns: Sequence[str], rows: Sequence[str]) -> No
     axes.spines[:].set_visible(False)
 
 
-def _box(square: Square) -> Outline:
+def _draw_runs(axes: Axes, squares: Sequence[Square]) -> None:
+    """Draw squares of one step that stand below each other as one box, and rule lines over all."""
+    runs: list[list[Square]] = []
+    for square in sorted(squares, key=lambda s: (s.column, s.row)):
+        above = runs[-1][-1] if runs else None
+        if above and _place(above) == (square.column, square.row - 1, square.step):
+            runs[-1].append(square)
+        else:
+            runs.append([square])
+    for step, tone in enumerate(RAMP):
+        boxes = [_box(run[0], len(run)) for run in runs if run[0].step == step]
+        if boxes:
+            shape = Outline.make_compound_path(*boxes)
+            axes.add_patch(PathPatch(shape, fc=tone.light, linewidth=0))
+    size = 1 + max((max(square.column, square.row) for square in squares), default=0)
+    ruler: dict[str, Any] = {"color": PAPER.light, "linewidth": 0.8, "clip_on": False}
+    for line in range(1, size):
+        axes.plot([line - 0.5] * 2, [-0.5, size - 0.5], **ruler)
+        axes.plot([-0.5, size - 0.5], [line - 0.5] * 2, **ruler)
+
+
+def _place(square: Square) -> tuple[int, int, int]:
+    return square.column, square.row, square.step
+
+
+def _box(square: Square, height: int) -> Outline:
     left, top = square.column - 0.5, square.row - 0.5
-    corners = [(left, top), (left + 1, top), (left + 1, top + 1), (left, top + 1), (left, top)]
+    below = top + height
+    corners = [(left, top), (left + 1, top), (left + 1, below), (left, below), (left, top)]
     return Outline(corners, closed=True)

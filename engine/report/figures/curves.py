@@ -14,8 +14,8 @@ from engine.report.figures.canvas import WIDTH
 from engine.report.figures.drawing import Drawing
 from engine.report.formats import metric_label, score, shorten
 from engine.report.run import Run
-from engine.report.tables import best_so_far
-from engine.report.theme import DASHES, INK, LINE, PAPER, SOFT, hue, marker
+from engine.report.tables import best_so_far, cell_label
+from engine.report.theme import INK, LINE, PAPER, SOFT, dash, hue, marker
 
 ACROSS = 5  # panels at most
 WIDEST, HEIGHT = 2.8, 1.7  # of a panel, in inches
@@ -39,16 +39,22 @@ def search_curves(run: Run, task: str) -> Drawing:
     trials = run.trials[run.trials["task"] == task]
     encoders = [name for name in run.encoders if (trials["encoder"] == name).any()]
     figure, panels = _panels(len(encoders))
-    sign = run.sign(task)
+    sign, dots = run.sign(task), len(run.trials) <= MOST_DOTS
     low, high = _limits(trials, sign)
     tips = {}
     for axes, encoder in zip(panels, encoders, strict=True):
         own = trials[trials["encoder"] == encoder]
         for method in run.methods:
             cell = own[own["method"] == method]
-            if (cell["status"] == "complete").any():
+            if dots:
+                _draw_dots(axes, cell, run)
+            numbers, scores = best_so_far(cell, sign)
+            if numbers:
                 gid = f"curve-{encoders.index(encoder)}-{run.methods.index(method)}"
-                tips[gid] = _draw_cell(axes, cell, run, gid, dots=len(run.trials) <= MOST_DOTS)
+                last = int(cell["number"].max())
+                _draw_curve(axes, [*numbers, last], [*scores, scores[-1]], cell, run, gid)
+                found = f"best {score(scores[-1])} at trial {numbers[-1]} of {last + 1}"
+                tips[gid] = f"{cell_label(encoder, method)}\n{found}"
         axes.set_title(shorten(encoder, 26), loc="left", fontsize=9, color=INK.light, pad=5)
         axes.set_xlim(-0.6, max(trials["number"].max() + 0.6, 1))
         axes.set_ylim(low, high)
@@ -59,7 +65,7 @@ def search_curves(run: Run, task: str) -> Drawing:
         axes.tick_params(left=False, bottom=False)
         axes.spines["left"].set_visible(False)
         axes.set_xlabel("trial", fontsize=8)
-    _draw_legend(figure, run, [m for m in run.methods if (trials["method"] == m).any()])
+    _draw_legend(figure, run, trials, dots=dots)
     metric = metric_label(run.metric(task))
     return Drawing(
         figure,
@@ -97,49 +103,66 @@ def _limits(trials: pd.DataFrame, sign: int) -> tuple[float, float]:
     return low - air, high + air
 
 
-def _draw_cell(axes: Axes, cell: pd.DataFrame, run: Run, gid: str, *, dots: bool) -> str:
-    """Draw one curve, with its trials behind it; say what it shows."""
-    encoder, method = str(cell["encoder"].iloc[0]), str(cell["method"].iloc[0])
-    colour = hue(encoder, run.encoders).light
-    shape = marker(method, run.methods)
-    numbers, scores = best_so_far(cell, run.sign(str(cell["task"].iloc[0])))
-    if dots:
-        complete = cell[cell["status"] == "complete"]
-        pruned = cell[cell["status"] == "pruned"]
-        style: dict[str, Any] = {
-            "linestyle": "none",
-            "marker": shape,
-            "markersize": 3.2,
-            "alpha": 0.55,
-        }
-        axes.plot(complete["number"], complete["score"], color=colour, markeredgewidth=0, **style)
-        axes.plot(pruned["number"], pruned["score"], mfc=PAPER.light, mec=colour, mew=0.7, **style)
-    last = int(cell["number"].max())
-    dash = DASHES[run.methods.index(method) % len(DASHES)]
-    steps: dict[str, Any] = {"drawstyle": "steps-post", "linestyle": dash, "linewidth": 1.5}
-    axes.plot([*numbers, last], [*scores, scores[-1]], color=colour, gid=gid, **steps)
-    found = f"best {score(scores[-1])} at trial {numbers[-1]} of {last + 1}"
-    return f"{encoder} · {method}\n{found}"
+def _draw_dots(axes: Axes, cell: pd.DataFrame, run: Run) -> None:
+    """Draw the trials of a cell: filled where complete, hollow where pruned."""
+    colour = hue(str(cell["encoder"].iloc[0]), run.encoders).light if len(cell) else ""
+    for status, fill in (("complete", colour), ("pruned", PAPER.light)):
+        trials = cell[cell["status"] == status]
+        if len(trials):
+            axes.plot(
+                trials["number"],
+                trials["score"],
+                linestyle="none",
+                marker=marker(str(trials["method"].iloc[0]), run.methods),
+                markersize=3.2,
+                alpha=0.55,
+                mfc=fill,
+                mec=colour,
+                mew=0.7,
+            )
 
 
-def _draw_legend(figure: Figure, run: Run, methods: Sequence[str]) -> None:
+def _draw_curve(
+    axes: Axes,
+    numbers: Sequence[int],
+    scores: Sequence[float],
+    cell: pd.DataFrame,
+    run: Run,
+    gid: str,
+) -> None:
+    axes.plot(
+        numbers,
+        scores,
+        drawstyle="steps-post",
+        linestyle=dash(str(cell["method"].iloc[0]), run.methods),
+        linewidth=1.5,
+        color=hue(str(cell["encoder"].iloc[0]), run.encoders).light,
+        gid=gid,
+    )
+
+
+def _draw_legend(figure: Figure, run: Run, trials: pd.DataFrame, *, dots: bool) -> None:
     tone = SOFT.light
-    dot: dict[str, Any] = {"linestyle": "none", "marker": "o", "markersize": 3.2, "color": tone}
     handles = [
         Line2D(
             [],
             [],
             color=tone,
             linewidth=1.5,
-            linestyle=DASHES[run.methods.index(method) % len(DASHES)],
-            marker=marker(method, run.methods),
+            linestyle=dash(method, run.methods),
+            marker=marker(method, run.methods) if dots else "",
             markersize=3.2,
             label=f"{shorten(method, 20)}: best so far",
         )
-        for method in methods
+        for method in run.methods
+        if (trials["method"] == method).any()
     ]
-    handles.append(Line2D([], [], markeredgewidth=0, label="complete trial", **dot))
-    handles.append(Line2D([], [], mfc=PAPER.light, mew=0.7, label="pruned trial", **dot))
+    for status, fill in (("complete", tone), ("pruned", PAPER.light)):
+        if dots and (trials["status"] == status).any():
+            dot: dict[str, Any] = {"marker": "o", "markersize": 3.2, "mfc": fill, "mec": tone}
+            handles.append(
+                Line2D([], [], linestyle="none", mew=0.7, label=f"{status} trial", **dot)
+            )
     figure.legend(
         handles=handles,
         loc="lower left",

@@ -19,7 +19,8 @@ VARIABLES = {tone.light: f"var(--{tone.name})" for tone in TONES}
 COLOUR = re.compile("|".join(VARIABLES))
 FONT = re.compile(r"font-family: [^;]*;? ?")
 REFERENCE = re.compile(r"#([\w.-]+)")
-LONG_DECIMAL = re.compile(r"(\.\d\d)\d+")
+# A tenth of a point for places on the page, a hundredth for the outline of a small marker.
+LONG_DECIMAL = re.compile(r"(?<=\d\d\.\d)\d+|(?<=\.\d\d)\d+")
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,7 @@ def _inline(text: str, drawing: Drawing, width: float, height: float) -> str:
 def _localise(key: str, value: str) -> str:
     """An attribute for the page: no fixed colour or font, no needless digits."""
     if key in ("d", "transform", "x", "y"):
-        return LONG_DECIMAL.sub(r"\1", " ".join(value.split()))
+        return LONG_DECIMAL.sub("", " ".join(value.split()))
     value = COLOUR.sub(lambda match: VARIABLES[match.group()], value)
     return FONT.sub("", value)
 

@@ -52,7 +52,7 @@ def forest(run: Run, standings: Sequence[Standing], found: Answer) -> Drawing:
             axes.axhspan(y - 0.5, y + 0.5, color=BAND.light, linewidth=0, zorder=0)
         _draw_row(axes, y, standing, run)
         # An invisible strip over the row catches the pointer anywhere in it.
-        axes.axhspan(y - 0.5, y + 0.5, alpha=0, zorder=9, gid=f"row-{y}")
+        axes.axhspan(y - 0.5, y + 0.5, alpha=0, zorder=9, gid=f"row-{y}", clip_on=False)
         tips[f"row-{y}"] = _tip(standing)
     _write_numbers(axes, standings)
     axes.set_ylim(len(standings) - 0.5, -0.5)
@@ -78,13 +78,16 @@ def forest(run: Run, standings: Sequence[Standing], found: Answer) -> Drawing:
 def _draw_row(axes: Axes, y: int, standing: Standing, run: Run) -> None:
     colour = hue(standing.encoder, run.encoders).light
     seeds = [value for _, value in standing.by_seed]
-    axes.plot([standing.ci_low, standing.ci_high], [y, y], color=colour, linewidth=2, zorder=3)
-    axes.plot(seeds[:1], [y], color=colour, marker="|", markersize=8, mew=1.5, zorder=3)
-    axes.scatter(seeds, [y + 0.3] * len(seeds), s=7, color=colour, linewidths=0, zorder=3)
+    # Nothing lies outside the axes, and unclipped marks take half the space in the page.
+    line: dict[str, Any] = {"color": colour, "zorder": 3, "clip_on": False}
+    axes.plot([standing.ci_low, standing.ci_high], [y, y], linewidth=2, **line)
+    axes.plot(seeds[:1], [y], marker="|", markersize=8, mew=1.5, **line)
+    axes.plot(seeds, [y + 0.3] * len(seeds), ls="none", marker="o", markersize=2.6, mew=0, **line)
     shape: dict[str, Any] = {
         "linestyle": "none",
         "marker": marker(standing.method, run.methods),
         "zorder": 4,
+        "clip_on": False,
     }
     axes.plot([standing.default], [y], markersize=5.5, mfc=PAPER.light, mec=colour, **shape)
     axes.plot([standing.mean], [y], markersize=7, mfc=colour, mec=PAPER.light, **shape)

@@ -116,7 +116,6 @@ def mean_ranks(run: Run, ranks: pd.DataFrame) -> Drawing:
             encoders.index(encoder),
             _rank_step(value, mean),
             f"{value:.1f}{'*' if gaps[encoder, method] else ''}",
-            f"{cell_label(encoder, method)}: mean rank {value:.2f}",
         )
         for (encoder, method), value in mean.items()
     ]
@@ -134,7 +133,7 @@ def task_ranks(ranks: pd.DataFrame) -> Drawing:
     tasks = [str(task) for task in ranks.columns]
     values = pd.Series(ranks.to_numpy().ravel()).dropna()
     squares = [
-        Square(x, y, _rank_step(rank, values), f"{rank:g}", f"{cells[y]} on {tasks[x]}: {rank:g}")
+        Square(x, y, _rank_step(rank, values), f"{rank:g}")
         for y, row in enumerate(ranks.to_numpy())
         for x, rank in enumerate(row)
         if pd.notna(rank)

@@ -6,7 +6,8 @@ function compareRows(column, direction) {
   const key = (row) => {
     const entry = row.cells[column];
     const value = entry.dataset.order ?? entry.textContent.trim();
-    return missing(value) || Number.isNaN(Number(value)) ? value : Number(value);
+    const number = missing(value) ? NaN : Number(value.replace("−", "-"));
+    return Number.isNaN(number) ? value : number;
   };
   return (rowA, rowB) => {
     const a = key(rowA);
