@@ -176,14 +176,19 @@ def _check_task(spec: TaskSpec, source: str) -> None:
 
 def _method(name: str, space: Space, source: str) -> Method:
     method = find_method(space.method, space.source)
-    declared = [p.name for p in space.parameters]
-    for parameter in declared:
-        if parameter not in method.parameters:
+    for parameter in space.parameters:
+        where = f"{space.source}: parameters.{parameter.name}"
+        if parameter.name not in method.parameters:
             raise UserError(
-                f"{space.source}: parameters.{parameter}: method '{method.name}' has no such "
-                f"hyperparameter; {nearest(parameter, method.parameters)}"
+                f"{where}: method '{method.name}' has no such hyperparameter; "
+                f"{nearest(parameter.name, method.parameters)}"
             )
-    if "pooling" not in declared:
+        valid = method.parameters[parameter.name]
+        for value in parameter.choices if valid else ():
+            if value not in valid:
+                named = [str(v).lower() if isinstance(v, bool) else v for v in valid]
+                raise UserError(f"{where}: {value!r} is unknown; {nearest(str(value), named)}")
+    if all(parameter.name != "pooling" for parameter in space.parameters):
         raise UserError(
             f"{space.source}: parameters: declare 'pooling', for example "
             "pooling: {constant: mean} (method '" + name + f"' of {source})"

@@ -62,6 +62,15 @@ def space(**parameters: Any) -> dict[str, Any]:
     }
 
 
+def test_a_choice_that_the_method_does_not_know_is_told() -> None:
+    parameters = PROBE["parameters"] | {"classifier": {"choice": ["logistic_regression", "svm"]}}
+    default = {"pooling": "mean", "classifier": "svm"}
+    probe = PROBE | {"parameters": parameters, "default": default}
+    message = r"parameters.classifier: 'svm' is unknown; valid: logistic_regression"
+    with pytest.raises(UserError, match=message):
+        plan(methods={"probe": probe})
+
+
 def test_every_combination_is_a_cell_or_is_skipped_with_a_reason():
     made = plan(encoders=["tiny-bert", "kmer", "onehot"])
     cells = {p.cell for p in made.cells}

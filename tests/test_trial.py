@@ -30,7 +30,7 @@ def spec() -> TrialSpec:
 
 
 def stub(fit: Callable[..., Fitted], monkeypatch: pytest.MonkeyPatch) -> None:
-    method = Method("stub", "embeddings", "", frozenset(), fit)
+    method = Method("stub", "embeddings", "", {}, fit)
     monkeypatch.setitem(methods(), "stub", method)
 
 

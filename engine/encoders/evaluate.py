@@ -7,6 +7,7 @@ registry imports this file with every other of the folder, so heavy imports stan
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -120,13 +121,13 @@ def score(name: str, weights: str, seed: int, split: Split) -> float:
     return probe_auroc(mean_states(encoder, split.train), mean_states(encoder, split.test), split)
 
 
-def table(name: str, data: Path, weights: str, seeds: int) -> str:
+def table(name: str, data: Path, weights: str, seeds: int, tasks: Sequence[str] = TASKS) -> str:
     """Markdown table: a line per task."""
     lines = [
         "| task | pre-trained | random weights (mean ± sd) | difference |",
         "|---|---|---|---|",
     ]
-    for task in TASKS:
+    for task in tasks:
         split = read_task(data / f"{task}.parquet")
         trained = score(name, weights, 0, split)
         random = [score(name, "random", seed, split) for seed in range(seeds)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Literal
@@ -64,8 +64,9 @@ class Method:
         A method that needs embeddings never runs the encoder; one that needs the network trains it.
     summary : str
         One line for people.
-    parameters : frozenset of str
-        Hyperparameters that a search space may declare.
+    parameters : mapping
+        Hyperparameters that a search space may declare -> the values of those that are names of
+        something; empty for numbers and for what the encoder decides.
     fit : callable
         ``fit(spec, report) -> Fitted``.
     """
@@ -73,7 +74,7 @@ class Method:
     name: str
     needs: Literal["embeddings", "network"]
     summary: str
-    parameters: frozenset[str]
+    parameters: Mapping[str, tuple[str | bool, ...]]
     fit: Callable[[TrialSpec, Report], Fitted]
 
 
@@ -83,6 +84,8 @@ def methods() -> dict[str, Method]:
     package = importlib.import_module("engine.methods")
     found: dict[str, Method] = {}
     for module in pkgutil.iter_modules(package.__path__):
+        if module.ispkg:
+            continue
         method = getattr(importlib.import_module(f"engine.methods.{module.name}"), "METHOD", None)
         if method is not None:
             found[method.name] = method

@@ -12,8 +12,8 @@ def fit(spec: TrialSpec, report: Report) -> Fitted:
     """Adapt an encoder to the train split of a task."""
     import torch
 
-    from engine.methods.adapters import attach_lora, linear_names, trainable
-    from engine.methods.finetune import Classifier, predict, train, training_from
+    from engine.methods.training.adapters import attach_lora, linear_names, trainable
+    from engine.methods.training.finetune import Classifier, predict, train, training_from
 
     task = cached_task(spec.task)
     params = spec.params
@@ -55,19 +55,17 @@ METHOD = Method(
     name="lora",
     needs="network",
     summary="low-rank adapters (PEFT) and a linear head, early stopping on validation",
-    parameters=frozenset(
-        {
-            "rank",
-            "alpha",
-            "dropout",
-            "targets",
-            "learning_rate",
-            "head_learning_rate",
-            "weight_decay",
-            "pooling",
-            "batch_size",
-            "epochs",
-        }
-    ),
+    parameters={
+        "rank": (),
+        "alpha": (),
+        "dropout": (),
+        "targets": ("default", "all_linear"),
+        "learning_rate": (),
+        "head_learning_rate": (),
+        "weight_decay": (),
+        "pooling": (),
+        "batch_size": (),
+        "epochs": (),
+    },
     fit=fit,
 )

@@ -94,17 +94,15 @@ METHOD = Method(
     name="probe",
     needs="embeddings",
     summary="logistic regression or random forest on frozen, pooled embeddings",
-    parameters=frozenset(
-        {
-            "pooling",
-            "classifier",
-            "standardize",
-            "C",
-            "class_weight",
-            "n_estimators",
-            "max_features",
-            "min_samples_leaf",
-        }
-    ),
+    parameters={
+        "pooling": (),
+        "classifier": ("logistic_regression", "random_forest"),
+        "standardize": (True, False),
+        "C": (),
+        "class_weight": ("none", "balanced"),
+        "n_estimators": (),
+        "max_features": ("sqrt", "log2"),
+        "min_samples_leaf": (),
+    },
     fit=fit,
 )

@@ -19,8 +19,8 @@ from torch.nn import functional
 
 from engine.embedding import length_batches, truncate
 from engine.encoders import Encoder, TokenBatch
-from engine.methods.adapters import trainable, without_gradient
 from engine.methods.base import InfeasibleError, Report
+from engine.methods.training.adapters import trainable, without_gradient
 from engine.metrics import METRICS, compute
 from engine.pooling import pool
 from engine.tasks import Split, Task

@@ -1,0 +1,239 @@
+"""The network of Nucleotide Transformer: ESM with learned or rotary positions.
+
+Written from Dalla-Torre et al. 2024 (Nucleotide Transformer) and Rives et al. 2021, Lin et al. 2023
+(ESM-1b, ESM-2). Modules bear the names of the published state dict, so that it loads by name. Stock
+transformers has the variant with learned positions, but drops them when given embeddings in place
+of ids, which prompt tuning does; hence one network here for both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from engine.encoders.networks.bert import rotate, rotation
+from engine.errors import UserError
+
+MASK_DROPOUT_SCALE = 1 - 0.15 * 0.8
+"""Embeddings in pre-training with token dropout: 15 % chosen, 80 % of these zeroed as <mask>. A
+sequence without <mask> is scaled by what was left on average, as in ESM."""
+
+
+@dataclass(frozen=True)
+class EsmConfig:
+    """Sizes of an `Esm`.
+
+    Attributes
+    ----------
+    vocabulary_size, hidden_size, layers, heads, mlp_size : int
+    norm_epsilon : float
+    position_rows : int
+        Rows of the table of learned positions; 0 means rotary positions.
+    first_position : int
+        Row of the first token; the rows before it are unused (ESM counts from the padding id).
+    gated : bool
+        MLP with SwiGLU and no bias, else GELU and bias.
+    token_dropout : bool
+        Embeddings are scaled by `MASK_DROPOUT_SCALE`.
+    """
+
+    vocabulary_size: int
+    hidden_size: int
+    layers: int
+    heads: int
+    mlp_size: int
+    norm_epsilon: float
+    position_rows: int
+    first_position: int
+    gated: bool
+    token_dropout: bool
+
+
+class Embeddings(nn.Module):
+    """Token embedding, and learned positions where there are any."""
+
+    def __init__(self, config: EsmConfig) -> None:
+        super().__init__()
+        self.scale = MASK_DROPOUT_SCALE if config.token_dropout else 1.0
+        self.first = config.first_position
+        self.word_embeddings = nn.Embedding(config.vocabulary_size, config.hidden_size)
+        self.position_embeddings = (
+            nn.Embedding(config.position_rows, config.hidden_size) if config.position_rows else None
+        )
+
+    def forward(self, words: Tensor) -> Tensor:
+        """Word embeddings (B, T, H) to the input of the first layer.
+
+        Raises
+        ------
+        UserError
+            If there are more tokens than learned positions.
+        """
+        hidden = words * self.scale
+        if self.position_embeddings is None:
+            return hidden
+        length, limit = words.shape[1], self.position_embeddings.num_embeddings - self.first
+        if length > limit:
+            raise UserError(
+                f"a sequence has {length} tokens and the encoder has positions for {limit}; "
+                f"cut the sequences (N takes a token per base)"
+            )
+        place = torch.arange(self.first, self.first + length, device=words.device)
+        out: Tensor = hidden + self.position_embeddings(place)
+        return out
+
+
+class SelfAttention(nn.Module):
+    """Multi-head attention; rotary positions where given."""
+
+    def __init__(self, config: EsmConfig) -> None:
+        super().__init__()
+        self.heads = config.heads
+        self.query = nn.Linear(config.hidden_size, config.hidden_size)
+        self.key = nn.Linear(config.hidden_size, config.hidden_size)
+        self.value = nn.Linear(config.hidden_size, config.hidden_size)
+
+    def forward(
+        self, hidden: Tensor, mask: Tensor, positions: tuple[Tensor, Tensor] | None
+    ) -> Tensor:
+        """Hidden states (B, T, H) to mixed values; mask (B, 1, 1, T) is true at tokens."""
+        batch, length, size = hidden.shape
+        query, key, value = (
+            project(hidden).view(batch, length, self.heads, -1).transpose(1, 2)
+            for project in (self.query, self.key, self.value)
+        )
+        if positions is not None:
+            query, key = rotate(query, *positions), rotate(key, *positions)
+        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        return mixed.transpose(1, 2).reshape(batch, length, size)
+
+
+class Dense(nn.Module):
+    """A linear layer under the published name ``dense``."""
+
+    def __init__(self, inputs: int, outputs: int, bias: bool = True) -> None:
+        super().__init__()
+        self.dense = nn.Linear(inputs, outputs, bias=bias)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """(..., inputs) to (..., outputs)."""
+        out: Tensor = self.dense(hidden)
+        return out
+
+
+class Attention(nn.Module):
+    """Attention on the normalized input, added to it."""
+
+    def __init__(self, config: EsmConfig) -> None:
+        super().__init__()
+        self.self = SelfAttention(config)
+        self.output = Dense(config.hidden_size, config.hidden_size)
+        self.LayerNorm = nn.LayerNorm(config.hidden_size, eps=config.norm_epsilon)
+
+    def forward(
+        self, hidden: Tensor, mask: Tensor, positions: tuple[Tensor, Tensor] | None
+    ) -> Tensor:
+        """Hidden states (B, T, H) to hidden states."""
+        out: Tensor = hidden + self.output(self.self(self.LayerNorm(hidden), mask, positions))
+        return out
+
+
+class Layer(nn.Module):
+    """Attention, then an MLP, each on the normalized input and added to it (pre-norm)."""
+
+    def __init__(self, config: EsmConfig) -> None:
+        super().__init__()
+        self.gated = config.gated
+        self.attention = Attention(config)
+        self.LayerNorm = nn.LayerNorm(config.hidden_size, eps=config.norm_epsilon)
+        width = 2 * config.mlp_size if config.gated else config.mlp_size
+        self.intermediate = Dense(config.hidden_size, width, bias=not config.gated)
+        self.output = Dense(config.mlp_size, config.hidden_size, bias=not config.gated)
+
+    def forward(
+        self, hidden: Tensor, mask: Tensor, positions: tuple[Tensor, Tensor] | None
+    ) -> Tensor:
+        """Hidden states (B, T, H) to hidden states."""
+        hidden = self.attention(hidden, mask, positions)
+        inner = self.intermediate(self.LayerNorm(hidden))
+        if self.gated:
+            # SwiGLU (Shazeer 2020): the first half goes through SiLU.
+            gate, value = inner.chunk(2, dim=-1)
+            inner = F.silu(gate) * value
+        else:
+            inner = F.gelu(inner)
+        out: Tensor = hidden + self.output(inner)
+        return out
+
+
+class Encoder(nn.Module):
+    """Stack of layers and the final norm."""
+
+    def __init__(self, config: EsmConfig) -> None:
+        super().__init__()
+        self.layer = nn.ModuleList(Layer(config) for _ in range(config.layers))
+        self.emb_layer_norm_after = nn.LayerNorm(config.hidden_size, eps=config.norm_epsilon)
+
+    def forward(
+        self, hidden: Tensor, mask: Tensor, positions: tuple[Tensor, Tensor] | None
+    ) -> Tensor:
+        """Hidden states (B, T, H) to hidden states after the final norm."""
+        for layer in self.layer:
+            hidden = layer(hidden, mask, positions)
+        out: Tensor = self.emb_layer_norm_after(hidden)
+        return out
+
+
+class Esm(nn.Module):
+    """ESM without pooler, language-model head and contact head."""
+
+    def __init__(self, config: EsmConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embeddings = Embeddings(config)
+        self.encoder = Encoder(config)
+        self.apply(_initialize)
+
+    def get_input_embeddings(self) -> nn.Embedding:
+        """Table from a token to its embedding."""
+        return self.embeddings.word_embeddings
+
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor, inputs_embeds: Tensor | None = None
+    ) -> Tensor:
+        """Run the network.
+
+        Parameters
+        ----------
+        input_ids : Tensor, shape (B, T), int64
+            Without <mask>: its special treatment in pre-training is not needed to encode.
+        attention_mask : Tensor, shape (B, T), int64
+            1 where there is a token; padding stands on the right and is never attended to.
+        inputs_embeds : Tensor, shape (B, T, H), optional
+            Taken in place of the word embeddings of ``input_ids``.
+
+        Returns
+        -------
+        Tensor, shape (B, T, H)
+            Last hidden state after the final norm.
+        """
+        words = self.get_input_embeddings()(input_ids) if inputs_embeds is None else inputs_embeds
+        hidden = self.embeddings(words)
+        positions = None
+        if not self.config.position_rows:
+            head_size = self.config.hidden_size // self.config.heads
+            cosine, sine = rotation(hidden.shape[1], head_size, hidden.device)
+            positions = cosine.to(hidden.dtype), sine.to(hidden.dtype)
+        out: Tensor = self.encoder(hidden, attention_mask.bool()[:, None, None, :], positions)
+        return out
+
+
+def _initialize(module: nn.Module) -> None:
+    """Normal weights of standard deviation 0.02 (the published initializer_range), no bias."""
+    if isinstance(module, nn.Linear | nn.Embedding):
+        nn.init.normal_(module.weight, std=0.02)
+    if isinstance(module, nn.Linear) and module.bias is not None:
+        nn.init.zeros_(module.bias)

@@ -1,0 +1,215 @@
+"""MosaicBERT, the network of DNABERT-2: attention with linear biases and gated MLPs.
+
+Written from Portes et al. 2023 (MosaicBERT) and Press et al. 2022 (ALiBi). Modules bear the names of
+the published state dict, so that it loads by name.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class MosaicBertConfig:
+    """Sizes of a `MosaicBert`.
+
+    Attributes
+    ----------
+    vocabulary_size, token_types, hidden_size, layers, heads, mlp_size : int
+    norm_epsilon : float
+    """
+
+    vocabulary_size: int
+    token_types: int
+    hidden_size: int
+    layers: int
+    heads: int
+    mlp_size: int
+    norm_epsilon: float
+
+
+def slopes(heads: int) -> list[float]:
+    """Slope of each head (Press et al. 2022, section 3): 2^(-8/n), 2^(-16/n), ... for n heads.
+
+    Where n is no power of two, the slopes of the next smaller power come first, then every second
+    one of the next larger power (the authors' published rule).
+    """
+    power = 2 ** math.floor(math.log2(heads))
+    first = [2 ** (-8 * (i + 1) / power) for i in range(power)]
+    between = [2 ** (-8 * (i + 1) / (2 * power)) for i in range(0, 2 * power, 2)]
+    return first + between[: heads - power]
+
+
+def linear_bias(heads: int, mask: Tensor, dtype: torch.dtype) -> Tensor:
+    """Bias added to attention scores, shape (B, heads, T, T): less with distance, none to padding.
+
+    Parameters
+    ----------
+    heads : int
+    mask : Tensor, shape (B, T), bool
+        True at tokens.
+    dtype : torch.dtype
+        Of the bias; distances are exact, the product is rounded.
+    """
+    place = torch.arange(mask.shape[1], device=mask.device)
+    distance = (place[:, None] - place[None, :]).abs()
+    slope = torch.tensor(slopes(heads), device=mask.device)
+    bias = (-slope[:, None, None] * distance).to(dtype)
+    # The lowest number, not minus infinity: a row of padding alone stays finite.
+    return torch.where(mask[:, None, None, :], bias, torch.finfo(dtype).min)
+
+
+class Embeddings(nn.Module):
+    """Token and token-type embedding, normalized; positions are in the attention bias."""
+
+    def __init__(self, config: MosaicBertConfig) -> None:
+        super().__init__()
+        self.word_embeddings = nn.Embedding(config.vocabulary_size, config.hidden_size)
+        self.token_type_embeddings = nn.Embedding(config.token_types, config.hidden_size)
+        self.LayerNorm = nn.LayerNorm(config.hidden_size, eps=config.norm_epsilon)
+
+    def forward(self, words: Tensor) -> Tensor:
+        """Word embeddings (B, T, H) to the input of the first layer; every token is of type 0."""
+        out: Tensor = self.LayerNorm(words + self.token_type_embeddings.weight[0])
+        return out
+
+
+class SelfAttention(nn.Module):
+    """Multi-head attention with an additive bias."""
+
+    def __init__(self, config: MosaicBertConfig) -> None:
+        super().__init__()
+        self.heads = config.heads
+        self.Wqkv = nn.Linear(config.hidden_size, 3 * config.hidden_size)
+
+    def forward(self, hidden: Tensor, bias: Tensor) -> Tensor:
+        """Hidden states (B, T, H) and bias (B, heads, T, T) to mixed values (B, T, H)."""
+        batch, length, size = hidden.shape
+        qkv = self.Wqkv(hidden).view(batch, length, 3, self.heads, -1)
+        query, key, value = qkv.permute(2, 0, 3, 1, 4)
+        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
+        return mixed.transpose(1, 2).reshape(batch, length, size)
+
+
+class SelfOutput(nn.Module):
+    """Projection, residual, norm."""
+
+    def __init__(self, config: MosaicBertConfig) -> None:
+        super().__init__()
+        self.dense = nn.Linear(config.hidden_size, config.hidden_size)
+        self.LayerNorm = nn.LayerNorm(config.hidden_size, eps=config.norm_epsilon)
+
+    def forward(self, mixed: Tensor, hidden: Tensor) -> Tensor:
+        """Mixed values and the attention's input, (B, T, H) each, to hidden states."""
+        out: Tensor = self.LayerNorm(self.dense(mixed) + hidden)
+        return out
+
+
+class Attention(nn.Module):
+    """Attention block."""
+
+    def __init__(self, config: MosaicBertConfig) -> None:
+        super().__init__()
+        self.self = SelfAttention(config)
+        self.output = SelfOutput(config)
+
+    def forward(self, hidden: Tensor, bias: Tensor) -> Tensor:
+        """Hidden states (B, T, H) to hidden states."""
+        out: Tensor = self.output(self.self(hidden, bias), hidden)
+        return out
+
+
+class GatedMlp(nn.Module):
+    """MLP with a gated linear unit (Shazeer 2020, GEGLU), residual, norm."""
+
+    def __init__(self, config: MosaicBertConfig) -> None:
+        super().__init__()
+        self.gated_layers = nn.Linear(config.hidden_size, 2 * config.mlp_size, bias=False)
+        self.wo = nn.Linear(config.mlp_size, config.hidden_size)
+        self.layernorm = nn.LayerNorm(config.hidden_size, eps=config.norm_epsilon)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Hidden states (B, T, H) to hidden states; the first half goes through GELU."""
+        gate, value = self.gated_layers(hidden).chunk(2, dim=-1)
+        out: Tensor = self.layernorm(self.wo(F.gelu(gate) * value) + hidden)
+        return out
+
+
+class Layer(nn.Module):
+    """Attention, then an MLP, each added to its input and normalized (post-norm)."""
+
+    def __init__(self, config: MosaicBertConfig) -> None:
+        super().__init__()
+        self.attention = Attention(config)
+        self.mlp = GatedMlp(config)
+
+    def forward(self, hidden: Tensor, bias: Tensor) -> Tensor:
+        """Hidden states (B, T, H) to hidden states."""
+        out: Tensor = self.mlp(self.attention(hidden, bias))
+        return out
+
+
+class Encoder(nn.Module):
+    """Stack of layers."""
+
+    def __init__(self, config: MosaicBertConfig) -> None:
+        super().__init__()
+        self.layer = nn.ModuleList(Layer(config) for _ in range(config.layers))
+
+    def forward(self, hidden: Tensor, bias: Tensor) -> Tensor:
+        """Hidden states (B, T, H) to hidden states of the last layer."""
+        for layer in self.layer:
+            hidden = layer(hidden, bias)
+        return hidden
+
+
+class MosaicBert(nn.Module):
+    """MosaicBERT without pooler and language-model head."""
+
+    def __init__(self, config: MosaicBertConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embeddings = Embeddings(config)
+        self.encoder = Encoder(config)
+        self.apply(_initialize)
+
+    def get_input_embeddings(self) -> nn.Embedding:
+        """Table from a token to its embedding."""
+        return self.embeddings.word_embeddings
+
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor, inputs_embeds: Tensor | None = None
+    ) -> Tensor:
+        """Run the network.
+
+        Parameters
+        ----------
+        input_ids : Tensor, shape (B, T), int64
+        attention_mask : Tensor, shape (B, T), int64
+            1 where there is a token; padding is never attended to.
+        inputs_embeds : Tensor, shape (B, T, H), optional
+            Taken in place of the word embeddings of ``input_ids``.
+
+        Returns
+        -------
+        Tensor, shape (B, T, H)
+            Hidden state of the last layer, which ends with its norm.
+        """
+        words = self.get_input_embeddings()(input_ids) if inputs_embeds is None else inputs_embeds
+        hidden = self.embeddings(words)
+        bias = linear_bias(self.config.heads, attention_mask.bool(), hidden.dtype)
+        out: Tensor = self.encoder(hidden, bias)
+        return out
+
+
+def _initialize(module: nn.Module) -> None:
+    """Normal weights of standard deviation 0.02 (the published initializer_range), no bias."""
+    if isinstance(module, nn.Linear | nn.Embedding):
+        nn.init.normal_(module.weight, std=0.02)
+    if isinstance(module, nn.Linear) and module.bias is not None:
+        nn.init.zeros_(module.bias)

@@ -1,0 +1,200 @@
+"""Tokenizers with published vocabularies: byte-pair encoding, and 6-mers by a vocabulary file.
+
+Letters are read as in `engine.encoders.tokens`, before the vocabulary sees them: upper case, U as
+T, the other IUPAC letters as N; anything else is a `UserError`. Published tokenizers know upper case
+only, so upper-case A, C, G, T and N give the published ids.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from engine.encoders.tokens import RULES, SixMerTokenizer, encode
+from engine.errors import UserError
+
+if TYPE_CHECKING:
+    import tokenizers
+    from torch import Tensor
+
+    from engine.encoders.base import TokenBatch
+
+LETTERS = np.frombuffer(b"ACGTN\0", dtype=np.uint8)
+"""Letter of each code of `tokens.encode`; the end mark is a zero byte."""
+
+LONGEST_STAND_IN = 5
+
+
+def plain(sequences: Sequence[str]) -> list[str]:
+    """Sequences in the letters A, C, G, T and N.
+
+    Raises
+    ------
+    UserError
+        If a letter is no IUPAC nucleotide.
+    """
+    codes, _ = encode(sequences)
+    return LETTERS[codes].tobytes().decode("ascii").split("\0")[:-1]
+
+
+@dataclass(frozen=True)
+class BpeTokenizer:
+    """A tokenizer of the `tokenizers` package; N is what its vocabulary makes of it.
+
+    Attributes
+    ----------
+    engine : tokenizers.Tokenizer
+        Adds its special tokens itself.
+    padding : int
+        Id that fills a batch.
+    identity : str
+        What the vocabulary is, for the fingerprint.
+    """
+
+    engine: tokenizers.Tokenizer
+    padding: int
+    identity: str
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the vocabulary and of how letters are read."""
+        return hashlib.sha256(json.dumps([RULES, self.identity]).encode()).hexdigest()
+
+    def __call__(self, sequences: Sequence[str]) -> TokenBatch:
+        """Tokenize a batch; see `engine.encoders.base.TokenBatch`."""
+        import torch
+
+        from engine.encoders.base import TokenBatch
+
+        rows = self.engine.encode_batch(plain(sequences))
+        width = max((len(row.ids) for row in rows), default=0)
+        input_ids = torch.full((len(rows), width), self.padding)
+        attention, special = torch.zeros_like(input_ids), torch.ones_like(input_ids)
+        for index, row in enumerate(rows):
+            length = len(row.ids)
+            input_ids[index, :length] = torch.tensor(row.ids)
+            attention[index, :length] = 1
+            special[index, :length] = torch.tensor(row.special_tokens_mask)
+        return TokenBatch(input_ids, attention, special)
+
+
+def read_bpe(path: Path, padding: str) -> BpeTokenizer:
+    """Tokenizer of a published ``tokenizer.json``.
+
+    Parameters
+    ----------
+    path : Path
+    padding : str
+        Name of its padding token.
+
+    Raises
+    ------
+    UserError
+        If the file is missing, cannot be read, or has no such token.
+    """
+    import tokenizers
+
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; give a folder laid out as the hub")
+    text = path.read_text(encoding="utf-8")
+    try:
+        engine = tokenizers.Tokenizer.from_str(text)
+    # The package's parser raises plain exceptions only.
+    except Exception as error:  # noqa: BLE001
+        raise UserError(f"{path}: not a tokenizer file ({error})") from None
+    engine.no_truncation()
+    engine.no_padding()
+    identifier = engine.token_to_id(padding)
+    if identifier is None:
+        raise UserError(f"{path}: its vocabulary has no token '{padding}'")
+    return BpeTokenizer(engine, identifier, hashlib.sha256(text.encode()).hexdigest())
+
+
+def stand_in(special: Sequence[str]) -> BpeTokenizer:
+    """Tokenizer for random weights of a network whose published vocabulary is not here.
+
+    Not the published one: cuts each stretch of A, C, G, T from the left into 5-mers, about as long
+    as DNABERT-2's tokens, and a shorter k-mer at its end. N is [UNK].
+
+    Parameters
+    ----------
+    special : sequence of str
+        Special tokens in order of their ids; [UNK], [CLS], [SEP] and [PAD] must be among them.
+    """
+    from tokenizers import Regex, Tokenizer, models, pre_tokenizers, processors
+
+    lengths = range(1, LONGEST_STAND_IN + 1)
+    kmers = ("".join(kmer) for k in lengths for kmer in itertools.product("ACGT", repeat=k))
+    vocabulary = {token: index for index, token in enumerate([*special, *kmers])}
+    engine = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
+    engine.pre_tokenizer = pre_tokenizers.Split(
+        Regex(f"[ACGT]{{1,{LONGEST_STAND_IN}}}|N"), behavior="isolated"
+    )
+    engine.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        special_tokens=[(name, vocabulary[name]) for name in ("[CLS]", "[SEP]")],
+    )
+    identity = f"stand-in, up to {LONGEST_STAND_IN}-mers after {' '.join(special)}"
+    return BpeTokenizer(engine, vocabulary["[PAD]"], identity)
+
+
+@dataclass(frozen=True)
+class SixMerVocabulary:
+    """6-mers as `tokens.SixMerTokenizer` cuts them, with the ids of a published vocabulary.
+
+    The fall-back to single bases around N and at the tail is the published one.
+
+    Attributes
+    ----------
+    vocabulary : tuple of str
+        Tokens in order of their ids.
+    """
+
+    vocabulary: tuple[str, ...]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the vocabulary and the rules."""
+        text = json.dumps([SixMerTokenizer().fingerprint, self.vocabulary])
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    @cached_property
+    def _ids(self) -> Tensor:
+        """Published id of each id of `tokens.SixMerTokenizer`, shape (4105,), int64."""
+        import torch
+
+        published = {token: index for index, token in enumerate(self.vocabulary)}
+        return torch.tensor([published[token] for token in SixMerTokenizer().vocabulary])
+
+    def __call__(self, sequences: Sequence[str]) -> TokenBatch:
+        """Tokenize a batch; see `engine.encoders.base.TokenBatch`."""
+        batch = SixMerTokenizer()(sequences)
+        return batch._replace(input_ids=self._ids[batch.input_ids])
+
+
+def read_six_mers(path: Path) -> SixMerVocabulary:
+    """Tokenizer of a published ``vocab.txt``, one token per line.
+
+    Raises
+    ------
+    UserError
+        If the file is missing, or a 6-mer, a base or a special token is missing or there twice.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; give a folder laid out as the hub")
+    tokens = tuple(path.read_text(encoding="utf-8").split())
+    missing = sorted(set(SixMerTokenizer().vocabulary) - set(tokens))
+    if missing:
+        raise UserError(f"{path}: no token '{missing[0]}' ({len(missing)} missing)")
+    if len(set(tokens)) < len(tokens):
+        twice = next(token for token in tokens if tokens.count(token) > 1)
+        raise UserError(f"{path}: token '{twice}' is there twice")
+    return SixMerVocabulary(tokens)

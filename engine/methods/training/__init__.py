@@ -1,0 +1,1 @@
+"""What fine-tuning methods share: adapters and the training loop. Imported when a trial runs."""
