@@ -371,7 +371,12 @@ def test_help_and_a_bad_study_import_nothing_heavy(tmp_path: Path):
     (tmp_path / "task.yaml").write_text(
         "name: x\nencoders: [kmer]\ntasks: [splice]\nmethods: {probe: search_spaces/probe.yaml}\n"
     )
-    commands = [["--help"], ["nosuch"], ["key.yaml"], ["encoder.yaml"], ["task.yaml"]]
+    (tmp_path / "method.yaml").write_text(
+        "name: x\nencoders: [kmer]\ntasks: [splice_junctions]\n"
+        "methods: {probe: {method: prob, parameters: {}, default: {}}}\n"
+    )
+    bad = ["nosuch", "key.yaml", "encoder.yaml", "task.yaml", "method.yaml"]
+    commands = [["--help"], *([study] for study in bad)]
     code = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
@@ -388,4 +393,4 @@ for arguments in {commands!r}:
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     ends = [line for line in done.stdout.splitlines() if line.startswith("ended")]
-    assert ends == ["ended 0", *["ended 2"] * 4], done.stderr
+    assert ends == ["ended 0", *["ended 2"] * len(bad)], done.stderr

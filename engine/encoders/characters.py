@@ -1,0 +1,92 @@
+"""The published character tokenizers: one token per base, in the published ids.
+
+They pad on the left; here padding is on the right, so that a causal network never sees it and a
+bidirectional one can be kept from it. Letters are read as in `engine.encoders.tokens`: in either
+case, U as T, the other IUPAC letters as N. (The published HyenaDNA tokenizer would give all of
+these, save N, its unknown token.)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from engine.encoders.tokens import N_CODE, RULES, encode
+
+if TYPE_CHECKING:
+    from engine.encoders.base import TokenBatch
+
+
+@dataclass(frozen=True)
+class CharacterTokenizer:
+    """One token per base and, where there is one, an end token.
+
+    Attributes
+    ----------
+    vocabulary : tuple of str
+        Tokens in the order of their ids; ``[PAD]`` is one of them.
+    bases : tuple of str
+        The tokens of A, C, G, T and of any ambiguous letter.
+    end : str or None
+        Token that stands after the last base.
+    """
+
+    vocabulary: tuple[str, ...]
+    bases: tuple[str, str, str, str, str]
+    end: str | None
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the vocabulary and the rules."""
+        text = json.dumps([RULES, self.vocabulary, self.bases, self.end])
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def __call__(self, sequences: Sequence[str]) -> TokenBatch:
+        """Tokenize a batch; see `engine.encoders.base.TokenBatch`."""
+        import torch
+
+        from engine.encoders.base import TokenBatch
+
+        codes, lengths = encode(sequences)
+        pad = self.vocabulary.index("[PAD]")
+        tokens = (*self.bases, self.end or "[PAD]")
+        ids = np.array([self.vocabulary.index(token) for token in tokens], dtype=np.int64)
+
+        # `encode` puts an end mark, one code above N, after every sequence.
+        row = np.repeat(np.arange(len(lengths)), lengths + 1)
+        column = np.arange(codes.size) - (np.cumsum(lengths + 1) - lengths - 1)[row]
+        counts = lengths + (self.end is not None)
+        width = max(1, int(counts.max(initial=0)))
+        keep = (codes <= N_CODE) | (self.end is not None)
+        input_ids = np.full((len(lengths), width), pad, dtype=np.int64)
+        input_ids[row[keep], column[keep]] = ids[codes[keep]]
+        place = np.arange(width)
+        return TokenBatch(
+            torch.from_numpy(input_ids),
+            torch.from_numpy((place < counts[:, None]).astype(np.int64)),
+            torch.from_numpy((place >= lengths[:, None]).astype(np.int64)),
+        )
+
+
+HUMAN = CharacterTokenizer(
+    vocabulary=(
+        *("[CLS]", "[SEP]", "[BOS]", "[MASK]", "[PAD]", "[RESERVED]", "[UNK]"),
+        *("A", "C", "G", "T", "N"),
+    ),
+    bases=("A", "C", "G", "T", "N"),
+    end="[SEP]",
+)
+"""Of HyenaDNA and Caduceus (Nguyen et al. 2023; Schiff et al. 2024)."""
+
+PLANT = CharacterTokenizer(
+    vocabulary=("[PAD]", "[MASK]", "[UNK]", "a", "c", "g", "t"),
+    bases=("a", "c", "g", "t", "[UNK]"),
+    end=None,
+)
+"""Of PlantCaduceus (Zhai et al. 2025): N is the unknown token and nothing is added."""
