@@ -98,7 +98,7 @@ def read_bpe(path: Path, padding: str) -> BpeTokenizer:
     Raises
     ------
     UserError
-        If the file is missing, cannot be read, or has no such token.
+        If the file is missing, is no tokenizer file, or has no such token.
     """
     import tokenizers
 
@@ -106,10 +106,10 @@ def read_bpe(path: Path, padding: str) -> BpeTokenizer:
         raise UserError(f"{path}: no such file; give a folder laid out as the hub")
     text = path.read_text(encoding="utf-8")
     try:
-        engine = tokenizers.Tokenizer.from_str(text)
-    # The package's parser raises plain exceptions only.
-    except Exception as error:  # noqa: BLE001
-        raise UserError(f"{path}: not a tokenizer file ({error})") from None
+        json.loads(text)["model"]["vocab"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path}: not a tokenizer file ({error!r})") from None
+    engine = tokenizers.Tokenizer.from_str(text)
     engine.no_truncation()
     engine.no_padding()
     identifier = engine.token_to_id(padding)

@@ -33,7 +33,7 @@ def test_kmer_by_hand():
     }  # fmt: skip
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(texts, min_size=1, max_size=4))
 def test_kmers_are_those_of_a_plain_count(sequences):
     for row, sequence in zip(kmer.features(sequences), sequences, strict=True):
@@ -69,7 +69,7 @@ def test_onehot_by_hand():
     ]
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(texts, st.integers(1, 12))
 def test_onehot_is_the_middle_aligned_left(sequence, positions):
     row = onehot.features([sequence], positions)[0].reshape(positions, 4)

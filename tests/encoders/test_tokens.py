@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.encoders.tokens import BaseTokenizer, SixMerTokenizer
@@ -12,6 +12,7 @@ IUPAC = "ACGTUNRYSWKMBDHV"
 texts = st.text(alphabet=IUPAC + IUPAC.lower(), max_size=40)
 mostly_acgt = st.text(alphabet="ACGTACGTACGTACGTN", max_size=60)
 batches = st.lists(texts | mostly_acgt, min_size=1, max_size=6)
+quick = settings(max_examples=50, deadline=None)  # no deadline: machines are shared
 tokenizers = pytest.mark.parametrize("tokenizer", [SixMerTokenizer(), BaseTokenizer()])
 
 
@@ -36,6 +37,7 @@ def decode(tokenizer, batch, row):
     return [tokenizer.vocabulary[i] for i in ids]
 
 
+@quick
 @given(batches)
 def test_six_mers_are_those_of_a_scan_from_the_left(sequences):
     tokenizer = SixMerTokenizer()
@@ -45,6 +47,7 @@ def test_six_mers_are_those_of_a_scan_from_the_left(sequences):
 
 
 @tokenizers
+@quick
 @given(sequences=batches)
 def test_tokens_cover_exactly_the_bases(tokenizer, sequences):
     batch = tokenizer(sequences)
@@ -53,6 +56,7 @@ def test_tokens_cover_exactly_the_bases(tokenizer, sequences):
 
 
 @tokenizers
+@quick
 @given(sequences=batches)
 def test_padding_is_on_the_right_and_special(tokenizer, sequences):
     batch = tokenizer(sequences)
@@ -68,6 +72,7 @@ def test_padding_is_on_the_right_and_special(tokenizer, sequences):
 
 
 @tokenizers
+@quick
 @given(sequences=batches)
 def test_a_row_does_not_depend_on_the_others(tokenizer, sequences):
     batch = tokenizer(sequences)

@@ -13,8 +13,8 @@ import math
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 from engine.encoders.networks.mamba import SelectiveStateSpace
 
@@ -83,7 +83,7 @@ class BidirectionalMamba(nn.Module):
         """Hidden states (B, T, H) to hidden states; order (B, T) reverses each row."""
         x, gate = self.in_proj(hidden).chunk(2, dim=-1)
         backward = reverse(self.mamba_rev(reverse(x, order)), order)
-        out: Tensor = self.out_proj((self.mamba_fwd(x) + backward) * F.silu(gate))
+        out: Tensor = self.out_proj((self.mamba_fwd(x) + backward) * functional.silu(gate))
         return out
 
 
@@ -97,7 +97,9 @@ class Block(nn.Module):
 
     def forward(self, residual: Tensor, order: Tensor) -> Tensor:
         """Residual (B, T, H), float32, to residual; order (B, T) reverses each row."""
-        return residual + self.mixer(self.norm(residual.to(self.norm.weight.dtype)), order)
+        normed = self.norm(residual.to(self.norm.weight.dtype))
+        out: Tensor = residual + self.mixer(normed, order)
+        return out
 
 
 class StrandEmbedding(nn.Module):

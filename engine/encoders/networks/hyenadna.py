@@ -10,11 +10,11 @@ import math
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.nn import functional
 
-from engine.encoders.networks.hyena import LongConvolution
+from engine.encoders.networks.hyena import long_convolution
 
 
 @dataclass(frozen=True)
@@ -147,9 +147,7 @@ class Operator(nn.Module):
         super().__init__()
         size, taps = config.d_model, config.short_filter_order
         self.in_proj = nn.Linear(size, 3 * size)
-        self.short_filter = nn.Conv1d(
-            3 * size, 3 * size, taps, padding=taps - 1, groups=3 * size
-        )
+        self.short_filter = nn.Conv1d(3 * size, 3 * size, taps, padding=taps - 1, groups=3 * size)
         self.filter_fn = Filter(config)
         self.out_proj = nn.Linear(size, size)
 
@@ -160,7 +158,7 @@ class Operator(nn.Module):
         filtered = self.short_filter(projected)[..., :length].transpose(1, 2)
         gate_out, gate_in, value = filtered.chunk(3, dim=-1)
         value = value * gate_in
-        mixed = LongConvolution.apply(value.float(), self.filter_fn(length)).to(value.dtype)
+        mixed = long_convolution(value.float(), self.filter_fn(length)).to(value.dtype)
         out: Tensor = self.out_proj((mixed + value * self.filter_fn.bias) * gate_out)
         return out
 
@@ -175,7 +173,7 @@ class Mlp(nn.Module):
 
     def forward(self, hidden: Tensor) -> Tensor:
         """Hidden states (B, T, H) to hidden states."""
-        out: Tensor = self.fc2(F.gelu(self.fc1(hidden), approximate="tanh"))
+        out: Tensor = self.fc2(functional.gelu(self.fc1(hidden), approximate="tanh"))
         return out
 
 
@@ -193,7 +191,8 @@ class Block(nn.Module):
         """Residual (B, T, H), float32, to residual."""
         dtype = self.norm1.weight.dtype
         residual = residual + self.mixer(self.norm1(residual.to(dtype)))
-        return residual + self.mlp(self.norm2(residual.to(dtype)))
+        out: Tensor = residual + self.mlp(self.norm2(residual.to(dtype)))
+        return out
 
 
 class HyenaDna(nn.Module):

@@ -6,12 +6,13 @@ that every projection is still called as a module and an adapter on it acts.
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 #: Values of one step of the scan, about: few steps on a GPU, states that stay in cache on a CPU.
@@ -53,10 +54,9 @@ def selective_scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D:
 
 def _kernel_scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor) -> Tensor:
     """``C h`` by the kernel of mamba_ssm, which wants time last."""
-    from mamba_ssm.ops.selective_scan_interface import selective_scan_fn
-
+    kernel = importlib.import_module("mamba_ssm.ops.selective_scan_interface").selective_scan_fn
     u, delta, B, C = (x.transpose(1, 2).contiguous() for x in (u, delta, B, C))
-    scanned: Tensor = selective_scan_fn(u, delta, A, B, C).transpose(1, 2)
+    scanned: Tensor = kernel(u, delta, A, B, C).transpose(1, 2)
     return scanned
 
 
@@ -75,7 +75,7 @@ def _chunked_scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor) -> 
 
     def cut(x: Tensor) -> Tensor:
         """(B, T, *) to (size, B, chunks, *); a step of length 0 at the end changes no state."""
-        padded = F.pad(x, (0, 0, 0, chunks * size - length))
+        padded = functional.pad(x, (0, 0, 0, chunks * size - length))
         return padded.view(batch, chunks, size, -1).permute(2, 0, 1, 3).contiguous()
 
     delta, source, B, C = cut(delta), cut(delta * u), cut(B).unsqueeze(-1), cut(C).unsqueeze(-2)
@@ -95,8 +95,7 @@ def _chunked_scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor) -> 
         start = torch.stack(carried, dim=1)
         for t in range(size):
             out[t] = out[t] + C[t] @ (torch.exp(total[t].unsqueeze(-2) * A) * start)
-    scanned = torch.cat(out, dim=-2).permute(0, 1, 2, 3)
-    return scanned.reshape(batch, chunks * size, width)[:, :length]
+    return torch.cat(out, dim=-2).view(batch, chunks * size, width)[:, :length]
 
 
 class SelectiveStateSpace(nn.Module):
@@ -125,7 +124,7 @@ class SelectiveStateSpace(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Values (B, T, d_inner) to values; causal."""
-        u = F.silu(self.conv1d(x.transpose(1, 2))[..., : x.shape[1]].transpose(1, 2))
+        u = functional.silu(self.conv1d(x.transpose(1, 2))[..., : x.shape[1]].transpose(1, 2))
         low_rank, B, C = self.x_proj(u).split(self.sizes, dim=-1)
-        delta = F.softplus(self.dt_proj(low_rank).float())
+        delta = functional.softplus(self.dt_proj(low_rank).float())
         return selective_scan(u, delta, -torch.exp(self.A_log.float()), B, C, self.D)

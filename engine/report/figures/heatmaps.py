@@ -115,7 +115,7 @@ def mean_ranks(run: Run, ranks: pd.DataFrame) -> Drawing:
             methods.index(method),
             encoders.index(encoder),
             _rank_step(value, mean),
-            f"{value:.1f}{'*' if gaps[encoder, method] else ''}",
+            f"{value:.2f}{'*' if gaps[encoder, method] else ''}",
         )
         for (encoder, method), value in mean.items()
     ]
