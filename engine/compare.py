@@ -102,7 +102,8 @@ def comparison_table(
     """Every pair of tuned cells of a task, tested on the models fitted with the first seed.
 
     The seed is fixed beforehand and not chosen by its result; the other seeds say how often the
-    difference keeps its sign. p-values are never averaged, and seeds never pooled.
+    difference keeps its sign, ``seeds_agree``, counted over distinct fits (two deterministic models
+    have one). p-values are never averaged, and seeds never pooled.
 
     Parameters
     ----------
@@ -157,8 +158,15 @@ def _pairs(task: TaskFits, seeds: Sequence[int]) -> list[dict[str, object]]:
     value = {key: compute(task.metric, task.labels, f.scores) for key, f in fits.items()}
     rows = []
     for a, b in combinations(cells, 2):
-        deltas = [value[a, seed] - value[b, seed] for seed in seeds]
-        agree = sum(np.sign(delta) == np.sign(deltas[0]) for delta in deltas)
+        # Fits that do not depend on the seed are one piece of evidence, not one per seed.
+        distinct = {
+            (fits[a, seed].scores.tobytes(), fits[b, seed].scores.tobytes()): (
+                value[a, seed] - value[b, seed]
+            )
+            for seed in seeds
+        }
+        first = value[a, seeds[0]] - value[b, seeds[0]]
+        agree = sum(np.sign(delta) == np.sign(first) for delta in distinct.values())
         first_a, first_b = fits[a, seeds[0]].scores, fits[b, seeds[0]].scores
         rows.append(
             {
@@ -169,7 +177,7 @@ def _pairs(task: TaskFits, seeds: Sequence[int]) -> list[dict[str, object]]:
                 "seed": seeds[0],
                 "value_a": value[a, seeds[0]],
                 "value_b": value[b, seeds[0]],
-                "seeds_agree": f"{agree}/{len(seeds)}",
+                "seeds_agree": f"{agree}/{len(distinct)}",
                 **paired_test(task.metric, task.labels, first_a, first_b),
             }
         )

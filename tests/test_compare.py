@@ -198,9 +198,9 @@ def test_what_may_be_said(p_adjusted: float, agree: str, said: str):
 
 
 def test_the_first_seed_is_tested_and_the_others_say_whether_the_sign_holds():
-    strong, weak = scores(BINARY, 3.0, 1), scores(BINARY, 0.0, 2)
+    strong, again, weak = (scores(BINARY, d, s) for d, s in ((3.0, 1), (3.0, 4), (0.0, 2)))
     fits = [
-        *(fit("a", values, seed) for seed, values in {7: strong, 3: strong, 5: weak}.items()),
+        *(fit("a", values, seed) for seed, values in {7: strong, 3: again, 5: weak}.items()),
         *(fit("b", values, seed) for seed, values in {7: weak, 3: weak, 5: strong}.items()),
     ]
     (row,) = table(fits, seeds=(7, 3, 5)).to_dict("records")
@@ -212,6 +212,13 @@ def test_the_first_seed_is_tested_and_the_others_say_whether_the_sign_holds():
     assert row["seeds_agree"] == "1/3"
     (row,) = table(fits, seeds=(7, 3)).to_dict("records")
     assert (row["seeds_agree"], row["verdict"]) == ("2/2", "significant")
+
+
+def test_fits_that_do_not_depend_on_the_seed_count_once():
+    strong, weak = scores(BINARY, 3.0, 1), scores(BINARY, 0.0, 2)
+    fits = [fit(name, v, seed) for name, v in (("a", strong), ("b", weak)) for seed in (0, 1, 2)]
+    (row,) = table(fits, seeds=(0, 1, 2)).to_dict("records")
+    assert (row["seeds_agree"], row["verdict"]) == ("1/1", "significant")
 
 
 def test_untuned_fits_are_scored_and_not_compared():

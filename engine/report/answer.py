@@ -103,7 +103,9 @@ def _lead(best: Standing, second: Standing) -> str:
         f"{correction_label(duel.correction)} {p_equation(duel.p_adjusted, duel.log10_adjusted)}"
     )
     size = magnitude(duel.delta)
-    agree = f"; {duel.seeds_agree} seeds agree" if "/" in duel.seeds_agree else ""
+    # One distinct fit each agrees with nothing.
+    said = "/" in duel.seeds_agree and not duel.seeds_agree.endswith("/1")
+    agree = f"; {duel.seeds_agree} seeds agree" if said else ""
     if duel.delta == 0:
         return f", level with {second.label} ({evidence})"
     if duel.delta < 0:
