@@ -80,6 +80,10 @@ def run_command(
 
     if plan.study.tracking.enabled:
         check_server(tracking_uri(plan.study.tracking.uri, folder.resolve().parent))
+    if address:
+        from engine.cluster import check_address
+
+        check_address(address)
     if not resume:
         set_aside(folder)
     log_to(folder / "run.log")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ import ray
 from ray.exceptions import RayTaskError
 
 from engine.errors import UserError
+
+CONNECT_SECONDS = 5.0
 
 Item = TypeVar("Item")
 Value = TypeVar("Value")
@@ -35,6 +38,33 @@ class Cluster:
     gpus: float
     nodes: int
     address: str | None
+
+
+def check_address(address: str) -> None:
+    """Make sure that something listens at a cluster's address: Ray itself would try for minutes.
+
+    Raises
+    ------
+    UserError
+        If nothing does. ``auto`` is left to Ray, which answers at once.
+    """
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if address == "auto":
+        return
+    if not colon or not port.isdigit():
+        raise UserError(f"--address {address}: give auto, HOST:PORT or ray://HOST:PORT")
+    try:
+        socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
+    except OSError as error:
+        raise UserError(_no_cluster(address, str(error))) from None
+
+
+def _no_cluster(address: str | None, reason: str) -> str:
+    return (
+        f"--address {address}: no Ray cluster answers ({reason}); start one with "
+        "`ray start --head`, give its token (RAY_AUTH_MODE=token, RAY_AUTH_TOKEN), or leave "
+        "--address out to run on this machine"
+    )
 
 
 def start(address: str | None) -> Cluster:
@@ -62,11 +92,7 @@ def start(address: str | None) -> Cluster:
         ray.init(**options)
     except (ConnectionError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(
-            f"--address {address}: no Ray cluster answers ({reason}); start one with "
-            "`ray start --head`, give its token (RAY_AUTH_MODE=token, RAY_AUTH_TOKEN), or leave "
-            "--address out to run on this machine"
-        ) from None
+        raise UserError(_no_cluster(address, reason)) from None
     total = ray.cluster_resources()
     return Cluster(
         cpus=total.get("CPU", 1.0),

@@ -5,7 +5,9 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -180,22 +182,54 @@ def test_a_stopped_study_goes_on_where_it_was(sent: signal.Signals, tmp_path: Pa
     assert table.groupby("cell")["number"].apply(list).tolist() == [list(range(30))] * 3
 
 
-@pytest.mark.slow
-def test_a_running_cluster_is_joined_by_its_address(tmp_path: Path) -> None:
+@pytest.fixture
+def cluster() -> Iterator[tuple[str, dict[str, str]]]:
+    """A Ray head on loopback that asks for a token: its address, and the environment to join it."""
     ray = Path(sys.executable).with_name("ray")
     environment = os.environ | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "t" * 32}
     port = "26411"
-    start = [ray, "start", "--head", "--node-ip-address=127.0.0.1", f"--port={port}",
-             "--num-cpus=2", "--include-dashboard=false", f"--temp-dir={tmp_path / 'ray'}",
-             "--disable-usage-stats"]  # fmt: skip
-    subprocess.run(start, env=environment, check=True, capture_output=True, timeout=90)
-    try:
-        done = subprocess.run(
-            command(tmp_path, "--address", f"127.0.0.1:{port}"),
-            cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=170,
-            check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        assert (tmp_path / "out" / "report.html").is_file()
-    finally:
-        subprocess.run([ray, "stop", "--force"], capture_output=True, timeout=60, check=False)
+    # A short path: the names of Ray's sockets must not exceed 107 letters.
+    with (
+        tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder,
+        subprocess.Popen(
+            [ray, "start", "--head", "--block", "--node-ip-address=127.0.0.1", f"--port={port}",
+             "--num-cpus=2", "--include-dashboard=false", f"--temp-dir={folder}",
+             "--disable-usage-stats"],
+            env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            start_new_session=True,
+        ) as head,
+    ):  # fmt: skip
+        said = ""
+        while "Ray runtime started" not in said:
+            line = head.stdout.readline() if head.stdout else ""
+            assert line, said
+            said += line
+        try:
+            yield f"127.0.0.1:{port}", environment
+        finally:
+            os.killpg(head.pid, signal.SIGTERM)
+            head.wait(60)
+
+
+@pytest.mark.slow
+def test_a_running_cluster_is_joined_by_its_address(
+    cluster: tuple[str, dict[str, str]], tmp_path: Path
+) -> None:
+    address, environment = cluster
+    done = subprocess.run(
+        command(tmp_path, "--address", address),
+        cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=170, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out" / "report.html").is_file()
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert manifest["nodes"] == 1
+
+
+@pytest.mark.slow
+def test_a_wrong_address_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
+    done = run(tmp_path, "--address", "127.0.0.1:26499")
+    assert done.returncode == 2
+    assert "no Ray cluster answers" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "out").exists()

@@ -137,6 +137,8 @@ def _config(
     from engine.encoders.networks.caduceus import CaduceusConfig
 
     ssm = published.get("ssm_cfg") or {}
+    if not isinstance(ssm, dict):
+        raise UserError(f"{where}: key 'ssm_cfg' is {ssm!r}, not an object")
     for given, required in ((published, REQUIRED), (ssm, REQUIRED_SSM)):
         for key, value in required.items():
             if given.get(key, value) != value:
@@ -157,12 +159,16 @@ def _config(
             raise UserError(f"{where}: key '{key}' is {value!r}, not a number above 0")
         sizes[key] = value
     rank = ssm.get("dt_rank", "auto")
+    if rank == "auto":
+        rank = math.ceil(sizes["d_model"] / 16)
+    if not isinstance(rank, int) or rank <= 0:
+        raise UserError(f"{where}: key 'dt_rank' is {rank!r}, neither 'auto' nor a number above 0")
     return CaduceusConfig(
         **sizes,
         rcps=bool(published.get("rcps", False)),
         complement=complement(tokens),
         fused_add_norm=bool(published.get("fused_add_norm", True)),
-        dt_rank=math.ceil(sizes["d_model"] / 16) if rank == "auto" else int(rank),
+        dt_rank=rank,
     )
 
 

@@ -7,11 +7,12 @@ names of parameters are those of the published checkpoints below ``hyena.backbon
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.nn import functional
 
 from engine.encoders.networks.hyena import long_convolution
@@ -66,7 +67,11 @@ class Sine(nn.Module):
 
 
 class FilterNetwork(nn.ModuleDict):
-    """Positional encoding (L, E) to filter (L, H); keys are the published places in a sequence."""
+    """Positional encoding (L, E) to filter (L, H); keys are the published places in a sequence.
+
+    It stays in float32 whatever the rest of the network is in: half precision tells only a few
+    hundred positions apart, and sines of high frequency multiply what rounding does to a weight.
+    """
 
     def __init__(self, config: HyenaDnaConfig) -> None:
         width = config.filter_order
@@ -81,6 +86,11 @@ class FilterNetwork(nn.ModuleDict):
             }
         )
         self.hidden, self.last = ("0", *hidden), last
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Follow to a device, not to a dtype."""
+        super()._apply(lambda t: t.to(fn(t).device), recurse)  # type: ignore[no-untyped-call]
+        return self
 
     def forward(self, encoding: Tensor) -> Tensor:
         """Sine layers, then a linear one."""
@@ -103,11 +113,9 @@ class Filter(nn.Module):
         """Filter values, shape (length, H), float32."""
         config, device = self.config, self.bias.device
         position = torch.arange(length, device=device, dtype=torch.float32)[:, None]
-        # Half precision tells only a few hundred positions apart: the filter is always drawn in
-        # float32, through the modules, so that an adapter on them acts.
-        weights = {name: p.float() for name, p in self.implicit_filter.named_parameters()}
-        encoding = (positional_encoding(position, config.max_seq_len, config.emb_dim),)
-        values: Tensor = functional_call(self.implicit_filter, weights, encoding)
+        encoding = positional_encoding(position, config.max_seq_len, config.emb_dim)
+        with torch.autocast(device.type, enabled=False):
+            values: Tensor = self.implicit_filter(encoding)
         return values * window(position, config.max_seq_len, config.d_model)
 
 

@@ -9,14 +9,15 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import math
+from functools import cache
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
-#: Values of one step of the scan, about: few steps on a GPU, states that stay in cache on a CPU.
-STEP_VALUES = {"cpu": 2**15, "cuda": 2**22}
+#: Values of the states (batch, time, state, channel) that are held at once.
+BLOCK_VALUES = {"cpu": 2**18, "cuda": 2**26}
 
 
 def selective_scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor) -> Tensor:
@@ -41,15 +42,15 @@ def selective_scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D:
     Tensor, shape (B, T, D)
         In the dtype of ``u``.
     """
-    values = [x.float() for x in (u, delta, A, B, C)]
-    if u.is_cuda and importlib.util.find_spec("mamba_ssm") is not None:
-        scanned = _kernel_scan(*values)
-    elif torch.is_grad_enabled() and any(x.requires_grad for x in values):
-        # The scan holds N times as much as its inputs and outputs: it is run again for gradients.
-        scanned = checkpoint(_chunked_scan, *values, use_reentrant=False)
-    else:
-        scanned = _chunked_scan(*values)
+    values = (u.float(), delta.float(), A.float(), B.float(), C.float())
+    scanned = _kernel_scan(*values) if u.is_cuda and _has_kernel() else _blocked_scan(*values)
     return (scanned + values[0] * D.float()).to(u.dtype)
+
+
+@cache
+def _has_kernel() -> bool:
+    """Whether mamba_ssm was built with the compiled scan of the first Mamba."""
+    return importlib.util.find_spec("selective_scan_cuda") is not None
 
 
 def _kernel_scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor) -> Tensor:
@@ -60,44 +61,37 @@ def _kernel_scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor) -> T
     return scanned
 
 
-def _chunked_scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor) -> Tensor:
-    """``C h``, shape (B, T, D): step by step inside chunks, all chunks at once.
+def _blocked_scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor) -> Tensor:
+    """``C h``, shape (B, T, D), block of time after block of time.
 
-    Each chunk starts from an empty state; what its predecessors leave is added afterwards. All
-    exponents are negative, so nothing overflows. Where one step of the whole batch is work
-    enough, there is one chunk and nothing to add.
+    For gradients only the states between blocks are kept, and each block is run again: all states
+    are N times as much as the inputs.
     """
-    batch, length, width = u.shape
-    states = A.shape[1]
-    step = max(1, batch * width * states)
-    chunks = max(1, min(STEP_VALUES.get(u.device.type, 2**15) // step, math.isqrt(length)))
-    size = math.ceil(length / chunks)
-
-    def cut(x: Tensor) -> Tensor:
-        """(B, T, *) to (size, B, chunks, *); a step of length 0 at the end changes no state."""
-        padded = functional.pad(x, (0, 0, 0, chunks * size - length))
-        return padded.view(batch, chunks, size, -1).permute(2, 0, 1, 3).contiguous()
-
-    delta, source, B, C = cut(delta), cut(delta * u), cut(B).unsqueeze(-1), cut(C).unsqueeze(-2)
-    A = A.T.contiguous()
-    state = u.new_zeros(batch, chunks, states, width)
+    rates = A.T.contiguous()
+    state = u.new_zeros(len(u), *rates.shape)
+    steps = max(1, BLOCK_VALUES[u.device.type] // max(1, state.numel()))
+    by_time = (x.transpose(0, 1).contiguous() for x in (delta, delta * u, B, C))
     out = []
-    for t in range(size):
-        decay = torch.exp(delta[t].unsqueeze(-2) * A)
-        state = torch.addcmul(source[t].unsqueeze(-2) * B[t], decay, state)
-        out.append(C[t] @ state)
-    if chunks > 1:
-        total = delta.cumsum(dim=0)
-        decay = torch.exp(total[-1].unsqueeze(-2) * A)
-        carried = [torch.zeros_like(state[:, 0])]
-        for k in range(chunks - 1):
-            carried.append(torch.addcmul(state[:, k], decay[:, k], carried[-1]))
-        start = torch.stack(carried, dim=1)
-        for t in range(size):
-            # Below the bound nothing is left to add, and smaller results make `exp` ten times slower.
-            decay = torch.exp((total[t].unsqueeze(-2) * A).clamp_min(-60))
-            out[t] = out[t] + C[t] @ (decay * start)
-    return torch.cat(out, dim=-2).view(batch, chunks * size, width)[:, :length]
+    for block in zip(*(torch.split(x, steps) for x in by_time), strict=True):
+        if torch.is_grad_enabled():
+            scanned, state = checkpoint(_scan_block, state, rates, *block, use_reentrant=False)
+        else:
+            scanned, state = _scan_block(state, rates, *block)
+        out.append(scanned)
+    return torch.cat(out).transpose(0, 1)
+
+
+def _scan_block(
+    state: Tensor, rates: Tensor, delta: Tensor, source: Tensor, B: Tensor, C: Tensor
+) -> tuple[Tensor, Tensor]:
+    """``C h`` of some steps, shape (T, B, D), and the last state, shape (B, N, D)."""
+    decay = torch.exp(delta.unsqueeze(-2) * rates)
+    fresh = source.unsqueeze(-2) * B.unsqueeze(-1)
+    states = []
+    for t in range(len(delta)):
+        state = torch.addcmul(fresh[t], decay[t], state)
+        states.append(state)
+    return (C.unsqueeze(-2) @ torch.stack(states)).squeeze(-2), state
 
 
 class SelectiveStateSpace(nn.Module):
