@@ -1,8 +1,8 @@
 """Tokenizers with published vocabularies: byte-pair encoding, and 6-mers by a vocabulary file.
 
 Letters are read as in `engine.encoders.tokens`, before the vocabulary sees them: upper case, U as
-T, the other IUPAC letters as N; anything else is a `UserError`. Published tokenizers know upper case
-only, so upper-case A, C, G, T and N give the published ids.
+T, the other IUPAC letters as N; anything else is a `UserError`. Published tokenizers know upper
+case only, so upper-case A, C, G, T and N give the published ids.
 """
 
 from __future__ import annotations
@@ -52,15 +52,12 @@ class BpeTokenizer:
     Attributes
     ----------
     engine : tokenizers.Tokenizer
-        Adds its special tokens itself.
-    padding : int
-        Id that fills a batch.
+        Adds its special tokens and pads a batch itself.
     identity : str
         What the vocabulary is, for the fingerprint.
     """
 
     engine: tokenizers.Tokenizer
-    padding: int
     identity: str
 
     @cached_property
@@ -75,15 +72,16 @@ class BpeTokenizer:
         from engine.encoders.base import TokenBatch
 
         rows = self.engine.encode_batch(plain(sequences))
-        width = max((len(row.ids) for row in rows), default=0)
-        input_ids = torch.full((len(rows), width), self.padding)
-        attention, special = torch.zeros_like(input_ids), torch.ones_like(input_ids)
-        for index, row in enumerate(rows):
-            length = len(row.ids)
-            input_ids[index, :length] = torch.tensor(row.ids)
-            attention[index, :length] = 1
-            special[index, :length] = torch.tensor(row.special_tokens_mask)
-        return TokenBatch(input_ids, attention, special)
+        width = len(rows[0].ids) if rows else 0
+
+        def tensor(values: list[list[int]]) -> Tensor:
+            return torch.tensor(values, dtype=torch.int64).reshape(len(rows), width)
+
+        return TokenBatch(
+            tensor([row.ids for row in rows]),
+            tensor([row.attention_mask for row in rows]),
+            tensor([row.special_tokens_mask for row in rows]),
+        )
 
 
 def read_bpe(path: Path, padding: str) -> BpeTokenizer:
@@ -110,12 +108,12 @@ def read_bpe(path: Path, padding: str) -> BpeTokenizer:
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path}: not a tokenizer file ({error!r})") from None
     engine = tokenizers.Tokenizer.from_str(text)
-    engine.no_truncation()
-    engine.no_padding()
     identifier = engine.token_to_id(padding)
     if identifier is None:
         raise UserError(f"{path}: its vocabulary has no token '{padding}'")
-    return BpeTokenizer(engine, identifier, hashlib.sha256(text.encode()).hexdigest())
+    engine.no_truncation()
+    engine.enable_padding(pad_id=identifier, pad_token=padding)
+    return BpeTokenizer(engine, hashlib.sha256(text.encode()).hexdigest())
 
 
 def stand_in(special: Sequence[str]) -> BpeTokenizer:
@@ -142,8 +140,8 @@ def stand_in(special: Sequence[str]) -> BpeTokenizer:
         single="[CLS] $A [SEP]",
         special_tokens=[(name, vocabulary[name]) for name in ("[CLS]", "[SEP]")],
     )
-    identity = f"stand-in, up to {LONGEST_STAND_IN}-mers after {' '.join(special)}"
-    return BpeTokenizer(engine, vocabulary["[PAD]"], identity)
+    engine.enable_padding(pad_id=vocabulary["[PAD]"], pad_token="[PAD]")
+    return BpeTokenizer(engine, f"stand-in, {LONGEST_STAND_IN}-mers after {' '.join(special)}")
 
 
 @dataclass(frozen=True)

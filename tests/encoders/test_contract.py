@@ -13,11 +13,14 @@ from peft import LoraConfig, inject_adapter_in_model
 from engine.encoders import Encoder, FeatureEncoder, cards, find_card, load_encoder
 from engine.encoders.checkpoint import state_hash
 from engine.errors import UserError
+from tests.encoders import small, small_hyena_mamba
 
+SMALL = small.SMALL | small_hyena_mamba.SMALL
 NETWORKS = [name for name, card in cards().items() if card.kind == "network"]
 FEATURES = [name for name, card in cards().items() if card.kind == "features"]
 networks = pytest.mark.parametrize("name", NETWORKS)
 features = pytest.mark.parametrize("name", FEATURES)
+shipped = pytest.mark.parametrize("name", [n for n in NETWORKS if not find_card(n).hub])
 
 SEQUENCES = [
     "ACGTACGTTGCAAGCTTGCATGCCTGCAGGTCGACTCTAGAGGATCCCCGGGTACCGAGC",
@@ -27,10 +30,25 @@ SEQUENCES = [
 ]
 
 
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory):
+    """Weights of a card by name: a small folder of its published layout, else random ones."""
+
+    def of(name):
+        if not find_card(name).hub:
+            return "random"
+        folder = tmp_path_factory.getbasetemp() / "small" / name
+        if not folder.exists():
+            SMALL[name](folder)
+        return folder
+
+    return of
+
+
 @pytest.fixture(scope="module")
-def encoder(request):
-    """The network of a card with random weights; tests that change it take a copy."""
-    return load_encoder(request.param, weights="random", seed=0)
+def encoder(request, weights):
+    """The network of a card; tests that change it take a copy."""
+    return load_encoder(request.param, weights=weights(request.param))
 
 
 networks_loaded = pytest.mark.parametrize("encoder", NETWORKS, indirect=True)
@@ -65,9 +83,10 @@ def test_a_card_says_what_it_is(name):
     assert card.source
 
 
-@networks_loaded
-def test_card_states_the_sizes(encoder):
-    card = find_card(encoder.name)
+@shipped
+def test_card_states_the_sizes(name):
+    # Published cards: each family's test of the published size.
+    card, encoder = find_card(name), load_encoder(name, weights="random")
     assert sum(p.numel() for p in encoder.network.parameters()) == card.parameters
     assert encoder.hidden_size == card.hidden_size
     assert encoder.max_tokens == card.max_tokens
@@ -121,15 +140,15 @@ def test_sequences_differ(encoder):
 
 
 @networks
-def test_bfloat16_is_close_to_float32(name):
-    full = states(load_encoder(name, weights="random"), SEQUENCES)
-    half = states(load_encoder(name, weights="random", dtype="bfloat16"), SEQUENCES)
+def test_bfloat16_is_close_to_float32(name, weights):
+    full = states(load_encoder(name, weights=weights(name)), SEQUENCES)
+    half = states(load_encoder(name, weights=weights(name), dtype="bfloat16"), SEQUENCES)
     for left, right in zip(full, half, strict=True):
         assert right.dtype == torch.bfloat16
         assert torch.cosine_similarity(left, right.float(), dim=-1).min() > 0.99
 
 
-@networks
+@shipped
 def test_random_weights_follow_the_seed(name):
     torch.manual_seed(99)
     before = torch.get_rng_state()
@@ -227,9 +246,9 @@ def test_features_have_no_weights_to_load(name, weights):
 
 
 @pytest.mark.parametrize("name", list(cards()))
-def test_fingerprint_names_the_encoder(name):
-    weights = "random" if name in NETWORKS else "hub"
-    encoder = load_encoder(name, weights=weights, max_bases=10)
+def test_fingerprint_names_the_encoder(name, weights):
+    given = weights(name) if name in NETWORKS else "hub"
+    encoder = load_encoder(name, weights=given, max_bases=10)
     assert encoder.fingerprint.startswith(f"{name}:")
     assert isinstance(encoder, Encoder if name in NETWORKS else FeatureEncoder)
     assert dataclasses.is_dataclass(encoder)

@@ -11,8 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 from engine.encoders.networks.bert import rotate, rotation
 from engine.errors import UserError
@@ -107,7 +107,7 @@ class SelfAttention(nn.Module):
         )
         if positions is not None:
             query, key = rotate(query, *positions), rotate(key, *positions)
-        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
         return mixed.transpose(1, 2).reshape(batch, length, size)
 
 
@@ -162,9 +162,9 @@ class Layer(nn.Module):
         if self.gated:
             # SwiGLU (Shazeer 2020): the first half goes through SiLU.
             gate, value = inner.chunk(2, dim=-1)
-            inner = F.silu(gate) * value
+            inner = functional.silu(gate) * value
         else:
-            inner = F.gelu(inner)
+            inner = functional.gelu(inner)
         out: Tensor = hidden + self.output(inner)
         return out
 

@@ -1,7 +1,7 @@
 """MosaicBERT, the network of DNABERT-2: attention with linear biases and gated MLPs.
 
-Written from Portes et al. 2023 (MosaicBERT) and Press et al. 2022 (ALiBi). Modules bear the names of
-the published state dict, so that it loads by name.
+Written from Portes et al. 2023 (MosaicBERT) and Press et al. 2022 (ALiBi). Modules bear the names
+of the published state dict, so that it loads by name.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import math
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class SelfAttention(nn.Module):
         batch, length, size = hidden.shape
         qkv = self.Wqkv(hidden).view(batch, length, 3, self.heads, -1)
         query, key, value = qkv.permute(2, 0, 3, 1, 4)
-        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
+        mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=bias)
         return mixed.transpose(1, 2).reshape(batch, length, size)
 
 
@@ -136,7 +136,7 @@ class GatedMlp(nn.Module):
     def forward(self, hidden: Tensor) -> Tensor:
         """Hidden states (B, T, H) to hidden states; the first half goes through GELU."""
         gate, value = self.gated_layers(hidden).chunk(2, dim=-1)
-        out: Tensor = self.layernorm(self.wo(F.gelu(gate) * value) + hidden)
+        out: Tensor = self.layernorm(self.wo(functional.gelu(gate) * value) + hidden)
         return out
 
 

@@ -1,0 +1,213 @@
+"""DNABERT-2 and DNABERT-S: the published layout, ALiBi, and what the tokenizer makes of letters."""
+
+import json
+import math
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from engine.encoders import find_card, load_encoder
+from engine.encoders.dnabert2 import PUBLISHED, network_config, own_name
+from engine.encoders.networks.mosaicbert import MosaicBert, linear_bias, slopes
+from engine.encoders.vocab import stand_in
+from engine.errors import UserError
+from tests.encoders.small import (
+    CLAIMS,
+    DNABERT2,
+    SMALL,
+    SPECIAL,
+    dnabert2_shapes,
+    states,
+    tensors,
+)
+
+NAMES = ("dnabert2", "dnabert-s")
+names = pytest.mark.parametrize("name", NAMES)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    SMALL["dnabert2"](tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def encoder(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp(request.param)
+    SMALL[request.param](folder)
+    return load_encoder(request.param, weights=folder)
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.__name__)
+def test_contract(encoder, claim):
+    claim(encoder)
+
+
+def reference(state, ids):
+    """Hidden states of one sequence by loops over heads, straight from the two papers' formulas."""
+    size, heads = DNABERT2["hidden_size"], DNABERT2["num_attention_heads"]
+    width, length = size // heads, len(ids)
+
+    def norm(x, name):
+        centred = x - x.mean(-1, keepdim=True)
+        variance = centred.pow(2).mean(-1, keepdim=True)
+        return centred / (variance + 1e-12).sqrt() * state[f"{name}.weight"] + state[f"{name}.bias"]
+
+    words = state["bert.embeddings.word_embeddings.weight"][ids]
+    types = state["bert.embeddings.token_type_embeddings.weight"][0]
+    hidden = norm(words + types, "bert.embeddings.LayerNorm")
+    # Six heads: four slopes of the rule for four, then every second one of the rule for eight.
+    slope = [2**-2, 2**-4, 2**-6, 2**-8, 2**-1, 2**-3]
+    distance = torch.tensor([[abs(i - j) for j in range(length)] for i in range(length)])
+    for layer in range(DNABERT2["num_hidden_layers"]):
+        at = f"bert.encoder.layer.{layer}"
+        qkv = hidden @ state[f"{at}.attention.self.Wqkv.weight"].T
+        qkv = qkv + state[f"{at}.attention.self.Wqkv.bias"]
+        mixed = []
+        for head in range(heads):
+            part = slice(head * width, (head + 1) * width)
+            query, key, value = (qkv[:, n * size : (n + 1) * size][:, part] for n in range(3))
+            scores = query @ key.T / math.sqrt(width) - slope[head] * distance
+            mixed.append(scores.softmax(-1) @ value)
+        out = torch.cat(mixed, -1) @ state[f"{at}.attention.output.dense.weight"].T
+        out = out + state[f"{at}.attention.output.dense.bias"]
+        hidden = norm(out + hidden, f"{at}.attention.output.LayerNorm")
+        gate, value = (hidden @ state[f"{at}.mlp.gated_layers.weight"].T).chunk(2, -1)
+        gate = gate * (1 + torch.erf(gate / math.sqrt(2))) / 2
+        out = (gate * value) @ state[f"{at}.mlp.wo.weight"].T + state[f"{at}.mlp.wo.bias"]
+        hidden = norm(out + hidden, f"{at}.mlp.layernorm")
+    return hidden
+
+
+def test_hidden_states_are_those_of_the_papers_formulas(encoder):
+    # One is padded: its states must be those of the sequence alone.
+    sequences = ["ACGTTTAGATTCCCATGACGT" * 3, "TTACC"]
+    state = {name: t.double() for name, t in tensors(dnabert2_shapes(DNABERT2)).items()}
+    ids = encoder.tokenize(sequences)
+    for row, found in enumerate(states(encoder, sequences)):
+        expected = reference(state, ids.input_ids[row][ids.attention_mask[row].bool()])
+        torch.testing.assert_close(found.double(), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_slopes_of_a_power_of_two():
+    # Press et al. 2022, section 3: for 8 heads 1/2, 1/4, ..., 1/256.
+    assert slopes(8) == [2.0**-n for n in range(1, 9)]
+
+
+def test_slopes_of_twelve_heads():
+    # The authors' rule: those of 8 heads, then the first four odd ones of 16.
+    assert slopes(12) == pytest.approx(
+        [2.0**-n for n in range(1, 9)] + [2.0**-n for n in (0.5, 1.5, 2.5, 3.5)]
+    )
+
+
+def test_bias_falls_with_distance_and_shuts_padding_out():
+    bias = linear_bias(2, torch.tensor([[True, True, False]]), torch.float32)
+    lowest = torch.finfo(torch.float32).min
+    assert bias[0, 0, 0].tolist() == pytest.approx([0, -1 / 16, lowest])
+    assert bias[0, 1, 1].tolist() == pytest.approx([-1 / 256, 0, lowest])
+
+
+def test_tokens_are_merged_as_the_file_says(encoder):
+    # Ids after 5 special tokens: A C G T, then the merges; ACGT is AC + GT, id 11.
+    batch = encoder.tokenize(["ACGTTTA", "NAn"])
+    assert batch.input_ids.tolist() == [[1, 11, 13, 2, 3], [1, 0, 5, 0, 2]]
+    assert batch.attention_mask.tolist() == [[1, 1, 1, 1, 0], [1, 1, 1, 1, 1]]
+    assert batch.special_tokens_mask.tolist() == [[1, 0, 0, 1, 1], [1, 0, 0, 0, 1]]
+
+
+def test_letters_are_read_as_documented(encoder):
+    tokenizer = encoder.tokenizer
+    left, right = tokenizer(["acguRYSWKMBDHVNacgtac"]), tokenizer(["ACGTNNNNNNNNNNNACGTAC"])
+    assert torch.equal(left.input_ids, right.input_ids)
+    with pytest.raises(UserError, match="sequence 1 of the batch has 'X'"):
+        tokenizer(["ACGT", "AXGT"])
+    assert tokenizer([]).input_ids.shape == (0, 0)
+
+
+def test_stand_in_cuts_five_mers():
+    batch = stand_in(SPECIAL)(["AAAAAAC", "N"])
+    # 5 special tokens, 4 + 16 + 64 + 256 shorter k-mers, then AAAAA; AC is the second 2-mer.
+    assert batch.input_ids.tolist() == [[1, 345, 10, 2], [1, 0, 2, 3]]
+    assert batch.special_tokens_mask.tolist() == [[1, 0, 0, 1], [1, 0, 1, 1]]
+
+
+def test_stand_in_fits_the_published_vocabulary():
+    batch = stand_in(SPECIAL)(["T" * 5])
+    assert int(batch.input_ids.max()) == 5 + 4 + 16 + 64 + 256 + 1024 - 1 < 4096
+
+
+def test_fingerprint_follows_the_vocabulary(folder):
+    before = load_encoder("dnabert2", weights=folder)
+    text = (folder / "tokenizer.json").read_text()
+    (folder / "tokenizer.json").write_text(text.replace('"[MASK]"', '"[MSK]"'))
+    after = load_encoder("dnabert2", weights=folder)
+    assert before.weights_hash == after.weights_hash
+    assert before.fingerprint != after.fingerprint != stand_in(SPECIAL).fingerprint
+
+
+def test_saved_and_loaded_is_the_same(folder, tmp_path):
+    saved = load_encoder("dnabert2", weights=folder)
+    save_file(saved.network.state_dict(), folder / "model.safetensors")
+    assert load_encoder("dnabert2", weights=folder).fingerprint == saved.fingerprint
+
+
+@pytest.mark.parametrize("name", ["bert.encoder.layer.1.mlp.wo.bias", "bert.embeddings.extra"])
+def test_a_missing_or_unexpected_tensor_is_one_line(folder, name):
+    state = load_file(folder / "model.safetensors")
+    state = (
+        {n: t for n, t in state.items() if n != name}
+        if name in state
+        else state | {name: torch.zeros(1)}
+    )
+    save_file(state, folder / "model.safetensors")
+    with pytest.raises(UserError, match=name.removeprefix("bert.")) as told:
+        load_encoder("dnabert2", weights=folder)
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("key", list(PUBLISHED))
+def test_a_configuration_without_a_size_is_told(folder, key):
+    config = {k: v for k, v in DNABERT2.items() if k != key}
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(UserError, match=f"config.json: key '{key}' is None"):
+        load_encoder("dnabert2", weights=folder)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "no such file"),
+        ("{", "not a tokenizer file"),
+        ("{}", "not a tokenizer file"),
+    ],
+)
+def test_a_missing_or_damaged_tokenizer_is_told(folder, text, message):
+    path = folder / "tokenizer.json"
+    path.unlink() if text is None else path.write_text(text)
+    with pytest.raises(UserError, match=message):
+        load_encoder("dnabert2", weights=folder)
+
+
+@pytest.mark.slow
+@names
+def test_published_size_has_the_published_tensors_and_count(name):
+    # 117M: Zhou et al. 2024, table 1, and the model's name. Weights of the decoder are tied.
+    shapes = dnabert2_shapes(PUBLISHED)
+    with torch.device("meta"):
+        network = MosaicBert(network_config(PUBLISHED, "here"))
+    own = {n: tuple(t.shape) for n, t in network.state_dict().items()}
+    assert own == {n: shape for p, shape in shapes.items() if (n := own_name(p)) is not None}
+    assert sum(p.numel() for p in network.parameters()) == find_card(name).parameters
+    with_heads = sum(math.prod(s) for n, s in shapes.items() if "decoder.weight" not in n)
+    assert with_heads == pytest.approx(117e6, rel=0.01)
+
+
+@pytest.mark.slow
+@names
+def test_random_weights_follow_the_seed(name):
+    first, same, other = (load_encoder(name, weights="random", seed=seed) for seed in (1, 1, 2))
+    assert first.fingerprint == same.fingerprint != other.fingerprint
+    assert first.max_tokens == find_card(name).max_tokens
+    assert torch.isfinite(torch.cat(states(first, ["ACGTN" * 20, "", "N"]))).all()
