@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from engine.encoders import EncoderCard, cards, find_card
@@ -127,6 +128,7 @@ def make_plan(study: Study) -> Plan:
         spec.name: spec.metric or study.metric or tasks[spec.name].metric or DEFAULT_METRIC
         for spec in study.tasks
     }
+    matched: set[str] = set()
     cells: list[CellPlan] = []
     skipped: list[Skipped] = []
     for task in study.tasks:
@@ -134,12 +136,23 @@ def make_plan(study: Study) -> Plan:
             for name, space in study.methods.items():
                 cell = Cell(encoder.name, task.name, name)
                 method, card = method_of[name], cards[encoder.name]
+                if pattern := next((p for p in study.skip if fnmatchcase(cell.id, p)), None):
+                    matched.add(pattern)
+                    skipped.append(Skipped(cell, f"the study leaves out {pattern}"))
+                    continue
                 if method.needs == "network" and card.kind != "network":
                     reason = f"{encoder.name} has no network that {name} could adapt"
                     skipped.append(Skipped(cell, reason))
                     continue
                 narrowed = space.restricted("pooling", card.poolings)
                 cells.append(CellPlan(cell, encoder, task, method, narrowed, metrics[task.name]))
+    for pattern in study.skip:
+        if pattern not in matched:
+            every = "/".join((study.encoders[0].name, study.tasks[0].name, next(iter(method_of))))
+            raise UserError(
+                f"{study.source}: skip: '{pattern}' matches no cell; write encoder/task/method with "
+                f"* as a wildcard, for example {every}"
+            )
     if not cells:
         raise UserError(
             f"{study.source}: no cell can run: {skipped[0].reason}; add a method or an encoder"

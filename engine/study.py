@@ -100,6 +100,7 @@ class StudyModel(BaseModel):
     encoders: list[Annotated[EncoderEntry, BeforeValidator(_named)]] = Field(min_length=1)
     tasks: list[Annotated[TaskEntry, BeforeValidator(_named)]] = Field(min_length=1)
     methods: dict[str, str | dict[str, Any]] = Field(min_length=1)
+    skip: list[str] = []
     metric: str | None = None
     trials_per_cell: int = Field(default=16, ge=1)
     seeds: list[Seed] = Field(default=[0, 1, 2], min_length=1)
@@ -121,6 +122,8 @@ class Study:
     tasks : tuple of TaskSpec
     methods : mapping
         Name in cells -> search space.
+    skip : tuple of str
+        Cells to leave out: ``encoder/task/method`` with wildcards.
     metric : str or None
         None leaves it to each task's card, or AUROC.
     trials_per_cell : int
@@ -139,6 +142,7 @@ class Study:
     encoders: tuple[EncoderSpec, ...]
     tasks: tuple[TaskSpec, ...]
     methods: dict[str, Space]
+    skip: tuple[str, ...]
     metric: str | None
     trials_per_cell: int
     seeds: tuple[int, ...]
@@ -164,6 +168,7 @@ class Study:
                 for t in self.tasks
             ],
             "methods": {name: space.to_dict() for name, space in self.methods.items()},
+            "skip": list(self.skip),
             "metric": self.metric,
             "trials_per_cell": self.trials_per_cell,
             "seeds": list(self.seeds),
@@ -207,6 +212,7 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
         encoders=tuple(_encoder(entry, folder) for entry in model.encoders),
         tasks=tuple(_task(entry, folder, str(path)) for entry in model.tasks),
         methods={n: _space(n, s, folder, str(path)) for n, s in model.methods.items()},
+        skip=tuple(model.skip),
         metric=model.metric,
         trials_per_cell=model.trials_per_cell,
         seeds=tuple(model.seeds),

@@ -204,6 +204,12 @@ def test_card_counts_the_parameters_of_the_published_sizes(name):
     with torch.device("meta"):
         network = Caduceus(published_config(name))
     assert sum(p.numel() for p in network.parameters()) == cards()[name].parameters
+    assert published_config(name).d_model == cards()[name].hidden_size
+
+
+def test_random_weights_follow_the_seed():
+    one, same, other = (load_encoder(PS, weights="random", seed=s) for s in (1, 1, 2))
+    assert one.fingerprint == same.fingerprint != other.fingerprint
 
 
 @pytest.mark.parametrize(
@@ -212,7 +218,6 @@ def test_card_counts_the_parameters_of_the_published_sizes(name):
     [
         (PH, 0.472),
         (PS, 0.472),
-        ("caduceus-ph-131k", 7.73),
         ("caduceus-ps-131k", 7.73),
         (PLANT, 20.9),
         ("plantcaduceus-l24", 43.7),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from engine.encoders.base import Encoder, load_encoder
 from engine.encoders.checkpoint import write_folder
@@ -30,18 +30,46 @@ class Recipe:
     bases_per_batch : int
     shortest, longest : int
         Windows of a batch have one length, drawn log-uniformly between these, in bases.
+    position_weight, composition_weight : float
+        Of those losses, where the language loss has 1.
     """
 
     learning_rate: float
-    weight_decay: float = 0.01
-    bases_per_batch: int = 4096
-    shortest: int = 40
-    longest: int = 300
+    weight_decay: float
+    bases_per_batch: int
+    shortest: int
+    longest: int
+    position_weight: float
+    composition_weight: float
+
+    def total(self, losses: Losses) -> Tensor:
+        """Weighted sum of the losses."""
+        return (
+            losses.language
+            + self.position_weight * losses.position
+            + self.composition_weight * losses.composition
+        )
 
 
 RECIPES = {
-    "tiny-bert": Recipe(learning_rate=1e-3, bases_per_batch=6144),
-    "tiny-hyena": Recipe(learning_rate=2e-3),
+    "tiny-bert": Recipe(
+        learning_rate=1e-3,
+        weight_decay=0.01,
+        bases_per_batch=6144,
+        shortest=40,
+        longest=300,
+        position_weight=1.0,
+        composition_weight=0.3,
+    ),
+    "tiny-hyena": Recipe(
+        learning_rate=1.5e-3,
+        weight_decay=0.01,
+        bases_per_batch=2048,
+        shortest=40,
+        longest=200,
+        position_weight=3.0,
+        composition_weight=0.3,
+    ),
 }
 WARM_UP = 0.05
 VALIDATION_BATCHES = 40
@@ -91,7 +119,7 @@ def train(
         for group in optimizer.param_groups:
             group["lr"] = recipe.learning_rate * schedule(step / steps)
         losses = objective(draw_batch(windows, recipe, rng))
-        losses.total().backward()
+        recipe.total(losses).backward()
         nn.utils.clip_grad_norm_(objective.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()

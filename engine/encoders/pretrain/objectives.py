@@ -38,10 +38,6 @@ class Losses(NamedTuple):
     position: Tensor
     composition: Tensor
 
-    def total(self) -> Tensor:
-        """Weighted sum; composition has the widest range, so it counts less."""
-        return self.language + self.position + 0.3 * self.composition
-
 
 class MaskedBases(nn.Module):
     """Masked-token modelling (Devlin et al. 2019) of 15 % of the 6-mers.

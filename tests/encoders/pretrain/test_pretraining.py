@@ -117,7 +117,7 @@ def test_every_weight_is_trained(name):
     optimizer = torch.optim.SGD(objective.parameters(), lr=0.1)
     for _ in range(2):
         optimizer.zero_grad()
-        objective(windows).total().backward()
+        RECIPES[name].total(objective(windows)).backward()
         optimizer.step()
     for parameter_name, parameter in objective.named_parameters():
         assert parameter.grad is not None, parameter_name
