@@ -109,6 +109,15 @@ def write_manifest(run: Run, searches: Mapping[str, CellSearch]) -> None:
     write_text(run.file("manifest.json"), json.dumps(manifest, indent=1))
 
 
+def earlier_seconds(run: Run) -> dict[str, float]:
+    """Time per stage that earlier runs in this folder took: a run that goes on adds to it."""
+    try:
+        manifest = json.loads(run.file("manifest.json").read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return {}
+    return {stage: float(seconds) for stage, seconds in manifest["stages"].items()}
+
+
 def _write_parquet(path: Path, table: pd.DataFrame) -> None:
     with replacing(path) as temporary:
         table.to_parquet(temporary, index=False)

@@ -19,7 +19,7 @@ from engine.plan import CellPlan
 from engine.prepare import PrepareRequest, prepare, recall
 from engine.records import Cell, TrialRecord, TrialSpec
 from engine.report import ReportPaths, write_report
-from engine.results import write_manifest, write_results, write_trials
+from engine.results import earlier_seconds, write_manifest, write_results, write_trials
 from engine.run import Run, now
 from engine.search.ledger import Ledger, cell_key
 from engine.search.runner import run_trials
@@ -52,6 +52,7 @@ def run_study(run: Run) -> ReportPaths | None:
         On Ctrl-C outside the search; everything finished is kept.
     """
     run.out.mkdir(parents=True, exist_ok=True)
+    run.seconds |= earlier_seconds(run)
     write_text(run.file("study.yaml"), dump_yaml(run.plan.study.to_dict()))
     if run.address:
         # A cluster that does not answer is told before any work.

@@ -255,7 +255,19 @@ def test_names_are_checked_before_files_are_read(monkeypatch: pytest.MonkeyPatch
 
 def test_the_demo_study_plans_every_cell(in_repository: Path):
     made = make_plan(load_study(in_repository / "studies" / "demo.yaml"))
-    # Five encoders and two tasks; the two baselines without a network are only probed.
-    assert len(made.cells) == 2 * (5 + 3)
-    assert len(made.skipped) == 2 * 2
-    assert {s.cell.encoder for s in made.skipped} == {"kmer", "onehot"}
+    # Five encoders and two tasks; two have no network, and random weights are left out of LoRA.
+    assert len(made.cells) == 2 * (5 + 2)
+    assert len(made.skipped) == 2 * 3
+    assert {s.cell.encoder for s in made.skipped} == {"kmer", "onehot", "tiny-bert@random"}
+
+
+def test_cells_that_the_study_leaves_out_are_listed_with_the_pattern():
+    made = plan(skip=["tiny-bert/*/lora"])
+    assert "tiny-bert/mine/lora" not in [p.cell.id for p in made.cells]
+    (reason,) = [s.reason for s in made.skipped if s.cell.id == "tiny-bert/mine/lora"]
+    assert reason == "the study leaves out tiny-bert/*/lora"
+
+
+def test_a_pattern_that_leaves_out_nothing_is_told():
+    with pytest.raises(UserError, match=r"skip: 'tiny-brt/\*' matches no cell; write encoder/task"):
+        plan(skip=["tiny-brt/*"])

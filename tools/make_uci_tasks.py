@@ -97,11 +97,10 @@ PROMOTER_CARD = {
         "Harley, Reynolds & Noordewier (1990). Molecular Biology (Promoter Gene Sequences)."
         " UCI Machine Learning Repository. https://doi.org/10.24432/C5S01D"
     ),
-    "notes": (
-        "106 sequences: scores differ by chance, and their intervals are wide. 48 of the 53"
-        " promoters stand whole in the genome of E. coli K-12 MG1655, the negatives do not: an"
-        " encoder that was pre-trained on E. coli has seen one class only, and telling the genomes"
-        " apart is enough. " + GROUPED
+    "notes": "106 sequences: scores differ by chance, and their intervals are wide. " + GROUPED,
+    "caution": (
+        "48 of the 53 promoters stand whole in the genome of E. coli K-12, the negatives do not:"
+        " an encoder pre-trained on E. coli (tiny-bert, tiny-hyena) can tell the genomes apart"
     ),
 }
 

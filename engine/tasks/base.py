@@ -54,6 +54,8 @@ class TaskCard:
         Where the data come from.
     notes : str
         What a user must know of the data.
+    caution : str
+        What may make a score mean something else; a warning wherever the task is used.
     """
 
     name: str
@@ -69,6 +71,7 @@ class TaskCard:
     licence: str
     citation: str
     notes: str
+    caution: str = ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -42,7 +42,11 @@ def build_task(spec: TaskSpec, card: TaskCard | None) -> Task:
         validation=validation,
         counts=splits.count(names, checked),
         max_bases=max(map(len, train.sequences + validation.sequences)),
-        warnings=(*checked.warnings, *warnings),
+        warnings=(
+            *((card.caution,) if card and card.caution else ()),
+            *checked.warnings,
+            *warnings,
+        ),
         metric=spec.metric or (card.metric if card else None),
         group=spec.group or (card.group if card else None),
         species=card.species if card else "",

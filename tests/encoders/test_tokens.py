@@ -83,12 +83,12 @@ def test_a_row_does_not_depend_on_the_others(tokenizer, sequences):
 
 
 def test_six_mer_ids_by_hand():
-    batch = SixMerTokenizer()(["AAAAAAAAAACN", "TTTTTT", ""])
-    # Vocabulary: 4 special tokens, 4096 6-mers, then A, C, G, T, N.
+    # Vocabulary: 4 special tokens, 4096 6-mers from AAAAAA to TTTTTT, then A, C, G, T, N.
+    batch = SixMerTokenizer()(["AAAAAA" + "AAC" + "N", "TTTTTT", ""])
     assert batch.input_ids.tolist() == [
-        [1, 4, 4100, 4100, 4100, 4100, 4100, 4101, 4104],
-        [1, 4099, 0, 0, 0, 0, 0, 0, 0],
-        [1, 0, 0, 0, 0, 0, 0, 0, 0],
+        [1, 4, 4100, 4100, 4101, 4104],
+        [1, 4099, 0, 0, 0, 0],
+        [1, 0, 0, 0, 0, 0],
     ]
 
 

@@ -119,7 +119,7 @@ def train(
         for group in optimizer.param_groups:
             group["lr"] = recipe.learning_rate * schedule(step / steps)
         losses = objective(draw_batch(windows, recipe, rng))
-        recipe.total(losses).backward()
+        torch.autograd.backward(recipe.total(losses))
         nn.utils.clip_grad_norm_(objective.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()

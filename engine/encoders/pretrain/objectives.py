@@ -102,12 +102,11 @@ class MeanState(nn.Module):
         super().__init__()
         self.standardize = nn.BatchNorm1d(hidden_size, affine=False, track_running_stats=False)
         self.periods = 2.0 ** torch.linspace(1, 10, 12)
-        self.readout = nn.Sequential(
-            nn.Linear(2 * len(self.periods), 256), nn.GELU(), nn.Linear(256, 4 * hidden_size)
-        )
+        first, last = nn.Linear(2 * len(self.periods), 256), nn.Linear(256, 4 * hidden_size)
+        self.readout = nn.Sequential(first, nn.GELU(), last)
         self.kmers = nn.Linear(hidden_size, len(KMERS))
         # Start at even odds; a random readout of a standardized state is worse than that.
-        for linear in (self.readout[-1], self.kmers):
+        for linear in (last, self.kmers):
             nn.init.zeros_(linear.weight)
             nn.init.zeros_(linear.bias)
 

@@ -1,0 +1,109 @@
+"""Published weights: from a cache or a folder, as tensors only; told in one line when absent."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from engine.encoders import find_card, load_encoder
+from engine.encoders.base import LoadRequest
+from engine.encoders.hub import checkpoint_folder, load_published, read_config, read_tensors
+from engine.errors import UserError
+
+TENSORS = {"weight": torch.arange(6.0).reshape(2, 3), "bias": torch.ones(2)}
+
+
+def test_absent_weights_are_one_line_with_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    card = find_card("dnabert2")
+    with pytest.raises(UserError) as told:
+        load_encoder("dnabert2")
+    assert f"`hf download {card.hub} --revision {card.revision}`" in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("kind", ["safetensors", "bin", "shards"])
+def test_tensors_are_read_whole_or_in_shards(kind: str, tmp_path: Path) -> None:
+    if kind == "safetensors":
+        save_file(TENSORS, tmp_path / "model.safetensors")
+    elif kind == "bin":
+        torch.save(TENSORS, tmp_path / "pytorch_model.bin")
+    else:
+        for number, (name, tensor) in enumerate(TENSORS.items()):
+            save_file({name: tensor}, tmp_path / f"model-{number}.safetensors")
+        where = {name: f"model-{number}.safetensors" for number, name in enumerate(TENSORS)}
+        index = json.dumps({"weight_map": where})
+        (tmp_path / "model.safetensors.index.json").write_text(index)
+    read = read_tensors(tmp_path)
+    assert read.keys() == TENSORS.keys()
+    assert all(torch.equal(read[name], tensor) for name, tensor in TENSORS.items())
+
+
+def test_safetensors_win_over_pickled_tensors(tmp_path: Path) -> None:
+    save_file(TENSORS, tmp_path / "model.safetensors")
+    torch.save({"other": torch.zeros(1)}, tmp_path / "pytorch_model.bin")
+    assert read_tensors(tmp_path).keys() == TENSORS.keys()
+
+
+class Payload:
+    """Would write a file if it were unpickled."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def __reduce__(self) -> tuple:
+        return Path.touch, (self.path,)
+
+
+def test_a_pickle_that_holds_more_than_tensors_is_refused_and_not_run(tmp_path: Path) -> None:
+    torch.save({"weight": Payload(tmp_path / "ran")}, tmp_path / "pytorch_model.bin")
+    with pytest.raises(UserError, match=r"pytorch_model.bin: cannot be read as tensors"):
+        read_tensors(tmp_path)
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("tensors", "told"),
+    [
+        ({"weight": TENSORS["weight"]}, "missing ['bias'] (1)"),
+        (TENSORS | {"head": torch.ones(1)}, "unexpected ['head'] (1)"),
+        (TENSORS | {"bias": torch.ones(3)}, "'bias' has shape (3,), config.json asks for (2,)"),
+    ],
+)
+def test_every_tensor_must_fit(tensors: dict, told: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError) as error:
+        load_published(nn.Linear(3, 2), tensors, tmp_path, rename=str)
+    assert told in str(error.value)
+
+
+def test_documented_tensors_are_left_out(tmp_path: Path) -> None:
+    network = nn.Linear(3, 2)
+    given = {f"bert.{name}": tensor for name, tensor in TENSORS.items()} | {"cls": torch.ones(1)}
+
+    def own(name: str) -> str | None:
+        return name.removeprefix("bert.") if name.startswith("bert.") else None
+
+    load_published(network, given, tmp_path, rename=own)
+    assert torch.equal(network.weight, TENSORS["weight"])
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "{"])
+def test_a_bad_config_is_told(text: str, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(UserError, match=r"config\.json"):
+        read_config(tmp_path)
+
+
+def test_a_folder_without_a_config_is_told(tmp_path: Path) -> None:
+    request = LoadRequest(find_card("dnabert2"), str(tmp_path), 0, 0)
+    with pytest.raises(UserError, match=r"no config\.json; give a folder laid out as the hub"):
+        checkpoint_folder(request)
+    (tmp_path / "config.json").write_text("{}")
+    assert checkpoint_folder(replace(request)) == tmp_path
