@@ -9,11 +9,14 @@ READY  := $(VENV)/.ready
 search: install          ## install, then run the demo study
 	$(BIN)/python run_search.py
 
+# One file stays on one worker, since its tests may share a study or a server.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
 test: install            ## install, then the fast tests
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 test-slow: install       ## the tests that take longer
-	$(BIN)/python -m pytest -m slow
+	$(PYTEST) -m slow
 
 check: install           ## lint, format and types
 	$(BIN)/ruff check .

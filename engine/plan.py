@@ -150,8 +150,8 @@ def make_plan(study: Study) -> Plan:
         if pattern not in matched:
             every = "/".join((study.encoders[0].name, study.tasks[0].name, next(iter(method_of))))
             raise UserError(
-                f"{study.source}: skip: '{pattern}' matches no cell; write encoder/task/method with "
-                f"* as a wildcard, for example {every}"
+                f"{study.source}: skip: '{pattern}' matches no cell; write encoder/task/method "
+                f"with * as a wildcard, for example {every}"
             )
     if not cells:
         raise UserError(

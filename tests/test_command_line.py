@@ -272,7 +272,7 @@ def test_without_a_study_the_demo_is_meant(run: Run):
     for arguments in (["--dry-run"], ["run", "--dry-run"]):
         done = run(*arguments)
         assert done.code == 0
-        assert "16 cells" in done.out
+        assert "14 cells" in done.out
         assert "output in runs/demo" in done.out
 
 

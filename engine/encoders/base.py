@@ -45,9 +45,11 @@ class Tokenizer(Protocol):
     """Sequences to tokens; ``fingerprint`` changes whenever the ids could."""
 
     @property
-    def fingerprint(self) -> str: ...
+    def fingerprint(self) -> str:
+        """Hash of the vocabulary and the rules."""
 
-    def __call__(self, sequences: Sequence[str]) -> TokenBatch: ...
+    def __call__(self, sequences: Sequence[str]) -> TokenBatch:
+        """Tokenize a batch."""
 
 
 @dataclass(frozen=True)

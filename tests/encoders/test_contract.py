@@ -18,7 +18,19 @@ from tests.encoders import small, small_hyena_mamba
 SMALL = small.SMALL | small_hyena_mamba.SMALL
 NETWORKS = [name for name, card in cards().items() if card.kind == "network"]
 FEATURES = [name for name, card in cards().items() if card.kind == "features"]
-networks = pytest.mark.parametrize("name", NETWORKS)
+
+
+def _one_per_family() -> list:
+    """Every network; all but the first of a family in the slow step, for they share its code."""
+    seen, marked = set(), []
+    for name in NETWORKS:
+        family = find_card(name).family if find_card(name).hub else name
+        marked.append(pytest.param(name, marks=pytest.mark.slow) if family in seen else name)
+        seen.add(family)
+    return marked
+
+
+networks = pytest.mark.parametrize("name", _one_per_family())
 features = pytest.mark.parametrize("name", FEATURES)
 shipped = pytest.mark.parametrize("name", [n for n in NETWORKS if not find_card(n).hub])
 
@@ -51,7 +63,7 @@ def encoder(request, weights):
     return load_encoder(request.param, weights=weights(request.param))
 
 
-networks_loaded = pytest.mark.parametrize("encoder", NETWORKS, indirect=True)
+networks_loaded = pytest.mark.parametrize("encoder", _one_per_family(), indirect=True)
 
 
 def states(encoder, sequences):

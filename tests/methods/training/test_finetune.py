@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from engine.encoders import Encoder, load_encoder
-from engine.methods.training.adapters import attach_lora, linear_names, trainable, without_gradient
 from engine.methods.base import InfeasibleError
+from engine.methods.training.adapters import attach_lora, linear_names, trainable, without_gradient
 from engine.methods.training.finetune import Classifier, Training, predict, shuffled_batches, train
 from engine.records import TrialSpec
 from engine.tasks import load_task
