@@ -62,12 +62,12 @@ RECIPES = {
         composition_weight=0.3,
     ),
     "tiny-hyena": Recipe(
-        learning_rate=1.5e-3,
+        learning_rate=2e-3,
         weight_decay=0.01,
-        bases_per_batch=2048,
+        bases_per_batch=4096,
         shortest=40,
-        longest=200,
-        position_weight=3.0,
+        longest=300,
+        position_weight=1.0,
         composition_weight=0.3,
     ),
 }
