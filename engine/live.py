@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from threading import Event, Thread
 from typing import TYPE_CHECKING
@@ -18,6 +18,8 @@ from engine.metrics import METRICS
 
 if TYPE_CHECKING:
     from engine.search.searcher import CellSearch
+
+    _Render = Callable[[], Text | Group]
 
 REFRESH_SECONDS = 0.5
 PLAIN_SECONDS = 15.0
@@ -80,7 +82,6 @@ class View:
     def _refreshing(self, render: _Render) -> Iterator[None]:
         """Render now and then from a thread of its own, since the work holds the main one."""
         if self.console.is_terminal:
-            # A thread that renders must not end the study when a table changes under it.
             with Live(
                 get_renderable=render,
                 console=self.console,
@@ -102,12 +103,6 @@ class View:
         finally:
             done.set()
             thread.join()
-
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    _Render = Callable[[], Text | Group]
 
 
 def search_table(
