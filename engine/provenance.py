@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,7 @@ def hardware() -> dict[str, Any]:
     }
 
 
+@cache
 def git_commit() -> str | None:
     """Commit of the code, with ``+changes`` where it was edited.
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import UserError
+from engine.files import replacing, write_text
 
 if TYPE_CHECKING:
     import torch
@@ -76,42 +76,9 @@ def write_folder(
     """Store a network so that `read_folder` finds it; each file is renamed into place."""
     from safetensors.torch import save
 
-    folder.mkdir(parents=True, exist_ok=True)
     state = {
         name: t.detach().to("cpu", dtype).contiguous() for name, t in module.state_dict().items()
     }
-    write_file(folder / WEIGHTS, save(state))
-    write_file(folder / CONFIG, (json.dumps(dict(config), indent=2) + "\n").encode())
-
-
-def write_file(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name, then rename it."""
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    part.write_bytes(content)
-    os.replace(part, path)
-
-
-def load_state(module: nn.Module, state: Mapping[str, Tensor], where: Path) -> None:
-    """Copy tensors into a network; every name and shape must match.
-
-    Raises
-    ------
-    UserError
-        If a tensor is missing, unexpected, or of another shape.
-    """
-    own = module.state_dict()
-    missing = sorted(own.keys() - state.keys())
-    unexpected = sorted(state.keys() - own.keys())
-    if missing or unexpected:
-        raise UserError(
-            f"{where}: the tensors are not those of the network of {CONFIG}; "
-            f"{len(missing)} missing ({', '.join(missing[:3])}), "
-            f"{len(unexpected)} unexpected ({', '.join(unexpected[:3])})"
-        )
-    for name, tensor in own.items():
-        if tensor.shape != state[name].shape:
-            raise UserError(
-                f"{where}: '{name}' has shape {tuple(state[name].shape)}, "
-                f"the network of {CONFIG} needs {tuple(tensor.shape)}"
-            )
-    module.load_state_dict(dict(state))
+    with replacing(folder / WEIGHTS) as temporary:
+        temporary.write_bytes(save(state))
+    write_text(folder / CONFIG, json.dumps(dict(config), indent=2) + "\n")

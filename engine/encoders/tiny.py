@@ -43,7 +43,8 @@ def load(request: LoadRequest) -> Encoder:
     """Build a tiny encoder; see `engine.encoders.base.load_encoder`."""
     import torch
 
-    from engine.encoders.checkpoint import load_state, read_folder, state_hash
+    from engine.encoders.checkpoint import read_folder, state_hash
+    from engine.encoders.hub import load_published
     from engine.encoders.tokens import BaseTokenizer, SixMerTokenizer
 
     name = request.card.name
@@ -57,7 +58,7 @@ def load(request: LoadRequest) -> Encoder:
         config, state = read_folder(folder)
         sizes = _sizes(name, config, folder)
         network = build(name, sizes)
-        load_state(network, state, folder)
+        load_published(network, state, folder, rename=str)
     attention = name == "tiny-bert"
     return Encoder(
         name=name,
