@@ -11,7 +11,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
@@ -140,8 +140,16 @@ class Encoder:
         Position of the token that summarises the sequence: 0 (CLS), -1 (last token), or none.
     adapter_targets : tuple of str
         Names of the linear layers that adapters take by default (suffixes of module names).
+    blocks : str
+        Path, in `network`, of the list of its layers. Each takes the hidden state as its first
+        argument: (B, T, H), or (attended tokens, H) without padding.
     weights_hash : str
         SHA-256 over names, shapes and values of the state dict.
+    revision : str
+        Commit of the hub that the weights came from; empty where they did not come from there.
+    merge_strands : callable or None
+        ``merge_strands(state, attention_mask) -> (B, T, H)``, for a network whose layers run over
+        more than one strand of each sequence; see `layer_states`.
     """
 
     name: str
@@ -152,7 +160,10 @@ class Encoder:
     tokens_per_base: float
     summary_index: int | None
     adapter_targets: tuple[str, ...]
+    blocks: str
     weights_hash: str
+    revision: str = ""
+    merge_strands: Callable[[Tensor, Tensor], Tensor] | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -174,6 +185,101 @@ class Encoder:
         """Run the network; last hidden state, shape (B, T, H)."""
         hidden: Tensor = self.network(input_ids, attention_mask, inputs_embeds)
         return hidden
+
+    @property
+    def depth(self) -> int:
+        """Number of layers L; hidden states are numbered 0 to L."""
+        return len(self._layers())
+
+    def layer_number(self, layer: int) -> int:
+        """Number from 0 to L of a layer that may be counted from the end.
+
+        Raises
+        ------
+        ValueError
+            If there is no such hidden state.
+        """
+        states = self.depth + 1
+        if not -states <= layer < states:
+            raise ValueError(
+                f"layer {layer}: '{self.name}' has hidden states 0 to {self.depth}, or -1 to "
+                f"-{states} from the end"
+            )
+        return layer % states
+
+    def layer_states(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        layers: Sequence[int],
+        inputs_embeds: Tensor | None = None,
+    ) -> list[Tensor]:
+        """Run the network once and hand back the hidden states of several layers.
+
+        Parameters
+        ----------
+        input_ids, attention_mask : Tensor, shape (B, T)
+        layers : sequence of int
+            0 is what enters the first layer, i what comes out of layer i, and L or -1 the last
+            hidden state, after the final norm, as of a call of the encoder.
+        inputs_embeds : Tensor, shape (B, T, H), optional
+
+        Returns
+        -------
+        list of Tensor, shape (B, T, H) each
+            In the order of ``layers``. Values at padding mean nothing.
+
+        Raises
+        ------
+        ValueError
+            For a layer that is not there.
+        """
+        wanted = [self.layer_number(layer) for layer in layers]
+        blocks = self._layers()
+        seen: dict[int, Tensor] = {}
+
+        def watch(number: int) -> Callable[..., None]:
+            def keep(_: nn.Module, args: tuple[Tensor, ...], named: dict[str, Tensor]) -> None:
+                seen[number] = args[0] if args else named["hidden_states"]
+
+            return keep
+
+        hooks = [
+            blocks[number].register_forward_pre_hook(watch(number), with_kwargs=True)
+            for number in set(wanted)
+            if number < len(blocks)
+        ]
+        try:
+            last = self(input_ids, attention_mask, inputs_embeds)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        grids = {number: self._grid(state, attention_mask) for number, state in seen.items()}
+        return [grids.get(number, last) for number in wanted]
+
+    def checkpoint_gradients(self) -> None:
+        """Keep only each layer's input for the backward pass, and run the layer again there.
+
+        Memory of activations falls to about one layer's, for a third more work (Chen et al. 2016).
+        """
+        from torch.utils.checkpoint import checkpoint
+
+        for block in self._layers():
+            block.forward = partial(checkpoint, block.forward, use_reentrant=False)
+
+    def _layers(self) -> nn.ModuleList:
+        found: nn.ModuleList = self.network.get_submodule(self.blocks)  # type: ignore[assignment]
+        return found
+
+    def _grid(self, state: Tensor, attention_mask: Tensor) -> Tensor:
+        """What a layer takes, as (B, T, H)."""
+        if self.merge_strands is not None:
+            return self.merge_strands(state, attention_mask)
+        if state.dim() == 3:
+            return state
+        grid = state.new_zeros(*attention_mask.shape, state.shape[-1])
+        grid[attention_mask.bool()] = state
+        return grid
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ def load(request: LoadRequest) -> Encoder:
 
     from engine.encoders.checkpoint import state_hash
     from engine.encoders.hub import checkpoint_folder, load_published, read_config, read_tensors
-    from engine.encoders.networks.caduceus import Caduceus
+    from engine.encoders.networks.caduceus import Caduceus, merge_strands
 
     card = request.card
     if request.weights == "random":
@@ -79,7 +79,9 @@ def load(request: LoadRequest) -> Encoder:
         tokens_per_base=1.0,
         summary_index=None,
         adapter_targets=ADAPTER_TARGETS,
+        blocks="layers",
         weights_hash=state_hash(network),
+        merge_strands=merge_strands if config.rcps else None,
     )
 
 

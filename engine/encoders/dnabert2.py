@@ -69,6 +69,7 @@ def load(request: LoadRequest) -> Encoder:
         tokens_per_base=TOKENS_PER_BASE,
         summary_index=0,
         adapter_targets=("Wqkv", "gated_layers", "wo"),
+        blocks="encoder.layer",
         weights_hash=state_hash(network),
     )
 

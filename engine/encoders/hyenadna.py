@@ -72,6 +72,7 @@ def load(request: LoadRequest) -> Encoder:
         tokens_per_base=1.0,
         summary_index=-1,
         adapter_targets=ADAPTER_TARGETS,
+        blocks="layers",
         weights_hash=state_hash(network),
     )
 

@@ -107,6 +107,7 @@ def load(request: LoadRequest) -> Encoder:
         tokens_per_base=1 / 6,
         summary_index=0,
         adapter_targets=("query", "key", "value", "dense"),
+        blocks="encoder.layer",
         weights_hash=state_hash(network),
     )
 

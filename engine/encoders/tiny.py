@@ -69,6 +69,7 @@ def load(request: LoadRequest) -> Encoder:
         tokens_per_base=1 / 6 if attention else 1.0,
         summary_index=0 if attention else -1,
         adapter_targets=("qkv", "attention_out") if attention else ("in_proj", "out_proj"),
+        blocks="layers",
         weights_hash=state_hash(network),
     )
 

@@ -67,6 +67,23 @@ def reverse(x: Tensor, order: Tensor) -> Tensor:
     return x.gather(1, order.unsqueeze(-1).expand_as(x))
 
 
+def merge_strands(state: Tensor, attention_mask: Tensor) -> Tensor:
+    """Mean of both strands' states of a base.
+
+    Parameters
+    ----------
+    state : Tensor, shape (2 B, T, H)
+        All first strands, then all second ones: reversed, and with their channels reversed.
+    attention_mask : Tensor, shape (B, T)
+
+    Returns
+    -------
+    Tensor, shape (B, T, H)
+    """
+    forward, backward = state.chunk(2)
+    return (forward + reverse(backward, reversal(attention_mask)).flip(-1)) / 2
+
+
 class BidirectionalMamba(nn.Module):
     """Mamba over a sequence and over its reverse, added; both share their projections."""
 

@@ -1,0 +1,122 @@
+"""Networks that the transformers library implements: built from a configuration, or loaded whole.
+
+No code of the hub is run: an architecture that the library does not know is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.errors import UserError
+
+if TYPE_CHECKING:
+    from engine.encoders.networks.stock import Stock
+
+#: Weights that an encoder does not need: poolers and heads, by their first part.
+HEADS = ("pooler.", "cls.", "lm_head.", "head.", "decoder.", "classifier.", "score.")
+
+
+def random_stock(config: Mapping[str, Any], seed: int) -> Stock:
+    """Network of a configuration with random weights.
+
+    Parameters
+    ----------
+    config : mapping
+        Keys of a ``config.json``; ``model_type`` says which architecture.
+    seed : int
+        Draws the weights, as the architecture initializes them; torch's generator is left alone.
+    """
+    import torch
+    from transformers import AutoConfig, AutoModel
+
+    from engine.encoders.networks.stock import Stock
+
+    sizes = dict(config)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = AutoModel.from_config(AutoConfig.for_model(sizes.pop("model_type"), **sizes))
+    return Stock(_without_pooler(model))
+
+
+def load_stock(
+    folder: Path, config: Mapping[str, Any], *, ignored: Collection[str] = HEADS
+) -> Stock:
+    """Network of a folder that is laid out as the hub lays it out.
+
+    Parameters
+    ----------
+    folder : Path
+    config : mapping
+        Its ``config.json``; what it says of remote code is not read.
+    ignored : collection of str
+        First parts of the names of published tensors that are not needed.
+
+    Raises
+    ------
+    UserError
+        If transformers does not implement the architecture, or a tensor is missing, left over, of
+        another shape or not to be read.
+    """
+    import pickle
+
+    import torch
+    from safetensors import SafetensorError
+    from transformers import AutoConfig, AutoModel
+
+    from engine.encoders.networks.stock import Stock
+
+    sizes = {key: value for key, value in config.items() if key != "auto_map"}
+    try:
+        known = AutoConfig.for_model(sizes.pop("model_type"), **sizes)
+        with _quiet():
+            model, found = AutoModel.from_pretrained(
+                folder,
+                config=known,
+                local_files_only=True,
+                trust_remote_code=False,
+                weights_only=True,
+                dtype=torch.float32,
+                output_loading_info=True,
+            )
+    except KeyError as error:
+        raise UserError(f"{folder / 'config.json'}: no key {error}") from None
+    except (ValueError, OSError, RuntimeError, SafetensorError, pickle.UnpicklingError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"weights '{folder}': cannot be loaded ({reason})") from None
+    ours = tuple(ignored)
+    missing = sorted(name for name in found["missing_keys"] if not name.startswith(ours))
+    unexpected = sorted(name for name in found["unexpected_keys"] if not name.startswith(ours))
+    mismatched = sorted(str(name) for name in found["mismatched_keys"])
+    if missing or unexpected or mismatched:
+        raise UserError(
+            f"weights '{folder}': they do not fit the network; missing {missing[:3]} "
+            f"({len(missing)}), unexpected {unexpected[:3]} ({len(unexpected)}), of another shape "
+            f"{mismatched[:3]} ({len(mismatched)})"
+        )
+    return Stock(_without_pooler(model))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the library's bars and its own report of what did not fit: ours is an error."""
+    from transformers.utils import logging
+
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def _without_pooler(model: Any) -> Any:
+    """Poolers stand behind the hidden states and would only be carried along."""
+    if getattr(model, "pooler", None) is not None:
+        model.pooler = None
+    return model.eval()
