@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from engine.plan import Plan
 
 DEFAULT_STUDY = "demo"
+DEFAULT_STORE = "runs/store"
 INTERRUPTED = 130
-COMMANDS = ("run", "list", "compare", "report", "doctor")
+COMMANDS = ("run", "list", "compare", "report", "store", "doctor")
 
 
 app = typer.Typer(
@@ -37,6 +38,8 @@ app = typer.Typer(
     "[bold]python run_search.py \\[STUDY.yaml] \\[OPTIONS][/] runs a study, the demo without one; "
     "its options: [bold]python run_search.py run --help[/].",
 )
+store_app = typer.Typer(help="See what the store of embeddings holds, and make room.")
+app.add_typer(store_app, name="store")
 out_console = Console(highlight=False)
 
 
@@ -191,6 +194,55 @@ def report_command(
 
     paths = write_report(folder)
     out_console.print(f"report: {paths.html}", soft_wrap=True)
+
+
+@store_app.command("ls")
+def store_ls_command(
+    root: Annotated[str, typer.Option(help="Folder or URI (s3://, gs://).")] = DEFAULT_STORE,
+    json_: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
+) -> None:
+    """List entries: encoder, task, split, rows, size, age."""
+    from engine.store_commands import entries_table, open_store, totals
+
+    store = open_store(root)
+    table = entries_table(store)
+    if json_:
+        import json
+
+        print(json.dumps(table.rows, indent=1))
+    else:
+        out_console.print(table.rich())
+        out_console.print(totals(store))
+
+
+@store_app.command("prune")
+def store_prune_command(
+    root: Annotated[
+        str | None,
+        typer.Option(help=f"Folder or URI. Default: that of --study, else {DEFAULT_STORE}."),
+    ] = None,
+    older_than: Annotated[
+        str | None, typer.Option(metavar="AGE", help="Entries written so long ago: 12h, 30d, 2w.")
+    ] = None,
+    study: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="OUT", help="Entries that this run used, and no run in a folder beside it."
+        ),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show; remove nothing.")] = False,
+) -> None:
+    """Remove damaged and left-over files and, where asked, entries by age or study."""
+    from engine.store_commands import open_store, prune, seconds_of, store_of_study
+
+    age = seconds_of(older_than) if older_than else None
+    root = root or (store_of_study(study) if study else DEFAULT_STORE)
+    removed = prune(open_store(root), age, study, dry_run)
+    for thing in removed:
+        out_console.print(f"{thing.kind:<10} {thing.name}", soft_wrap=True, markup=False)
+    size = sum(thing.size for thing in removed) / 1e6
+    verb = "would remove" if dry_run else "removed"
+    out_console.print(f"{verb} {len(removed)}, {size:,.1f} MB")
 
 
 @app.command("doctor")

@@ -155,3 +155,55 @@ def map_tasks(
     finally:
         for reference in pending:
             ray.cancel(reference, force=True)
+
+
+def map_streams(
+    function: Callable[[Item], Iterator[Value]],
+    items: Sequence[Item],
+    resources: Callable[[Item], tuple[float, float]],
+) -> Iterator[tuple[Item, Value]]:
+    """Run a generator over items on the cluster's workers; what they yield comes as it is made.
+
+    Parameters
+    ----------
+    function : callable
+        Importable by the workers.
+    items : sequence
+    resources : callable
+        ``resources(item) -> (cpus, gpus)`` that one call takes.
+
+    Yields
+    ------
+    item, value
+        In order for each item, mixed over items.
+
+    Raises
+    ------
+    Exception
+        What a call raised, as it raised it; the calls still open are cancelled.
+    """
+
+    def call(item: Item) -> Iterator[Value]:
+        yield from function(item)
+
+    remote = ray.remote(call)
+    open_streams = {}
+    for item in items:
+        cpus, gpus = resources(item)
+        options = remote.options(num_cpus=cpus, num_gpus=gpus, num_returns="streaming")
+        open_streams[options.remote(item)] = item
+    try:
+        while open_streams:
+            (ready,), _ = ray.wait(list(open_streams), num_returns=1)
+            item = open_streams[ready]
+            try:
+                value: Value = ray.get(next(ready))
+            except StopIteration:
+                del open_streams[ready]
+                continue
+            except RayTaskError as error:
+                raise error.cause from None
+            yield item, value
+    finally:
+        for stream in open_streams:
+            ray.cancel(stream, force=True)

@@ -13,6 +13,7 @@ from rich.text import Text
 from engine.errors import UserError, nearest
 
 if TYPE_CHECKING:
+    from engine.encoders import EncoderCard
     from engine.plan import Plan
 
 
@@ -23,19 +24,53 @@ class Listing:
     Attributes
     ----------
     rows : list of dict
+    brief : list of dict or None
+        The same rows as a terminal has room for them; none shows them as they are.
     """
 
     rows: list[dict[str, Any]]
+    brief: list[dict[str, Any]] | None = None
 
     def rich(self) -> Table:
         """As a table for the terminal."""
+        rows = self.rows if self.brief is None else self.brief
         table = Table(box=None, pad_edge=False, header_style="bold")
-        for name in self.rows[0] if self.rows else ():
-            numbers = all(isinstance(row[name], int | float) for row in self.rows)
-            table.add_column(name.replace("_", " "), justify="right" if numbers else "left")
-        for row in self.rows:
+        for name in rows[0] if rows else ():
+            values = [row[name] for row in rows]
+            numbers = all(isinstance(value, int | float | Count) for value in values)
+            table.add_column(
+                name.replace("_", "\n" if numbers else " "),
+                justify="right" if numbers else "left",
+                # Names are copied from here, so they stay whole; text gives way.
+                no_wrap=numbers or name == "name",
+                overflow="fold",
+            )
+        for row in rows:
             table.add_row(*(_cell(value) for value in row.values()))
         return table
+
+
+@dataclass(frozen=True)
+class Count:
+    """A number that is shown in a few characters: 12,282 or 117M; 0 by a word.
+
+    Attributes
+    ----------
+    value : int
+    zero : str
+    """
+
+    value: int
+    zero: str = "-"
+
+    def __str__(self) -> str:
+        if not self.value:
+            return self.zero
+        for unit, size in (("B", 10**9), ("M", 10**6), ("k", 10**3)):
+            if self.value >= max(size, 10**5):
+                scaled = self.value / size
+                return f"{scaled:.0f}{unit}" if scaled >= 10 else f"{scaled:.1f}{unit}"
+        return f"{self.value:,}"
 
 
 def listing(what: str) -> Listing:
@@ -49,7 +84,8 @@ def listing(what: str) -> Listing:
     makers = {"encoders": _encoders, "tasks": _tasks, "methods": _methods, "studies": _studies}
     if what not in makers:
         raise UserError(f"list {what}: {nearest(what, makers)}")
-    return Listing(makers[what]())
+    rows = makers[what]()
+    return Listing(rows, [_brief_encoder(row) for row in rows] if what == "encoders" else None)
 
 
 def plan_table(plan: Plan, folder: Path) -> Group:
@@ -74,13 +110,42 @@ def plan_table(plan: Plan, folder: Path) -> Group:
     for reason in dict.fromkeys(skipped.reason for skipped in plan.skipped):
         cells = sum(skipped.reason == reason for skipped in plan.skipped)
         lines.append(Text(f"skipped: {reason} ({cells} cells)", style="dim"))
+    lines += _hub_lines(plan)
     for name, task in plan.tasks.items():
         lines += [Text(f"warning: {name}: {warning}", style="yellow") for warning in task.warnings]
     return Group(*lines)
 
 
+def _hub_lines(plan: Plan) -> list[Text]:
+    """What will be downloaded, and which weights another day could be others."""
+    lines = []
+    if missing := plan.downloads():
+        parameters = [plan.cards[name].parameters for name in missing]
+        size = f", about {4 * sum(parameters) / 1e9:,.1f} GB" if all(parameters) else ""
+        count = f"{len(missing)} encoder{'s' if len(missing) > 1 else ''}"
+        lines.append(Text(f"{count} to download from the hub{size}: {', '.join(missing)}"))
+    moving = [
+        f"{name} ({source.repository} at {source.revision})"
+        for name, source in plan.sources.items()
+        if not source.pinned
+    ]
+    if moving:
+        lines.append(
+            Text(
+                f"warning: weights of no pinned commit: {', '.join(moving)}; the results cannot be "
+                "repeated if the hub changes; the commit that was used is recorded",
+                style="yellow",
+            )
+        )
+    return lines
+
+
 def _encoders() -> list[dict[str, Any]]:
     from engine.encoders import cards
+
+    def size(value: int, card: EncoderCard, zero: str) -> int | str:
+        known = card.kind == "features" or card.hidden_size
+        return value or (zero if known else "by weights")
 
     return [
         {
@@ -88,14 +153,57 @@ def _encoders() -> list[dict[str, Any]]:
             "family": card.family,
             "kind": card.kind,
             "parameters": card.parameters,
-            "hidden_size": card.hidden_size or "by task",
+            "hidden_size": size(card.hidden_size, card, "by task"),
             "tokens": card.tokens,
-            "max_tokens": card.max_tokens or "no limit",
-            "max_bases": card.max_bases or "no limit",
+            "max_tokens": size(card.max_tokens, card, "no limit"),
+            "max_bases": size(card.max_bases, card, "no limit"),
             "licence": card.licence,
+            "weights": _where(card),
+            "hub": card.hub,
+            "revision": card.revision,
+            "requires": card.requires,
+            "poolings": list(card.poolings),
+            "trained_on": card.trained_on,
+            "source": card.source,
+            "citation": card.citation,
         }
         for card in cards().values()
     ]
+
+
+def _where(card: EncoderCard) -> str:
+    """Where the weights of a card are: none are needed, shipped, cached, no (not here) ..."""
+    from engine.encoders.hub import cached_commit, hub_source
+
+    if card.kind == "features":
+        return "none"
+    if card.requires:
+        return f"by {card.requires}"
+    source = hub_source(card, "hub")
+    if source is None:
+        return "shipped" if card.hidden_size else "yours"
+    return "cached" if cached_commit(source) else "no"
+
+
+def _brief_encoder(row: dict[str, Any]) -> dict[str, Any]:
+    """An encoder as one line of a terminal."""
+    short = {"no limit": "any", "by weights": "-"}
+
+    def number(key: str) -> Count:
+        value = row[key]
+        return Count(value) if isinstance(value, int) else Count(0, short.get(value, value))
+
+    return {
+        "name": row["name"],
+        "family": row["family"],
+        "size": number("parameters"),
+        "hidden_size": number("hidden_size"),
+        "tokens": row["tokens"].partition(" (")[0],
+        "max_tokens": number("max_tokens"),
+        "max_bases": number("max_bases"),
+        "licence": row["licence"].partition(" (")[0],
+        "here": row["weights"],
+    }
 
 
 def _tasks() -> list[dict[str, Any]]:

@@ -41,19 +41,27 @@ class View:
         self.console.print(text, highlight=False)
 
     @contextmanager
-    def stage(self, title: str, total: int) -> Iterator[Counter[str]]:
-        """Show a stage of `total` steps; the body counts them under ``done``."""
+    def stage(self, title: str, total: int, unit: str = "") -> Iterator[Counter[str]]:
+        """Show a stage of `total` steps; the body counts them under ``done``.
+
+        Where the steps have a unit, how many are done a second is shown too.
+        """
         count: Counter[str] = Counter()
         started = time.monotonic()
 
+        def state() -> str:
+            rate = count["done"] / max(1e-9, time.monotonic() - started)
+            speed = f"  {rate:,.0f}/s" if unit else ""
+            return f"{title}  {count['done']:,}/{total:,} {unit}".rstrip() + speed
+
         def line() -> Text:
             left = _duration(_left(count["done"], total, time.monotonic() - started))
-            return Text(f"{title}  {count['done']}/{total}  {left} left")
+            return Text(f"{state()}  {left} left")
 
         with self._refreshing(line):
             yield count
         took = _duration(time.monotonic() - started)
-        self.say(f"[green]✓[/] {title}  {count['done']}/{total}  [dim]{took}[/]")
+        self.say(f"[green]✓[/] {state()}  [dim]{took}[/]")
 
     @contextmanager
     def search(

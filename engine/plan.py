@@ -8,16 +8,21 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from engine.encoders import EncoderCard, cards, find_card
+from engine.encoders.base import check_package, pooled_width
+from engine.encoders.hub import HubSource, cached_commit, hub_source, offline
 from engine.errors import UserError, nearest
 from engine.methods import Method, find_method
 from engine.metrics import METRICS
 from engine.records import Cell, EncoderSpec, TaskSpec
-from engine.space import Space
+from engine.space import Scalar, Space
 from engine.study import Study
 from engine.tasks import Task, load_task
 from engine.tasks.base import find_task
 
 DEFAULT_METRIC = "auroc"
+
+#: The last hidden state, where a search space names no layer.
+LAST = -1
 
 
 @dataclass(frozen=True)
@@ -77,17 +82,41 @@ class Plan:
         """Trials of all cells together."""
         return len(self.cells) * self.study.trials_per_cell
 
+    @property
+    def sources(self) -> Mapping[str, HubSource]:
+        """Encoder's name -> where on the hub its weights come from, for those with a cell."""
+        specs = {plan.encoder.name: plan.encoder for plan in self.cells}
+        found = {name: hub_source(self.cards[name], spec.weights) for name, spec in specs.items()}
+        return {name: source for name, source in found.items() if source}
+
+    def downloads(self) -> tuple[str, ...]:
+        """Encoders whose weights are not in the hub's cache; a package looks after its own."""
+        return tuple(
+            name
+            for name, source in self.sources.items()
+            if not self.cards[name].requires and not cached_commit(source)
+        )
+
     def poolings(self, encoder: str, task: str) -> tuple[str, ...]:
         """Poolings that the cells of an encoder and a task read from the store; sorted."""
-        wanted: set[str] = set()
-        for plan in self.cells:
-            if (plan.cell.encoder, plan.cell.task) != (encoder, task):
-                continue
-            if plan.method.needs == "embeddings":
-                wanted.update(
-                    str(c) for p in plan.space.parameters if p.name == "pooling" for c in p.choices
-                )
-        return tuple(sorted(wanted))
+        return tuple(sorted(str(choice) for choice in self._choices(encoder, task, "pooling")))
+
+    def layers(self, encoder: str, task: str) -> tuple[int, ...]:
+        """Layers that the cells of an encoder and a task read from the store; sorted."""
+        chosen = self._choices(encoder, task, "layer")
+        return tuple(sorted(layer for layer in chosen if isinstance(layer, int))) or (LAST,)
+
+    def _choices(self, encoder: str, task: str, name: str) -> set[Scalar]:
+        """Values of a hyperparameter over the cells that read embeddings."""
+        return {
+            choice
+            for plan in self.cells
+            if (plan.cell.encoder, plan.cell.task) == (encoder, task)
+            and plan.method.needs == "embeddings"
+            for parameter in plan.space.parameters
+            if parameter.name == name
+            for choice in parameter.choices
+        }
 
     def forwards(self) -> int:
         """Sequences that go through an encoder in the embedding stage, test split included."""
@@ -100,9 +129,14 @@ class Plan:
 
     def disk_bytes(self) -> int:
         """About how much the embeddings take; encoders whose width the task decides count as 0."""
+        width = {name: card.hidden_size for name, card in self.cards.items()}
+        bytes_each = 2 if self.study.embedding.stored_as == "float16" else 4
         return sum(
-            self.tasks[task].rows * card.hidden_size * 4 * len(self.poolings(encoder, task))
-            for encoder, card in self.cards.items()
+            self.tasks[task].rows
+            * sum(pooled_width(pooling, width[name]) for pooling in self.poolings(name, task))
+            * len(self.layers(name, task))
+            * bytes_each
+            for name in self.cards
             for task in self.tasks
         )
 
@@ -144,7 +178,13 @@ def make_plan(study: Study) -> Plan:
                     reason = f"{encoder.name} has no network that {name} could adapt"
                     skipped.append(Skipped(cell, reason))
                     continue
+                if method.needs == "network" and not card.adaptable:
+                    reason = f"{encoder.name} gives no gradients, so {name} cannot adapt it"
+                    skipped.append(Skipped(cell, reason))
+                    continue
                 narrowed = space.restricted("pooling", card.poolings)
+                if card.kind == "features":
+                    narrowed = narrowed.restricted("layer", (LAST,))
                 cells.append(CellPlan(cell, encoder, task, method, narrowed, metrics[task.name]))
     for pattern in study.skip:
         if pattern not in matched:
@@ -157,22 +197,34 @@ def make_plan(study: Study) -> Plan:
         raise UserError(
             f"{study.source}: no cell can run: {skipped[0].reason}; add a method or an encoder"
         )
-    return Plan(study, tuple(cells), tuple(skipped), tasks, cards)
+    plan = Plan(study, tuple(cells), tuple(skipped), tasks, cards)
+    if offline() and (missing := plan.downloads()):
+        commands = " && ".join(plan.sources[name].command for name in missing)
+        raise UserError(
+            f"{study.source}: encoders: the weights of {', '.join(missing)} are not here, and "
+            f"HF_HUB_OFFLINE is set; unset it, or on a machine with network run `{commands}`"
+        )
+    return plan
 
 
 def _card(spec: EncoderSpec, source: str) -> EncoderCard:
     try:
         card = find_card(spec.card)
+        check_package(card)
     except UserError as error:
         raise UserError(f"{source}: encoders: {error}") from None
     if spec.weights != "hub" and card.kind != "network":
         raise UserError(
             f"{source}: encoders.{spec.name}.weights: {spec.card} has no weights; leave the key out"
         )
-    if spec.weights not in ("hub", "random") and not Path(spec.weights).is_dir():
+    try:
+        local = hub_source(card, spec.weights) is None and spec.weights not in ("hub", "random")
+    except UserError as error:
+        raise UserError(f"{source}: encoders.{spec.name}: {error}") from None
+    if local and not Path(spec.weights).is_dir():
         raise UserError(
             f"{source}: encoders.{spec.name}.weights: no such folder: {spec.weights}; "
-            "give 'hub', 'random' or a folder"
+            "give 'hub', hub:OWNER/NAME, 'random' or a folder"
         )
     return card
 
@@ -207,6 +259,7 @@ def _method(name: str, space: Space, source: str) -> Method:
             "pooling: {constant: mean} (method '" + name + f"' of {source})"
         )
     _check_poolings(space)
+    _check_layers(space)
     return method
 
 
@@ -219,6 +272,16 @@ def _check_poolings(space: Space) -> None:
             raise UserError(
                 f"{space.source}: parameters.pooling: '{choice}' is no pooling; "
                 f"{nearest(str(choice), known)}"
+            )
+
+
+def _check_layers(space: Space) -> None:
+    for parameter in space.parameters:
+        whole = all(type(choice) is int for choice in parameter.choices)
+        if parameter.name == "layer" and not (parameter.choices and whole):
+            raise UserError(
+                f"{space.source}: parameters.layer: list whole numbers, for example "
+                "layer: {choice: [-1, -4]} (0 enters the first layer, -1 is the last)"
             )
 
 

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
-from engine.embedding import embed, truncate
-from engine.encoders import Encoder, best_device, find_card, load_encoder
+from engine.embedding import Recipe, Shard, check_recipe, embed_shards
+from engine.encoders import Encoder, FeatureEncoder, best_device, find_card, load_encoder
+from engine.encoders.hub import cached_commit, hub_source
 from engine.errors import UserError
 from engine.files import content_key, file_hash
-from engine.records import EncoderSpec, TaskSpec
+from engine.records import EncoderSpec, TaskSpec, array_name
 from engine.store import Store
-from engine.tasks import load_task
+from engine.tasks import Split, Task, load_task
+from engine.windows import too_long
 
 #: Changes whenever equal inputs could give other arrays.
-EMBEDDING_FORMAT = 1
+EMBEDDING_FORMAT = 2
+
+#: Precision of a frozen network, by device: matrix units of a GPU are for this one.
+PRECISION = {"cpu": "float32", "cuda": "bfloat16"}
 
 
 @dataclass(frozen=True)
@@ -29,6 +36,7 @@ class PrepareRequest:
     task_fingerprint : str
     poolings : tuple of str
         What to embed; empty where no cell probes, then only the encoder is identified.
+    layers : tuple of int
     splits : tuple of str
         Of ``train``, ``validation``, ``test``.
     """
@@ -37,12 +45,25 @@ class PrepareRequest:
     task: TaskSpec
     task_fingerprint: str
     poolings: tuple[str, ...]
+    layers: tuple[int, ...]
     splits: tuple[str, ...]
 
     @property
     def key(self) -> str:
         """Identity of the request, weight files and encoder code included."""
         return content_key(EMBEDDING_FORMAT, asdict(self), _files_hash(self.encoder))
+
+    @property
+    def recipe(self) -> Recipe:
+        """What is made of each sequence."""
+        spec = self.encoder
+        return Recipe(
+            tuple(sorted(self.poolings)),
+            tuple(sorted(self.layers)),
+            spec.truncate,
+            spec.both_strands,
+            spec.stored_as,
+        )
 
 
 @dataclass(frozen=True)
@@ -52,10 +73,12 @@ class Prepared:
     Attributes
     ----------
     encoder_fingerprint : str
-        Weights and tokenizer.
+        Weights, tokenizer, and how sequences are read.
+    revision : str
+        Commit of the hub that the weights came from; empty where they did not.
     hidden_size, parameters : int
     truncated : int
-        Sequences that were cut to the encoder's limit.
+        Sequences that were too long for the encoder.
     embeddings : mapping
         Split -> key in the store.
     forwards : int
@@ -63,6 +86,7 @@ class Prepared:
     """
 
     encoder_fingerprint: str
+    revision: str
     hidden_size: int
     parameters: int
     truncated: int
@@ -81,7 +105,7 @@ def recall(request: PrepareRequest, store: Store) -> Prepared | None:
 
 
 def prepare(request: PrepareRequest, root: str, reuse: bool = True) -> Prepared:
-    """Load the encoder, embed what the store lacks, and note the result; runs in a worker.
+    """Load the encoder, embed what the store lacks, and note the result.
 
     Parameters
     ----------
@@ -96,59 +120,193 @@ def prepare(request: PrepareRequest, root: str, reuse: bool = True) -> Prepared:
     UserError
         If the encoder or the task cannot be loaded, or the data are not those of the request.
     """
-    store = Store(Path(root))
+    *_, prepared = prepare_in_steps(request, root, reuse)
+    assert isinstance(prepared, Prepared)
+    return prepared
+
+
+def prepare_in_steps(
+    request: PrepareRequest, root: str, reuse: bool = True
+) -> Iterator[int | Prepared]:
+    """As `prepare`; runs in a worker, and tells how it gets on.
+
+    Yields
+    ------
+    int or Prepared
+        How many more of the sequences to embed are in the store; and last what came of it all.
+    """
+    store = Store(root)
+    task = checked_task(request)
+    encoder = loaded(request.encoder, task.max_bases)
+    truncated = forwards = 0
+    keys: dict[str, str] = {}
+    for name in request.splits:
+        sequences = split_of(task, name).sequences
+        truncated += count_too_long(encoder, sequences)
+        if not request.poolings:
+            continue
+        keys[name] = key = embedding_key(encoder, request, sequences)
+        if not reuse:
+            discard(store, key)
+        if store.load(key) is not None:
+            yield len(sequences)
+            continue
+        check(encoder, request)
+        draft = store.draft(key)
+        done = draft.done()
+        ran = 0
+        for shard in embed_shards(encoder, sequences, request.recipe, skip=done):
+            ran += len(shard.rows)
+            if len(shard.rows) == len(sequences):
+                store.save(key, named(shard), about(request, name))
+            else:
+                draft.add(shard.number, shard.rows, named(shard))
+            yield len(shard.rows)
+        if not store.has(key):
+            draft.finish(len(sequences), about(request, name))
+        forwards += ran
+        yield len(sequences) - ran
+    prepared = describe(encoder, request.encoder, keys, truncated, forwards)
+    store.write_note(request.key, asdict(prepared))
+    yield prepared
+
+
+def describe(
+    encoder: Encoder | FeatureEncoder,
+    spec: EncoderSpec,
+    keys: Mapping[str, str],
+    truncated: int,
+    forwards: int,
+) -> Prepared:
+    """Result of a request: what the encoder is, and where its embeddings are."""
+    revision, parameters = "", 0
+    if isinstance(encoder, Encoder):
+        revision = encoder.revision
+        parameters = sum(p.numel() for p in encoder.network.parameters())
+    return Prepared(
+        encoder_fingerprint=fingerprint(encoder, spec),
+        revision=revision,
+        hidden_size=encoder.hidden_size,
+        parameters=parameters,
+        truncated=truncated,
+        embeddings=dict(keys),
+        forwards=forwards,
+    )
+
+
+def discard(store: Store, key: str) -> None:
+    """Remove an entry and what was drafted of it."""
+    store.discard(key)
+    store.draft(key).discard()
+
+
+def checked_task(request: PrepareRequest) -> Task:
+    """Task of a request.
+
+    Raises
+    ------
+    UserError
+        If its data are not those that the request was made for.
+    """
     task = load_task(request.task)
     if task.fingerprint != request.task_fingerprint:
         raise UserError(
             f"{task.file}: the data changed while the study ran; put them back, or start again"
         )
-    spec = request.encoder
-    encoder = load_encoder(
+    return task
+
+
+def split_of(task: Task, name: str) -> Split:
+    """A split by name; the test split only where a request names it."""
+    if name == "test":
+        return task.unseal_test()
+    return task.train if name == "train" else task.validation
+
+
+def loaded(spec: EncoderSpec, max_bases: int) -> Encoder | FeatureEncoder:
+    """The encoder of a spec, frozen, on the device of this process.
+
+    A worker keeps the last one: requests of one encoder that follow each other load it once.
+    """
+    features = find_card(spec.card).kind == "features"
+    return _load(spec, max_bases if features else 0)
+
+
+@lru_cache(maxsize=1)
+def _load(spec: EncoderSpec, max_bases: int) -> Encoder | FeatureEncoder:
+    device = best_device()
+    return load_encoder(
         spec.card,
         weights=spec.weights,
         seed=spec.seed,
-        device=best_device(),
-        max_bases=task.max_bases,
+        device=device,
+        dtype=PRECISION[device],
+        max_bases=max_bases,
     )
-    truncated = forwards = 0
-    keys: dict[str, str] = {}
-    for name in request.splits:
-        split = task.unseal_test() if name == "test" else getattr(task, name)
-        if isinstance(encoder, Encoder):
-            truncated += truncate(encoder, split.sequences)[1]
-        if not request.poolings:
-            continue
-        keys[name] = content_key(
-            EMBEDDING_FORMAT, encoder.fingerprint, list(split.sequences), sorted(request.poolings)
-        )
-        if not reuse:
-            store.discard(keys[name])
-        if store.load(keys[name]) is None:
-            arrays = embed(encoder, split.sequences, request.poolings)
-            forwards += len(split.sequences)
-            meta = {"encoder": asdict(spec), "task": request.task.name, "split": name}
-            store.save(keys[name], {pooling: a for (pooling, _), a in arrays.items()}, meta)
-    prepared = Prepared(
-        encoder_fingerprint=encoder.fingerprint,
-        hidden_size=encoder.hidden_size,
-        parameters=(
-            sum(p.numel() for p in encoder.network.parameters())
-            if isinstance(encoder, Encoder)
-            else 0
-        ),
-        truncated=truncated,
-        embeddings=keys,
-        forwards=forwards,
+
+
+def fingerprint(encoder: Encoder | FeatureEncoder, spec: EncoderSpec) -> str:
+    """Identity of what a method sees of an encoder: its values, and how it reads sequences."""
+    strands = "both-strands" if spec.both_strands else "one-strand"
+    return ":".join(
+        [encoder.fingerprint, _precision(encoder), spec.truncate, strands, spec.stored_as]
     )
-    store.write_note(request.key, asdict(prepared))
-    return prepared
+
+
+def embedding_key(
+    encoder: Encoder | FeatureEncoder, request: PrepareRequest, sequences: Sequence[str]
+) -> str:
+    """Key in the store: everything that determines the arrays."""
+    return content_key(
+        EMBEDDING_FORMAT,
+        encoder.fingerprint,
+        _precision(encoder),
+        asdict(request.recipe),
+        list(sequences),
+    )
+
+
+def named(shard: Shard) -> dict[str, Any]:
+    """Arrays of a shard by their name in the store."""
+    return {array_name(pooling, layer): values for (pooling, layer), values in shard.arrays.items()}
+
+
+def check(encoder: Encoder | FeatureEncoder, request: PrepareRequest) -> None:
+    """Make sure that an encoder has what a request asks for.
+
+    Raises
+    ------
+    UserError
+        For a pooling or layer that it does not have.
+    """
+    try:
+        check_recipe(encoder, request.recipe)
+    except ValueError as error:
+        raise UserError(f"{request.encoder.name}: {error}") from None
+
+
+def about(request: PrepareRequest, split: str) -> dict[str, Any]:
+    """What the store says of an entry, for people."""
+    return {"encoder": asdict(request.encoder), "task": request.task.name, "split": split}
+
+
+def count_too_long(encoder: Encoder | FeatureEncoder, sequences: Sequence[str]) -> int:
+    """How many sequences have more tokens than an encoder takes."""
+    return too_long(encoder, sequences) if isinstance(encoder, Encoder) else 0
+
+
+def _precision(encoder: Encoder | FeatureEncoder) -> str:
+    return PRECISION[encoder.device.type] if isinstance(encoder, Encoder) else "float32"
 
 
 def _files_hash(spec: EncoderSpec) -> str:
     """Hash of the encoders' code and of a local weight folder: a memo must not outlive either."""
+    card = find_card(spec.card)
     code = Path(__file__).parent / "encoders"
     files = sorted(code.rglob("*.py")) + sorted(code.glob(f"weights/{spec.card}/*"))
-    folder = Path(spec.weights)
-    if spec.weights not in ("hub", "random") and folder.is_dir():
-        files += sorted(p for p in folder.iterdir() if p.is_file())
-    return content_key([file_hash(path) for path in files], find_card(spec.card).name)
+    source = hub_source(card, spec.weights) if card.kind == "network" else None
+    if source is None and spec.weights not in ("hub", "random"):
+        files += sorted(p for p in Path(spec.weights).iterdir() if p.is_file())
+    # A branch of the hub may move under its name.
+    commit = cached_commit(source) if source else ""
+    return content_key([file_hash(path) for path in files], card.name, commit)

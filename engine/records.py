@@ -34,6 +34,11 @@ class Cell(NamedTuple):
         return "--".join(part.replace("/", "_") for part in self)
 
 
+def array_name(pooling: str, layer: int) -> str:
+    """Name in the store of the embeddings of a pooling and a layer."""
+    return f"{pooling}@{layer}"
+
+
 @dataclass(frozen=True)
 class EncoderSpec:
     """What a study says of an encoder.
@@ -45,15 +50,24 @@ class EncoderSpec:
     card : str
         The registered encoder whose code and configuration it uses.
     weights : str
-        ``"hub"``, ``"random"`` or a local folder.
+        ``"hub"``, ``"random"``, ``hub:OWNER/NAME[@REVISION]`` or a local folder.
     seed : int
         Draws random weights.
+    truncate : {"center", "start", "chunk", "error"}
+        What is kept of a sequence that is too long for it.
+    both_strands : bool
+        Whether an embedding is the mean of a sequence's and its reverse complement's.
+    stored_as : {"float32", "float16"}
+        Precision of stored embeddings.
     """
 
     name: str
     card: str
     weights: str = "hub"
     seed: int = 0
+    truncate: str = "center"
+    both_strands: bool = False
+    stored_as: Literal["float32", "float16"] = "float32"
 
 
 @dataclass(frozen=True)

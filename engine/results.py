@@ -15,10 +15,11 @@ import pandas as pd
 from engine import provenance
 from engine.compare import TaskFits
 from engine.files import replacing, write_text
-from engine.records import Cell
+from engine.records import Cell, EncoderSpec
 from engine.run import Run, now
 from engine.search.searcher import CellSearch
 from engine.select import Winner
+from engine.store import Store
 from engine.tasks import task_cards
 from engine.yamlio import dump_yaml
 
@@ -92,7 +93,7 @@ def write_manifest(run: Run, searches: Mapping[str, CellSearch]) -> None:
         "stages": run.seconds,
         "forwards": sum(prepared.forwards for prepared in run.prepared.values()),
         "encoders": {
-            spec.name: _about_encoder(run, spec.name, spec.weights, truncated[spec.name])
+            spec.name: _about_encoder(run, spec, truncated[spec.name])
             for spec in plan.study.encoders
         },
         "tasks": {name: _about_task(run, name) for name in plan.tasks},
@@ -104,7 +105,11 @@ def write_manifest(run: Run, searches: Mapping[str, CellSearch]) -> None:
             if r.result.status in ("failed", "infeasible")
         ],
         "unsealed": {task: entry["opened"] for task, entry in unsealed.items()},
-        "store": str(run.store),
+        "store": Store(run.store).place.shown,
+        "embeddings": {
+            f"{encoder}/{task}": dict(prepared.embeddings)
+            for (encoder, task), prepared in run.prepared.items()
+        },
     }
     write_text(run.file("manifest.json"), json.dumps(manifest, indent=1))
 
@@ -163,15 +168,18 @@ def _best(run: Run, winner: Winner, scores: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _about_encoder(
-    run: Run, name: str, weights: str, truncated: Mapping[str, int]
-) -> dict[str, Any]:
+def _about_encoder(run: Run, spec: EncoderSpec, truncated: Mapping[str, int]) -> dict[str, Any]:
+    name, weights = spec.name, spec.weights
     card = run.plan.cards[name]
     prepared = next(p for (encoder, _), p in run.prepared.items() if encoder == name)
     return {
         "family": card.family,
         "weights": weights,
         "weights_hash": prepared.encoder_fingerprint,
+        "revision": prepared.revision,
+        "truncate": spec.truncate,
+        "both_strands": spec.both_strands,
+        "stored_as": spec.stored_as,
         "parameters": prepared.parameters,
         "hidden_size": prepared.hidden_size,
         "tokens": card.tokens,

@@ -58,10 +58,9 @@ class Run:
     _capacity: Capacity | None = None
 
     @property
-    def store(self) -> Path:
+    def store(self) -> str:
         """Root of the store of embeddings: beside the runs, so that studies share it."""
-        given = self.plan.study.store
-        return Path(given).expanduser().resolve() if given else self.out.resolve().parent / "store"
+        return self.plan.study.store or str(self.out.resolve().parent / "store")
 
     @property
     def fits(self) -> Path:
@@ -84,6 +83,11 @@ class Run:
                 there.cpus, there.gpus, asked.cpus_per_trial, asked.gpus_per_trial
             )
         return self._capacity
+
+    @property
+    def workers(self) -> int:
+        """Processes that can run an encoder at once."""
+        return self.capacity.slots()["network"]
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
@@ -125,6 +129,6 @@ class Run:
             task_fingerprint=self.plan.tasks[plan.cell.task].fingerprint,
             metric=plan.metric,
             seed=seed,
-            store=str(self.store),
+            store=self.store,
             embeddings=prepared.embeddings if plan.method.needs == "embeddings" else {},
         )

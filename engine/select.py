@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -139,7 +138,7 @@ def final_fits(
 
 def recall(request: FitRequest) -> FinalFit | None:
     """Predictions that an earlier run stored, or none."""
-    store = Store(Path(request.root))
+    store = Store(request.root)
     arrays = store.load(request.key)
     note = store.read_note(request.key)
     if arrays is None or note is None:
@@ -150,7 +149,7 @@ def recall(request: FitRequest) -> FinalFit | None:
 def fit_once(request: FitRequest) -> FinalFit:
     """Fit, score the test split, and store the predictions; runs in a worker."""
     result = refit(request.spec)
-    store = Store(Path(request.root))
+    store = Store(request.root)
     store.save(request.key, {"scores": result.test}, {"cell": request.spec.cell.id})
     store.write_note(
         request.key,

@@ -12,11 +12,12 @@ import pandas as pd
 
 from engine import cluster, provenance
 from engine.compare import TaskFits, comparison_table, score_table
+from engine.embedding_ray import embed_over_cluster
 from engine.errors import UserError
 from engine.files import write_text
 from engine.metrics import METRICS
 from engine.plan import CellPlan
-from engine.prepare import PrepareRequest, prepare, recall
+from engine.prepare import Prepared, PrepareRequest, prepare_in_steps, recall
 from engine.records import Cell, TrialRecord, TrialSpec
 from engine.report import ReportPaths, write_report
 from engine.results import earlier_seconds, write_manifest, write_results, write_trials
@@ -111,6 +112,7 @@ def _embed(run: Run, splits: tuple[str, ...], title: str) -> None:
             task=tasks[pair[1]],
             task_fingerprint=plan.tasks[pair[1]].fingerprint,
             poolings=plan.poolings(*pair),
+            layers=plan.layers(*pair),
             splits=splits,
         )
         for pair in pairs
@@ -126,15 +128,37 @@ def _embed(run: Run, splits: tuple[str, ...], title: str) -> None:
     if not missing:
         run.view.say(f"[green]✓[/] {title}  [dim]all {len(requests)} in the store[/]")
         return
+    total = sum(
+        sum(plan.tasks[task].counts[split].values())
+        for request, (_, task) in missing.items()
+        if request.poolings
+        for split in splits
+    )
+    with run.view.stage(f"{title} ({', '.join(splits)})", total, "sequences") as count:
+        for request, made in _embedded(run, list(missing)):
+            if isinstance(made, Prepared):
+                run.keep(missing[request], made)
+            else:
+                count["done"] += made
+
+
+def _embedded(
+    run: Run, requests: Sequence[PrepareRequest]
+) -> Iterator[tuple[PrepareRequest, int | Prepared]]:
+    """Embed on this machine request by request; over several devices or nodes shard by shard."""
     capacity = run.capacity
     gpus = capacity.gpus_per_trial if capacity.gpus else 0.0
-    work = partial(prepare, root=str(run.store), reuse=not run.fresh)
-    with run.view.stage(f"{title} ({', '.join(splits)})", len(missing)) as count:
-        for request, prepared in cluster.map_tasks(
-            work, list(missing), lambda _: (capacity.cpus_per_trial, gpus)
-        ):
-            run.keep(missing[request], prepared)
-            count["done"] += 1
+    resources = (capacity.cpus_per_trial, gpus)
+    root, reuse = run.store, not run.fresh
+    alone = [r for r in requests if run.plan.cards[r.encoder.name].kind == "features"]
+    spread = [r for r in requests if r not in alone]
+    if capacity.gpus <= 1 and run.nodes == 1:
+        alone, spread = list(requests), []
+    work = partial(prepare_in_steps, root=root, reuse=reuse)
+    yield from cluster.map_streams(work, alone, lambda _: resources)
+    for encoder in dict.fromkeys(request.encoder for request in spread):
+        mine = [request for request in spread if request.encoder == encoder]
+        yield from embed_over_cluster(mine, root, reuse, resources, run.workers)
 
 
 def _search(run: Run, tracker: Tracker | None) -> dict[str, CellSearch]:

@@ -22,6 +22,16 @@ PROJECT = Path(__file__).resolve().parent.parent
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
+Truncate = Literal["center", "start", "chunk", "error"]
+
+
+def _store_root(given: str | None) -> str | None:
+    """Absolute path of a store, or its URI in an object store."""
+    if given is None or "://" in given:
+        return given
+    return str(Path(given).expanduser().absolute())
+
+
 def _named(value: Any) -> Any:
     """Let ``name`` stand for ``{name: name}``."""
     return {"name": value} if isinstance(value, str) else value
@@ -36,6 +46,7 @@ class EncoderEntry(BaseModel):
     family: str | None = None
     weights: str = "hub"
     seed: Seed = 0
+    truncate: Truncate | None = None
 
 
 class TaskEntry(BaseModel):
@@ -48,6 +59,16 @@ class TaskEntry(BaseModel):
     metric: str | None = None
     group: str | None = None
     seed: Seed = 0
+
+
+class Embedding(BaseModel):
+    """How sequences are read, for all encoders; an encoder may have its own ``truncate``."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    truncate: Truncate = "center"
+    both_strands: bool = False
+    stored_as: Literal["float32", "float16"] = "float32"
 
 
 class Compare(BaseModel):
@@ -104,6 +125,7 @@ class StudyModel(BaseModel):
     metric: str | None = None
     trials_per_cell: int = Field(default=16, ge=1)
     seeds: list[Seed] = Field(default=[0, 1, 2], min_length=1)
+    embedding: Embedding = Embedding()
     compare: Compare = Compare()
     search: Search = Search()
     resources: Resources = Resources()
@@ -129,7 +151,7 @@ class Study:
     trials_per_cell : int
     seeds : tuple of int
         The winner of each cell is fitted once with each.
-    compare, search, resources, tracking
+    embedding, compare, search, resources, tracking
         Sections of the file.
     store : str or None
         Where embeddings are kept; none means beside the runs.
@@ -146,6 +168,7 @@ class Study:
     metric: str | None
     trials_per_cell: int
     seeds: tuple[int, ...]
+    embedding: Embedding
     compare: Compare
     search: Search
     resources: Resources
@@ -160,6 +183,7 @@ class Study:
             "description": self.description,
             "encoders": [
                 {"name": e.name, "family": e.card, "weights": e.weights, "seed": e.seed}
+                | {"truncate": e.truncate}
                 for e in self.encoders
             ],
             "tasks": [
@@ -172,6 +196,7 @@ class Study:
             "metric": self.metric,
             "trials_per_cell": self.trials_per_cell,
             "seeds": list(self.seeds),
+            "embedding": self.embedding.model_dump(),
             "compare": self.compare.model_dump(),
             "search": self.search.model_dump(),
             "resources": self.resources.model_dump(),
@@ -209,18 +234,19 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
     study = Study(
         name=model.name,
         description=model.description,
-        encoders=tuple(_encoder(entry, folder) for entry in model.encoders),
+        encoders=tuple(_encoder(entry, model.embedding, folder) for entry in model.encoders),
         tasks=tuple(_task(entry, folder, str(path)) for entry in model.tasks),
         methods={n: _space(n, s, folder, str(path)) for n, s in model.methods.items()},
         skip=tuple(model.skip),
         metric=model.metric,
         trials_per_cell=model.trials_per_cell,
         seeds=tuple(model.seeds),
+        embedding=model.embedding,
         compare=model.compare,
         search=model.search,
         resources=model.resources,
         tracking=model.tracking,
-        store=str(Path(model.store).expanduser().absolute()) if model.store else None,
+        store=_store_root(model.store),
         source=str(path),
     )
     _unique(
@@ -260,15 +286,23 @@ def _override(data: dict[str, Any], override: str) -> None:
     target[last] = parse_yaml(value, f"--set {override}")
 
 
-def _encoder(entry: EncoderEntry, folder: Path) -> EncoderSpec:
+def _encoder(entry: EncoderEntry, embedding: Embedding, folder: Path) -> EncoderSpec:
     """Name an encoder so that trained, random and local weights of one card are told apart."""
     weights = entry.weights
     name = entry.name
     if entry.family is None and weights == "random":
         name = f"{name}@random" if entry.seed == 0 else f"{name}@random{entry.seed}"
-    if weights not in ("hub", "random"):
+    if weights not in ("hub", "random") and not weights.startswith("hub:"):
         weights = resolve_path(weights, folder)
-    return EncoderSpec(name, entry.family or entry.name, weights, entry.seed)
+    return EncoderSpec(
+        name=name,
+        card=entry.family or entry.name,
+        weights=weights,
+        seed=entry.seed,
+        truncate=entry.truncate or embedding.truncate,
+        both_strands=embedding.both_strands,
+        stored_as=embedding.stored_as,
+    )
 
 
 def _task(entry: TaskEntry, folder: Path, source: str) -> TaskSpec:

@@ -6,11 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+import torch
 
-from engine.embedding import embed, length_batches, max_bases, truncate
+from engine.embedding import Recipe, embed, embed_shards
 from engine.encoders import Encoder, load_encoder
+from engine.errors import UserError
+from engine.pooling import pool
+from engine.windows import reverse_complement
 
 RNG = np.random.default_rng(0)
 
@@ -24,29 +26,6 @@ def encoder(request: pytest.FixtureRequest) -> Encoder:
     loaded = load_encoder(request.param, weights="random")
     assert isinstance(loaded, Encoder)
     return loaded
-
-
-lengths = st.lists(st.integers(0, 500), max_size=60)
-
-
-@given(lengths, st.floats(1, 2000))
-def test_batches_cover_every_row_once_within_the_budget(rows: list[int], budget: float):
-    sizes = np.array(rows, dtype=np.int64)
-    batches = list(length_batches(sizes, budget))
-    covered = np.concatenate(batches) if batches else np.array([], dtype=np.int64)
-    assert sorted(covered.tolist()) == list(range(len(rows)))
-    for batch in batches:
-        assert len(batch) == 1 or len(batch) * sizes[batch].max() <= budget
-
-
-@given(lengths.filter(len), st.floats(1, 2000))
-def test_the_longest_come_first_and_no_batch_could_hold_the_next_row(rows, budget):
-    sizes = np.array(rows, dtype=np.int64)
-    batches = list(length_batches(sizes, budget))
-    flat = sizes[np.concatenate(batches)]
-    assert (np.diff(flat) <= 0).all()
-    for batch in batches[:-1]:
-        assert (len(batch) + 1) * max(1, sizes[batch[0]]) > budget
 
 
 def test_a_batch_is_that_of_each_sequence_alone_in_the_order_given(encoder: Encoder):
@@ -65,13 +44,13 @@ def test_a_batch_is_that_of_each_sequence_alone_in_the_order_given(encoder: Enco
 def test_the_budget_changes_batches_and_not_values(encoder: Encoder, monkeypatch):
     mixed = sequences([40] * 6 + [10] * 6)
     batches: list[int] = []
-    tokenize = type(encoder.tokenizer).__call__
+    forward = type(encoder.network).forward
 
-    def counted(self, batch):
-        batches.append(len(batch))
-        return tokenize(self, batch)
+    def counted(self, ids, *rest):
+        batches.append(len(ids))
+        return forward(self, ids, *rest)
 
-    monkeypatch.setattr(type(encoder.tokenizer), "__call__", counted)
+    monkeypatch.setattr(type(encoder.network), "forward", counted)
     small = embed(encoder, mixed, token_budget=50)["mean", -1]
     assert len(batches) > 1
     assert sum(batches) == 12
@@ -87,29 +66,119 @@ def test_lower_case_and_rna_are_the_same_sequence(encoder: Encoder):
     np.testing.assert_allclose(rna, upper, atol=1e-6)
 
 
-def test_a_sequence_that_is_too_long_is_cut_to_its_centre_and_counted(encoder: Encoder):
-    short = replace(encoder, max_tokens=2 + round(12 * encoder.tokens_per_base))
-    assert max_bases(short) == 12
-    given = ["AAAACCCCGGGGTTTTAAAA", "ACGTACGTACGT", "AAAACCCCGGGGT"]
-    kept, cut = truncate(short, given)
-    assert kept == [
-        "CCCCGGGGTTTT",
-        "ACGTACGTACGT",
-        "AAAACCCCGGGG",
-    ]  # 4 off either end; none; 0 and 1
-    assert cut == 2
-    np.testing.assert_array_equal(embed(short, given)["mean", -1], embed(encoder, kept)["mean", -1])
+def test_a_sequence_that_is_too_long_is_cut_as_asked(encoder: Encoder):
+    short = replace(encoder, max_tokens=1 + round(12 * encoder.tokens_per_base))
+    long = "ACGTAA" + "CCCCGGGGTTTT" + "AAACGA"
+    for truncate, kept in (("center", "CCCCGGGGTTTT"), ("start", "ACGTAACCCCGG")):
+        cut = embed(short, [long, "AC"], truncate=truncate)["mean", -1]
+        np.testing.assert_allclose(cut, embed(encoder, [kept, "AC"])["mean", -1], atol=1e-6)
 
 
-@given(st.lists(st.text("ACGT", max_size=40), max_size=8), st.integers(3, 8))
-def test_what_is_kept_stands_in_the_middle(encoder: Encoder, given: list[str], tokens: int):
-    short = replace(encoder, max_tokens=tokens)
-    kept, cut = truncate(short, given)
-    assert cut == sum(len(s) > max_bases(short) for s in given)
-    for whole, part in zip(given, kept, strict=True):
-        assert len(part) == min(len(whole), max_bases(short))
-        left = (len(whole) - len(part)) // 2
-        assert whole[left : left + len(part)] == part
+def test_chunks_are_averaged(encoder: Encoder):
+    short = replace(encoder, max_tokens=1 + round(12 * encoder.tokens_per_base))
+    long = "AAAACCCCGGGG" + "ACGTTACGTAGG"
+    for pooling in ("mean", "max", "summary"):
+        whole = embed(short, ["AC", long], (pooling,), truncate="chunk")[pooling, -1]
+        parts = embed(encoder, ["AC", long[:12], long[12:]], (pooling,))[pooling, -1]
+        np.testing.assert_allclose(whole[0], parts[0], atol=1e-6)
+        np.testing.assert_allclose(whole[1], parts[1:].mean(axis=0), atol=1e-6)
+
+
+def test_both_strands_are_averaged_and_so_a_strand_does_not_matter(encoder: Encoder):
+    given = sequences([30, 7, 61])
+    both = embed(encoder, given, both_strands=True)["mean", -1]
+    other = [reverse_complement(s) for s in given]
+    ahead, back = (embed(encoder, s)["mean", -1] for s in (given, other))
+    np.testing.assert_allclose(both, (ahead + back) / 2, atol=1e-6)
+    np.testing.assert_allclose(
+        both, embed(encoder, other, both_strands=True)["mean", -1], atol=1e-6
+    )
+
+
+def test_every_layer_comes_from_one_forward_pass(encoder: Encoder, monkeypatch):
+    calls: list[int] = []
+    forward = type(encoder.network).forward
+    monkeypatch.setattr(
+        type(encoder.network),
+        "forward",
+        lambda self, ids, *rest: calls.append(len(ids)) or forward(self, ids, *rest),
+    )
+    given = sequences([30, 7, 61])
+    every = embed(encoder, given, ("mean", "max", "std", "bins"), "all")
+    assert sum(calls) == 3
+    assert {layer for _, layer in every} == set(range(encoder.depth + 1))
+    np.testing.assert_array_equal(
+        every["max", encoder.depth], embed(encoder, given, ("max",))["max", -1]
+    )
+    tokens = encoder.tokenize(given)
+    ids = encoder.network.get_input_embeddings()(tokens.input_ids)
+    first = pool(ids, tokens.attention_mask, tokens.special_tokens_mask, "mean", None)
+    np.testing.assert_allclose(every["mean", 0], first.detach().numpy(), atol=1e-6)
+
+
+def test_shards_do_not_depend_on_where_one_starts(encoder: Encoder, monkeypatch):
+    monkeypatch.setattr("engine.embedding.SHARD_BASES", {"cpu": 100})
+    given = sequences([40, 40, 40, 10, 95, 120, 3])
+    recipe = Recipe(("mean", "max"))
+    all_of_them = list(embed_shards(encoder, iter(given), recipe))
+    assert [shard.rows.tolist() for shard in all_of_them] == [[0, 1], [2, 3], [4], [5], [6]]
+    late = list(embed_shards(encoder, iter(given), recipe, skip={0, 1, 3}))
+    assert [shard.number for shard in late] == [2, 4]
+    for shard in late:
+        for key, values in shard.arrays.items():
+            np.testing.assert_array_equal(values, all_of_them[shard.number].arrays[key])
+    whole = embed(encoder, given, ("mean", "max"))
+    for shard in all_of_them:
+        np.testing.assert_array_equal(whole["mean", -1][shard.rows], shard.arrays["mean", -1])
+
+
+def test_a_batch_that_does_not_fit_is_halved_until_it_does(encoder: Encoder, monkeypatch):
+    given = sequences([40] * 9 + [12] * 7)
+    expected = embed(encoder, given)["mean", -1]
+    ran: list[int] = []
+    forward = type(encoder.network).forward
+
+    def short_of_memory(self, ids, *rest):
+        if ids.numel() > 3 * encoder.tokenize([given[0]]).input_ids.numel():
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        ran.append(len(ids))
+        return forward(self, ids, *rest)
+
+    monkeypatch.setattr(type(encoder.network), "forward", short_of_memory)
+    values = embed(encoder, given)["mean", -1]
+    assert sum(ran) == len(given)
+    np.testing.assert_allclose(values, expected, atol=1e-5)
+
+
+def test_a_sequence_that_does_not_fit_alone_is_one_clear_line(encoder: Encoder, monkeypatch):
+    def always(self, *_):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(type(encoder.network), "forward", always)
+    with pytest.raises(UserError, match="tokens does not fit into memory alone"):
+        embed(encoder, ["ACGTACGT"])
+
+
+def test_half_precision_rounds_the_result_and_nothing_before_it(encoder: Encoder):
+    given = sequences([30, 7])
+    half = embed(encoder, given, dtype="float16")["mean", -1]
+    assert half.dtype == np.float16
+    np.testing.assert_array_equal(half, embed(encoder, given)["mean", -1].astype(np.float16))
+
+
+def test_the_memory_of_a_stream_is_that_of_a_shard(encoder: Encoder, monkeypatch):
+    """At most three shards are read before the first is handed on: one runs, two are tokenized."""
+    monkeypatch.setattr("engine.embedding.SHARD_ROWS", 4)
+    read: list[int] = []
+
+    def stream():
+        for row in range(400):
+            read.append(row)
+            yield "ACGTACGT"
+
+    for shard in embed_shards(encoder, stream(), Recipe()):
+        assert len(read) <= 4 * (shard.number + 3)
+    assert len(read) == 400
 
 
 def test_no_sequences_give_no_rows(encoder: Encoder):
@@ -120,7 +189,7 @@ def test_no_sequences_give_no_rows(encoder: Encoder):
 def test_a_feature_encoder_gives_its_features_in_parts_or_whole(name: str, monkeypatch):
     encoder = load_encoder(name, max_bases=20)
     given = sequences([20, 5, 12, 20, 1])
-    monkeypatch.setattr("engine.embedding.FEATURE_ROWS", 2)
+    monkeypatch.setattr("engine.embedding.SHARD_ROWS", 2)
     values = embed(encoder, given, ("features",))["features", -1]
     np.testing.assert_array_equal(values, encoder.features(given))
     assert values.dtype == np.float32
@@ -131,8 +200,8 @@ def test_what_an_encoder_lacks_is_an_error(encoder: Encoder):
     kmer = load_encoder("kmer")
     with pytest.raises(ValueError, match=r"'kmer' has no hidden states to pool; .*'features'"):
         embed(kmer, ["ACGT"], ("mean",))
-    with pytest.raises(ValueError, match=r"layers \(3,\): only the last hidden state"):
-        embed(encoder, ["ACGT"], layers=(3,))
+    with pytest.raises(ValueError, match=r"layer 99: .* has hidden states 0 to"):
+        embed(encoder, ["ACGT"], layers=(99,))
     with pytest.raises(ValueError, match="unknown pooling 'median'"):
         embed(encoder, ["ACGT"], ("median",))
     with pytest.raises(ValueError, match="no summary token"):

@@ -24,6 +24,7 @@ ORDER = (
     "store",
     "encoders",
     "tasks",
+    "windows",
     "pooling",
     "embedding",
     "prepare",
@@ -33,6 +34,7 @@ ORDER = (
     "search",
     "tracking",
     "cluster",
+    "embedding_ray",
     "select",
     "compare",
     "report",
@@ -43,6 +45,7 @@ ORDER = (
     "summary",
     "stages",
     "listing",
+    "store_commands",
     "compare_files",
     "doctor",
 )
@@ -183,8 +186,8 @@ def test_within_a_package_no_files_import_each_other_in_a_circle(package: str):
     assert cycle(graph) == []
 
 
-def test_ray_is_imported_only_by_the_search_and_the_cluster():
-    assert importers("ray") <= {"engine.cluster"} | {
+def test_ray_is_imported_only_where_work_is_spread():
+    assert importers("ray") <= {"engine.cluster", "engine.embedding_ray"} | {
         name for name in FILES if name.startswith("engine.search.")
     }
 

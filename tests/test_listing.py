@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console, RenderableType
 
-from engine.encoders import cards
+from engine.encoders import cards, find_card
 from engine.errors import UserError
-from engine.listing import Listing, listing, plan_table
+from engine.listing import Count, Listing, listing, plan_table
 from engine.methods import methods
 from engine.plan import Plan, make_plan
 from engine.study import load_study, study_names
 from engine.tasks import task_cards
 
 
-def shown(table: RenderableType) -> str:
-    console = Console(width=300, record=True, file=io.StringIO())
+def shown(table: RenderableType, width: int = 300) -> str:
+    console = Console(width=width, record=True, file=io.StringIO())
     console.print(table)
     return console.export_text()
 
@@ -54,6 +56,60 @@ def test_a_size_that_depends_on_the_task_is_told_as_such():
     assert rows["onehot"]["hidden_size"] == "by task"
     assert rows["kmer"]["max_tokens"] == "no limit"
     assert rows["tiny-bert"]["hidden_size"] == 128
+
+
+def test_every_encoder_says_where_its_weights_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    card = find_card("dnabert2")
+    folder = f"models--{card.hub.replace('/', '--')}/snapshots/{card.revision}"
+    (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / folder / "pytorch_model.bin").touch()
+    rows = {row["name"]: row for row in listing("encoders").rows}
+    found = {name: row["weights"] for name, row in rows.items()}
+    assert found["tiny-bert"] == "shipped"
+    assert found["kmer"] == "none"
+    assert found["dnabert2"] == "cached"
+    assert found["dnabert-s"] == "no"
+    assert found["evo2-7b"] == "by evo2"
+    assert (rows["dnabert2"]["hub"], rows["dnabert2"]["revision"]) == (card.hub, card.revision)
+
+
+def test_encoders_fit_a_terminal_of_120_columns():
+    lines = shown(listing("encoders").rich(), width=120).splitlines()
+    assert max(map(len, lines)) <= 120
+    assert "\u2026" not in "".join(lines)
+    for name, card in cards().items():
+        (line,) = [line for line in lines if line.split(" ")[0] == name]
+        assert line.split()[1][:8] == card.family[:8]
+    row = next(line for line in lines if line.startswith("hyenadna-1m "))
+    # 6,550,784 weights of 256 a token; a million and two tokens.
+    assert row.split()[2:] == ["6.6M", "256", "base", "1.0M", "1.0M", "BSD-3-Clause", "no"]
+
+
+def test_encoders_are_listed_without_torch_or_transformers(in_repository: Path):
+    code = (
+        "import sys\nfrom engine.listing import listing\nlisting('encoders').rich()\n"
+        "sys.exit(', '.join({'torch', 'transformers', 'httpx', 'httpx2'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr.strip() == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "any"),
+        (512, "512"),
+        (99_999, "99,999"),
+        (131_072, "131k"),
+        (1_000_002, "1.0M"),
+        (116_477_952, "116M"),
+        (6_578_765_824, "6.6B"),
+        (41_108_373_504, "41B"),
+    ],
+)
+def test_a_count_is_a_few_characters(value: int, text: str):
+    assert str(Count(value, "any")) == text
 
 
 def test_numbers_have_thousands_separators_and_brackets_stay():
@@ -98,3 +154,25 @@ def test_a_description_is_shown_as_it_was_written(demo: Plan):
     study = replace(demo.study, description="is [/x] better than [bold]?")
     text = shown(plan_table(replace(demo, study=study), Path("out")))
     assert "demo  is [/x] better than [bold]?" in text
+
+
+def test_the_plan_tells_what_is_to_be_downloaded_and_what_is_not_pinned(
+    in_repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    ours = {"name": "ours", "family": "dnabert2", "weights": "hub:a/b@v1"}
+    sets = [
+        f"encoders={json.dumps(['kmer', 'dnabert2', ours])}",
+        "methods={probe: search_spaces/probe.yaml}",
+        "skip=[]",
+    ]
+    text = shown(plan_table(make_plan(load_study(Path("studies/demo.yaml"), sets)), Path("out")))
+    # 116,477,952 weights of 4 bytes, twice.
+    assert "2 encoders to download from the hub, about 0.9 GB: dnabert2, ours" in text
+    assert "warning: weights of no pinned commit: ours (a/b at v1); " in text
+
+
+def test_shipped_weights_are_neither_downloaded_nor_warned_of(demo: Plan):
+    text = shown(plan_table(demo, Path("out")))
+    assert "download" not in text
+    assert "pinned" not in text

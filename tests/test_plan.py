@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from engine.encoders import cards
+from engine.encoders import cards, find_card
+from engine.encoders.hub import HubSource
 from engine.errors import UserError
 from engine.plan import Plan, make_plan
 from engine.records import Cell
@@ -193,7 +194,7 @@ def test_the_card_of_a_task_has_its_say_where_the_study_names_no_metric(monkeypa
                     }
                 }
             },
-            ["parameters.pooling: ", "valid: features, max, mean, summary"],
+            ["parameters.pooling: ", "valid: bins, features, max, mean, mean+max, std, summary"],
         ),
         (
             {"encoders": [{"name": "kmer", "weights": "random"}]},
@@ -206,6 +207,14 @@ def test_the_card_of_a_task_has_its_say_where_the_study_names_no_metric(monkeypa
         (
             {"encoders": [{"name": "tiny-bert", "weights": "randm"}]},
             ["s.yaml: encoders.tiny-bert.weights: ", "no such folder: ", "randm", "'random'"],
+        ),
+        (
+            {"encoders": [{"name": "ours", "family": "dnabert2", "weights": "hub:a"}]},
+            ["s.yaml: encoders.ours: weights 'hub:a': ", "write hub:OWNER/NAME"],
+        ),
+        (
+            {"encoders": ["evo2-7b"]},
+            ["s.yaml: encoders: encoder 'evo2-7b' needs the package 'evo2'", "pip install evo2"],
         ),
         (
             {"encoders": ["kmer"], "methods": {"lora": LORA}},
@@ -271,3 +280,50 @@ def test_cells_that_the_study_leaves_out_are_listed_with_the_pattern():
 def test_a_pattern_that_leaves_out_nothing_is_told():
     with pytest.raises(UserError, match=r"skip: 'tiny-brt/\*' matches no cell; write encoder/task"):
         plan(skip=["tiny-brt/*"])
+
+
+def test_encoders_whose_weights_are_not_in_the_cache_are_to_be_downloaded(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(elsewhere / "cache"))
+    ours = {"name": "ours", "family": "dnabert2", "weights": "hub:a/b"}
+    random = {"name": "dnabert2", "weights": "random"}
+    made = plan(encoders=["tiny-bert", "kmer", "dnabert2", random, ours])
+    card = find_card("dnabert2")
+    assert made.sources == {
+        "dnabert2": HubSource(card.hub, card.revision),
+        "ours": HubSource("a/b", "main"),
+    }
+    assert made.downloads() == ("dnabert2", "ours")
+    snapshot = elsewhere / "cache" / "models--a--b" / "snapshots" / ("0" * 40)
+    snapshot.mkdir(parents=True)
+    (snapshot / "model.safetensors").touch()
+    assert made.downloads() == ("dnabert2", "ours")  # no branch leads there yet
+    (snapshot.parents[1] / "refs").mkdir()
+    (snapshot.parents[1] / "refs" / "main").write_text("0" * 40)
+    assert made.downloads() == ("dnabert2",)
+
+
+def test_with_the_hub_shut_off_absent_weights_are_told_before_any_work(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(elsewhere / "cache"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    ours = {"name": "ours", "family": "dnabert2", "weights": "hub:a/b@v1"}
+    message = refused(encoders=["tiny-bert", "dnabert2", ours])
+    card = find_card("dnabert2")
+    assert message == (
+        "s.yaml: encoders: the weights of dnabert2, ours are not here, and HF_HUB_OFFLINE is set; "
+        "unset it, or on a machine with network run "
+        f"`hf download {card.hub} --revision {card.revision} && hf download a/b --revision v1`"
+    )
+    assert plan(encoders=["tiny-bert"]).downloads() == ()
+
+
+def test_an_encoder_without_gradients_is_probed_and_not_adapted(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("engine.plan.check_package", lambda card: None)
+    made = plan(encoders=["evo2-7b"])
+    assert [p.cell.method for p in made.cells] == ["probe"]
+    assert [s.reason for s in made.skipped] == [
+        "evo2-7b gives no gradients, so lora cannot adapt it"
+    ]

@@ -17,7 +17,7 @@ from engine.encoders.tiny import build
 from engine.errors import UserError
 from engine.prepare import PrepareRequest, prepare, recall
 from engine.records import EncoderSpec, TaskSpec
-from engine.store import Store
+from engine.store import Draft, Store
 from engine.tasks import Task, load_task
 
 RANDOM = EncoderSpec("tiny-bert@random", "tiny-bert", "random", 3)
@@ -43,7 +43,12 @@ def spec(tmp_path: Path) -> TaskSpec:
 def request_of(spec: TaskSpec) -> Callable[..., PrepareRequest]:
     def request(encoder: EncoderSpec = RANDOM, **changes: object) -> PrepareRequest:
         made = PrepareRequest(
-            encoder, spec, load_task(spec).fingerprint, ("max", "mean"), ("train", "validation")
+            encoder,
+            spec,
+            load_task(spec).fingerprint,
+            ("max", "mean"),
+            (-1,),
+            ("train", "validation"),
         )
         return replace(made, **changes)
 
@@ -71,7 +76,7 @@ def encoder_must_not_run(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
         def ran(*_: object) -> None:
             raise AssertionError("the encoder ran")
 
-        monkeypatch.setattr("engine.prepare.embed", ran)
+        monkeypatch.setattr("engine.prepare.embed_shards", ran)
 
     return forbid
 
@@ -86,14 +91,101 @@ def test_the_store_holds_the_embeddings_of_every_split_in_its_order(request_of, 
         stored = Store(Path(root)).load(prepared.embeddings[name])
         assert stored is not None
         expected = embed(encoder, split.sequences, ("max", "mean"))
-        assert stored.keys() == {"max", "mean"}
-        for pooling, values in stored.items():
-            np.testing.assert_allclose(values, expected[pooling, -1], atol=1e-5)
+        assert stored.keys() == {"max@-1", "mean@-1"}
+        for pooling in ("max", "mean"):
+            np.testing.assert_allclose(stored[f"{pooling}@-1"], expected[pooling, -1], atol=1e-5)
     assert prepared.forwards == len(task.train.sequences) + len(task.validation.sequences)
-    assert prepared.encoder_fingerprint == encoder.fingerprint
+    assert (
+        prepared.encoder_fingerprint == f"{encoder.fingerprint}:float32:center:one-strand:float32"
+    )
     assert prepared.hidden_size == 128
     assert prepared.parameters == sum(p.numel() for p in encoder.network.parameters())
     assert prepared.truncated == 0
+
+
+def test_a_run_that_was_cut_off_goes_on_and_gives_the_same_bits(
+    request_of, root, tmp_path, monkeypatch
+):
+    """Killed after some shards: those are not computed again, whatever was under way is."""
+    monkeypatch.setattr("engine.embedding.SHARD_ROWS", 4)
+    whole = prepare(request_of(), str(tmp_path / "other"))
+    add = Draft.add
+    rows: list[int] = []
+
+    def killed(self, number, given, arrays):
+        if number == 3:
+            raise KeyboardInterrupt
+        rows.extend(given.tolist())
+        add(self, number, given, arrays)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Draft, "add", killed)
+        with pytest.raises(KeyboardInterrupt):
+            prepare(request_of(), root)
+    assert rows == list(range(12))
+    assert recall(request_of(), Store(root)) is None
+    again = prepare(request_of(), root)
+    assert again == replace(whole, forwards=whole.forwards - len(rows))
+    for key in whole.embeddings.values():
+        expected, found = Store(str(tmp_path / "other")).load(key), Store(root).load(key)
+        assert expected is not None
+        assert found is not None
+        for name, values in expected.items():
+            np.testing.assert_array_equal(values, found[name])
+
+
+def test_sequences_that_are_too_long_are_counted_after_a_cut_off_too(
+    request_of, root, weights, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("engine.embedding.SHARD_ROWS", 4)
+    ours = EncoderSpec("ours", "tiny-bert", str(weights))
+    whole = prepare(request_of(ours), str(tmp_path / "other"))
+    done = prepare(request_of(ours), root)
+    key = done.embeddings["train"]
+    stored = Store(root).load(key)
+    assert stored is not None
+    draft = Store(root).draft(key)
+    draft.add(0, np.arange(4), {name: values[:4] for name, values in stored.items()})
+    Store(root).discard(key)
+    Store(root).discard(request_of(ours).key)
+    assert prepare(request_of(ours), root).truncated == whole.truncated > 0
+
+
+def test_layers_and_truncation_are_part_of_what_is_stored(request_of, root):
+    plain = prepare(request_of(), root)
+    layers = prepare(request_of(layers=(0, -1)), root)
+    chunked = prepare(request_of(replace(RANDOM, truncate="chunk")), root)
+    both = prepare(request_of(replace(RANDOM, both_strands=True)), root)
+    half = prepare(request_of(replace(RANDOM, stored_as="float16")), root)
+    prepared = (plain, layers, chunked, both, half)
+    assert len({p.embeddings["train"] for p in prepared}) == 5
+    # The same trials on other values are other trials; other layers are other hyperparameters.
+    assert len({p.encoder_fingerprint for p in prepared}) == 4
+    stored = Store(root).load(layers.embeddings["train"])
+    assert stored is not None
+    assert stored.keys() == {"max@-1", "mean@-1", "max@0", "mean@0"}
+    halves = Store(root).load(half.embeddings["train"])
+    assert halves is not None
+    assert {values.dtype for values in halves.values()} == {np.dtype("float16")}
+
+
+def test_a_layer_that_is_not_there_is_one_line(request_of, root):
+    with pytest.raises(UserError, match=r"tiny-bert@random: layer 9: .* hidden states 0 to 4"):
+        prepare(request_of(layers=(9,)), root)
+
+
+def test_requests_of_one_encoder_load_it_once(request_of, root, monkeypatch):
+    from engine import prepare as module
+
+    loads: list[str] = []
+    load = module.load_encoder
+    monkeypatch.setattr(
+        module, "load_encoder", lambda name, **rest: loads.append(name) or load(name, **rest)
+    )
+    module._load.cache_clear()
+    prepare(request_of(), root)
+    prepare(request_of(splits=("test",)), root)
+    assert loads == ["tiny-bert"]
 
 
 def test_a_second_call_does_not_run_the_encoder(request_of, root, encoder_must_not_run):
@@ -123,7 +215,7 @@ def test_without_reuse_the_encoder_runs_again(request_of, root):
 def test_damaged_arrays_are_not_recalled_and_are_made_anew(request_of, root):
     first = prepare(request_of(), root)
     store = Store(Path(root))
-    array = store.path(first.embeddings["train"]) / "mean.npy"
+    array = store.path(first.embeddings["train"]) / "mean@-1.npy"
     content = bytearray(array.read_bytes())
     content[-1] ^= 1
     array.write_bytes(content)
@@ -166,7 +258,7 @@ def test_a_baseline_of_features_is_stored_too(request_of, root):
     prepared = prepare(request_of(kmer, poolings=("features",)), root)
     stored = Store(Path(root)).load(prepared.embeddings["train"])
     assert stored is not None
-    assert stored["features"].shape[1] == prepared.hidden_size
+    assert stored["features@-1"].shape[1] == prepared.hidden_size
     assert (prepared.parameters, prepared.truncated) == (0, 0)
 
 
@@ -182,7 +274,8 @@ def test_local_weights_are_loaded_and_cut_sequences_are_counted(request_of, root
     assert prepared.hidden_size == 8
     task = load_task(spec)
     rows = task.train.sequences + task.validation.sequences
-    assert prepared.truncated == sum(len(s) > 12 for s in rows) > 0
+    # A class token, six letters a token, the rest one each; four tokens at most.
+    assert prepared.truncated == sum(1 + len(s) // 6 + len(s) % 6 > 4 for s in rows) > 0
 
 
 def test_another_fingerprint_of_the_task_is_another_request(request_of):

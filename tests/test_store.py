@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis.extra import numpy as arrays
 
+from engine.errors import UserError
 from engine.files import content_key, file_hash
 from engine.store import Store
 
@@ -91,7 +93,7 @@ def test_a_reader_never_sees_half_an_entry(store: Store, monkeypatch: pytest.Mon
         assert hidden(store)  # the temporary folder
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("engine.store.write_text", crash)
+    monkeypatch.setattr("engine.store.store.publish", crash)
     with pytest.raises(KeyboardInterrupt):
         store.save(KEY, ARRAYS, {})
     assert store.load(KEY) is None
@@ -126,9 +128,9 @@ def test_eight_threads_that_write_one_key_all_read_it_whole(store: Store):
     assert not hidden(store)
 
 
-def test_processes_that_write_one_key_leave_one_whole_entry(store: Store):
+def test_eight_processes_that_write_one_key_leave_one_whole_entry(store: Store):
     # Fresh interpreters: a fork of one that holds threads may hang.
-    with ProcessPoolExecutor(4, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(8, mp_context=get_context("spawn")) as pool:
         writers = [pool.submit(store.save, KEY, ARRAYS, {}) for _ in range(16)]
     assert [writer.exception() for writer in writers] == [None] * 16
     loaded = store.load(KEY)
@@ -155,13 +157,91 @@ def test_a_flipped_byte_is_found_and_the_entry_set_aside(store, name: str, at: i
 
 
 @pytest.mark.parametrize(
-    "entry", [b"", b"{", b"\xff\xfe", b'{"key": "x"}', b'{"sha256": {"lost": "00"}}']
+    "entry",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"\xff\xfe",
+        b'{"key": "x"}',
+        b'{"sha256": {"lost": "00"}}',
+        json.dumps({"key": KEY, "sha256": {"lost": "00"}}).encode(),
+        json.dumps({"key": KEY, "sha256": ["mean"]}).encode(),
+        json.dumps({"key": content_key("another"), "sha256": {}}).encode(),
+    ],
 )
 def test_a_damaged_description_is_found(store: Store, entry: bytes):
     store.save(KEY, ARRAYS, {})
     (store.path(KEY) / "entry.json").write_bytes(entry)
     assert store.load(KEY) is None
     assert not store.has(KEY)
+
+
+@pytest.mark.parametrize("name", ["mean.npy", "none.npy"])
+def test_a_truncated_array_is_found_and_can_be_written_anew(store: Store, name: str, caplog):
+    store.save(KEY, ARRAYS, {})
+    path = store.path(KEY) / name
+    os.truncate(path, path.stat().st_size - 1)
+    assert store.load(KEY) is None
+    assert "is damaged" in caplog.text
+    store.save(KEY, ARRAYS, {})
+    assert store.load(KEY) is not None
+
+
+def test_a_lost_array_file_is_found(store: Store, caplog):
+    store.save(KEY, ARRAYS, {})
+    (store.path(KEY) / "max.npy").unlink()
+    assert store.load(KEY) is None
+    assert not store.has(KEY)
+    assert "max.npy" in caplog.text
+
+
+def test_an_entry_that_lost_its_description_can_be_written_anew(store: Store):
+    store.save(KEY, ARRAYS, {})
+    (store.path(KEY) / "entry.json").unlink()
+    assert store.load(KEY) is None
+    store.save(KEY, ARRAYS, {})
+    assert store.load(KEY) is not None
+
+
+def test_damage_after_a_sound_read_is_found_by_the_same_process(store: Store):
+    store.save(KEY, ARRAYS, {})
+    assert store.load(KEY) is not None
+    path = store.path(KEY) / "mean.npy"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 0x01
+    path.write_bytes(content)
+    later = path.stat().st_mtime_ns + 10**9  # the clock of some file systems is coarse
+    os.utime(path, ns=(later, later))
+    assert store.load(KEY) is None
+
+
+def test_a_file_is_hashed_once_per_process(store: Store, monkeypatch: pytest.MonkeyPatch):
+    store.save(KEY, ARRAYS, {})
+    hashed = []
+
+    def counting(path: Path) -> str:
+        hashed.append(path.name)
+        return file_hash(path)
+
+    monkeypatch.setattr("engine.store.checksum.file_hash", counting)
+    for _ in range(20):  # trials of a probe
+        assert store.load(KEY) is not None
+    assert sorted(hashed) == ["max.npy", "mean.npy", "none.npy"]
+
+
+@pytest.mark.parametrize("name", ["../up", "a/b", ".hidden", ""])
+def test_an_array_name_that_leads_elsewhere_is_refused(store: Store, name: str):
+    with pytest.raises(ValueError, match="plain file name"):
+        store.save(KEY, {name: np.zeros(3)}, {})
+    assert not store.has(KEY)
+    assert not hidden(store)
+
+
+def test_a_root_can_be_given_as_text(tmp_path: Path):
+    Store(str(tmp_path)).save(KEY, ARRAYS, {})
+    assert Store(tmp_path).load(KEY) is not None
+    assert Store(str(tmp_path)) == Store(tmp_path)
 
 
 def test_two_readers_of_a_damaged_entry_both_find_none(
@@ -175,7 +255,7 @@ def test_two_readers_of_a_damaged_entry_both_find_none(
         folder.rename(folder.with_name(".damaged-by-the-other"))
         return "no checksum"
 
-    monkeypatch.setattr("engine.store.file_hash", other_reader_was_first)
+    monkeypatch.setattr("engine.store.checksum.file_hash", other_reader_was_first)
     assert store.load(KEY) is None
 
 
@@ -199,3 +279,18 @@ def test_a_damaged_note_counts_as_none(store: Store, content: bytes):
     store.write_note(KEY, {})
     (store.root / "notes" / f"{KEY}.json").write_bytes(content)
     assert store.read_note(KEY) is None
+
+
+def test_an_entry_that_may_not_be_read_is_told_and_not_taken_for_a_damaged_one(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+):
+    store.save(KEY, ARRAYS, {})
+    with monkeypatch.context() as patch:
+
+        def refused(*_: object) -> str:
+            raise PermissionError(13, "Permission denied")
+
+        patch.setattr("engine.store.checksum.file_hash", refused)
+        with pytest.raises(UserError, match="may not be read"):
+            store.load(KEY)
+    assert store.load(KEY) is not None

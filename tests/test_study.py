@@ -199,6 +199,12 @@ def test_an_encoder_of_ones_own_names_its_family():
     assert study.encoders == (EncoderSpec("ours", "tiny-bert", "/w", 0),)
 
 
+def test_a_checkpoint_of_the_hub_is_no_path():
+    study = load({"encoders": [{"name": "ours", "family": "dnabert2", "weights": "hub:a/b@v1"}]})
+    assert study.encoders == (EncoderSpec("ours", "dnabert2", "hub:a/b@v1", 0),)
+    assert study.to_dict()["encoders"][0]["weights"] == "hub:a/b@v1"
+
+
 def test_a_task_with_a_path_only_is_called_after_the_file():
     study = load({"tasks": [{"path": "/data/mine.csv.gz"}]})
     assert study.tasks == (TaskSpec("mine", "/data/mine.csv.gz"),)

@@ -8,9 +8,10 @@ needs is imported when it is loaded. A network written here stands in ``networks
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import pkgutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
@@ -22,6 +23,16 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import torch
     from torch import Tensor, nn
+
+
+#: Poolings that every network has: over the tokens that stand for bases.
+POOLED = ("mean", "max", "mean+max", "std", "bins")
+
+#: All poolings of hidden states; ``summary`` takes a summary token.
+POOLINGS = (*POOLED, "summary")
+
+#: Parts of the pooling ``bins``.
+BINS = 8
 
 
 class TokenBatch(NamedTuple):
@@ -80,6 +91,10 @@ class EncoderCard:
         Where the weights come from.
     hub, revision : str
         Repository on the model hub and its commit; empty where the weights are shipped.
+    requires : str
+        Package beyond our own dependencies that its code is in; empty for code written here.
+    adaptable : bool
+        Whether a network gives gradients, so that it can be fine-tuned.
     """
 
     name: str
@@ -98,6 +113,8 @@ class EncoderCard:
     citation: str
     hub: str = ""
     revision: str = ""
+    requires: str = ""
+    adaptable: bool = True
 
 
 @dataclass(frozen=True)
@@ -108,7 +125,8 @@ class LoadRequest:
     ----------
     card : EncoderCard
     weights : str
-        ``"hub"`` for the published (or shipped) weights, ``"random"``, or a local folder.
+        ``"hub"`` for the published (or shipped) weights, ``"random"``, or a local folder. Another
+        checkpoint of the hub, `load_encoder` has made a local folder of.
     seed : int
         Draws random weights.
     max_bases : int
@@ -332,6 +350,26 @@ def find_card(name: str) -> EncoderCard:
     return known[name]
 
 
+def check_package(card: EncoderCard) -> None:
+    """Find the package that a card requires, without importing it.
+
+    Raises
+    ------
+    UserError
+        If it is not installed.
+    """
+    if card.requires and importlib.util.find_spec(card.requires.replace("-", "_")) is None:
+        raise UserError(
+            f"encoder '{card.name}' needs the package '{card.requires}', which is not installed; "
+            f"run `pip install {card.requires}` (what else it needs: {card.source})"
+        )
+
+
+def pooled_width(pooling: str, hidden_size: int) -> int:
+    """Numbers in a pooled vector of hidden states of H numbers."""
+    return hidden_size * {"mean+max": 2, "bins": BINS}.get(pooling, 1)
+
+
 def best_device() -> str:
     """The device of this process: Ray hides the GPUs from a worker that was given none."""
     import torch
@@ -354,8 +392,9 @@ def load_encoder(
     ----------
     name : str
         A name of `cards`.
-    weights : {"hub", "random"} or path
-        Published (or shipped) weights, random ones, or a local folder laid out the same way.
+    weights : {"hub", "random"}, hub:OWNER/NAME[@REVISION] or path
+        Published (or shipped) weights, random ones, another checkpoint of the same family on the
+        model hub, or a local folder laid out the same way.
     device, dtype : str
         Where the network goes and in which precision.
     seed : int
@@ -366,12 +405,20 @@ def load_encoder(
     Raises
     ------
     UserError
-        If the name is unknown or the weights cannot be had.
+        If the name is unknown, a package is missing, or the weights cannot be had.
     """
+    from engine.encoders.hub import cached_commit, checkpoint_folder, hub_source
+
     card = find_card(name)
-    encoder = card.load(LoadRequest(card, str(weights), seed, max_bases))
+    check_package(card)
+    request = LoadRequest(card, str(weights), seed, max_bases)
+    source = hub_source(card, request.weights) if card.kind == "network" else None
+    if source and request.weights != "hub":
+        request = replace(request, weights=str(checkpoint_folder(request)))
+    encoder = card.load(request)
     if isinstance(encoder, Encoder):
         import torch
 
         encoder.network.to(device=torch.device(device), dtype=getattr(torch, dtype)).eval()
+        encoder = replace(encoder, revision=cached_commit(source) if source else "")
     return encoder

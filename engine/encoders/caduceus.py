@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from engine.encoders.base import Encoder, EncoderCard, LoadRequest
+from engine.encoders.base import POOLED, Encoder, EncoderCard, LoadRequest
 from engine.errors import UserError
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ def _card(name: str, parameters: int, hub: str, revision: str, max_tokens: int) 
         parameters=parameters,
         max_tokens=max_tokens,
         max_bases=max_tokens if plant else max_tokens - 1,
-        poolings=("mean", "max"),
+        poolings=POOLED,
         trained_on="16 angiosperm genomes" if plant else "human reference genome (hg38)",
         licence="Apache-2.0",
         source=f"https://huggingface.co/kuleshov-group/{hub}",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from engine.encoders.base import Encoder, EncoderCard, LoadRequest
+from engine.encoders.base import POOLINGS, Encoder, EncoderCard, LoadRequest
 from engine.errors import UserError
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def _card(name: str, hub: str, revision: str, trained_on: str, citation: str) ->
         parameters=116_477_952,
         max_tokens=MAX_TOKENS,
         max_bases=10_232,
-        poolings=("mean", "max", "summary"),
+        poolings=POOLINGS,
         trained_on=trained_on,
         licence="Apache-2.0",
         source=f"https://huggingface.co/{hub}",

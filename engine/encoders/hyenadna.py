@@ -9,7 +9,7 @@ import re
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from engine.encoders.base import Encoder, EncoderCard, LoadRequest
+from engine.encoders.base import POOLINGS, Encoder, EncoderCard, LoadRequest
 from engine.errors import UserError
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def _card(name: str, parameters: int, hub: str, revision: str) -> EncoderCard:
         parameters=parameters,
         max_tokens=tokens,
         max_bases=tokens - 2,
-        poolings=("mean", "max", "summary"),
+        poolings=POOLINGS,
         trained_on="human reference genome (hg38)",
         licence="BSD-3-Clause",
         source=f"https://huggingface.co/LongSafari/{hub}",

@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Any
 
-from engine.encoders.base import Encoder, EncoderCard, LoadRequest
+from engine.encoders.base import POOLINGS, Encoder, EncoderCard, LoadRequest
 from engine.errors import UserError
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ def _card(name: str, hub: str, revision: str, parameters: int, trained_on: str) 
         parameters=parameters,
         max_tokens=tokens,
         max_bases=6 * (tokens - 1),
-        poolings=("mean", "max", "summary"),
+        poolings=POOLINGS,
         trained_on=trained_on,
         licence="CC-BY-NC-SA-4.0",
         source=f"https://huggingface.co/InstaDeepAI/{hub}",

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 #: Weights that an encoder does not need: poolers and heads, by their first part.
 HEADS = ("pooler.", "cls.", "lm_head.", "head.", "decoder.", "classifier.", "score.")
 
+#: Weights of what `_without_pooler` takes out, which need not be there.
+DROPPED = ("pooler.",)
+
 
 def random_stock(config: Mapping[str, Any], seed: int) -> Stock:
     """Network of a configuration with random weights.
@@ -42,7 +45,7 @@ def random_stock(config: Mapping[str, Any], seed: int) -> Stock:
 
 
 def load_stock(
-    folder: Path, config: Mapping[str, Any], *, ignored: Collection[str] = HEADS
+    folder: Path, config: Mapping[str, Any], *, ignored: Collection[str] | None = HEADS
 ) -> Stock:
     """Network of a folder that is laid out as the hub lays it out.
 
@@ -51,8 +54,9 @@ def load_stock(
     folder : Path
     config : mapping
         Its ``config.json``; what it says of remote code is not read.
-    ignored : collection of str
-        First parts of the names of published tensors that are not needed.
+    ignored : collection of str, optional
+        First parts of the names of published tensors that are not needed. None for all that are of
+        no part of the network, which are heads.
 
     Raises
     ------
@@ -63,6 +67,7 @@ def load_stock(
     import pickle
 
     import torch
+    from huggingface_hub.errors import StrictDataclassError
     from safetensors import SafetensorError
     from transformers import AutoConfig, AutoModel
 
@@ -79,17 +84,32 @@ def load_stock(
                 trust_remote_code=False,
                 weights_only=True,
                 dtype=torch.float32,
+                # Told below, with the names; the library would only point to its silenced report.
+                ignore_mismatched_sizes=True,
                 output_loading_info=True,
             )
     except KeyError as error:
         raise UserError(f"{folder / 'config.json'}: no key {error}") from None
+    except StrictDataclassError as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{folder / 'config.json'}: not understood ({reason})") from None
     except (ValueError, OSError, RuntimeError, SafetensorError, pickle.UnpicklingError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"weights '{folder}': cannot be loaded ({reason})") from None
-    ours = tuple(ignored)
-    missing = sorted(name for name in found["missing_keys"] if not name.startswith(ours))
-    unexpected = sorted(name for name in found["unexpected_keys"] if not name.startswith(ours))
-    mismatched = sorted(str(name) for name in found["mismatched_keys"])
+    # A decoder's own layers are called so too, and must be there.
+    missing = sorted(name for name in found["missing_keys"] if not name.startswith(DROPPED))
+    own = {name.partition(".")[0] for name in model.state_dict()}
+
+    def needed(name: str) -> bool:
+        if ignored is not None:
+            return not name.startswith(tuple(ignored))
+        return name.removeprefix(f"{model.base_model_prefix}.").partition(".")[0] in own
+
+    unexpected = sorted(filter(needed, found["unexpected_keys"]))
+    mismatched = sorted(
+        f"{name} {tuple(theirs)}, not {tuple(asked)}"
+        for name, theirs, asked in found["mismatched_keys"]
+    )
     if missing or unexpected or mismatched:
         raise UserError(
             f"weights '{folder}': they do not fit the network; missing {missing[:3]} "

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.encoders.base import Encoder, EncoderCard, LoadRequest
+from engine.encoders.base import POOLINGS, Encoder, EncoderCard, LoadRequest
 from engine.errors import UserError
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def _card(name: str, tokens: str, parameters: int, max_bases: int, citation: str
         parameters=parameters,
         max_tokens=int(SIZES[name]["max_tokens"]),
         max_bases=max_bases,
-        poolings=("mean", "max", "summary"),
+        poolings=POOLINGS,
         trained_on="E. coli K-12 MG1655, S. cerevisiae chromosome I, phage lambda",
         licence="Apache-2.0",
         source=f"shipped: engine/encoders/weights/{name}",

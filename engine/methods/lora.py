@@ -37,15 +37,17 @@ def fit(spec: TrialSpec, report: Report) -> Fitted:
             dropout=params.get("dropout", 0.0),
             targets=linear_names(encoder.network) if everywhere else encoder.adapter_targets,
         )
+        if params.get("gradient_checkpointing", False):
+            encoder.checkpoint_gradients()
         model = Classifier(encoder, str(params["pooling"]), len(task.classes)).to(encoder.device)
-        training = training_from(params, spec.metric, spec.seed)
+        training = training_from(params, spec.metric, spec.encoder.truncate, spec.seed)
         try:
             curve = train(model, encoder, task, training, report)
         except torch.OutOfMemoryError as error:
             raise InfeasibleError(f"out of memory: {str(error).splitlines()[0]}") from None
     return Fitted(
-        validation=predict(model, encoder, task.validation),
-        test=lambda: predict(model, encoder, task.unseal_test()),
+        validation=predict(model, encoder, task.validation, training.truncate),
+        test=lambda: predict(model, encoder, task.unseal_test(), training.truncate),
         curve=curve,
         trainable_parameters=sum(p.numel() for p in trainable(model).values()),
     )
@@ -66,6 +68,7 @@ METHOD = Method(
         "pooling": (),
         "batch_size": (),
         "epochs": (),
+        "gradient_checkpointing": (True, False),
     },
     fit=fit,
 )

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import UserError
 from engine.methods.base import Fitted, Method, Report
 from engine.metrics import compute
-from engine.records import TrialSpec
+from engine.records import TrialSpec, array_name
 from engine.store import Store
 from engine.tasks import cached_task
 
@@ -61,28 +60,28 @@ def classifier(params: dict[str, Any], seed: int) -> Any:
 def fit(spec: TrialSpec, report: Report) -> Fitted:
     """Fit a classifier on the stored embeddings of the train split."""
     task = cached_task(spec.task)
-    pooling = str(spec.params["pooling"])
+    name = array_name(str(spec.params["pooling"]), int(spec.params.get("layer", -1)))
     model = classifier(dict(spec.params), spec.seed)
-    model.fit(_embeddings(spec, "train", pooling), task.train.labels)
-    validation = model.predict_proba(_embeddings(spec, "validation", pooling))
+    model.fit(_embeddings(spec, "train", name), task.train.labels)
+    validation = model.predict_proba(_embeddings(spec, "validation", name))
     score = compute(spec.metric, task.validation.labels, validation)
     report(1, score)
     return Fitted(
         validation=validation,
-        test=lambda: model.predict_proba(_embeddings(spec, "test", pooling)),
+        test=lambda: model.predict_proba(_embeddings(spec, "test", name)),
         curve=(score,),
         trainable_parameters=_parameters(model),
     )
 
 
-def _embeddings(spec: TrialSpec, split: str, pooling: str) -> npt.NDArray[np.float32]:
-    arrays = Store(Path(spec.store)).load(spec.embeddings[split])
+def _embeddings(spec: TrialSpec, split: str, name: str) -> npt.NDArray[np.float32]:
+    arrays = Store(spec.store).load(spec.embeddings[split])
     if arrays is None:
         raise UserError(
             f"{spec.store}: the {split} embeddings of {spec.cell.encoder} on {spec.cell.task} are "
             "not there; on a cluster the store must be on storage that every node shares"
         )
-    return arrays[pooling]
+    return arrays[name]
 
 
 def _parameters(model: Any) -> int:
@@ -96,6 +95,7 @@ METHOD = Method(
     summary="logistic regression or random forest on frozen, pooled embeddings",
     parameters={
         "pooling": (),
+        "layer": (),
         "classifier": ("logistic_regression", "random_forest"),
         "standardize": (True, False),
         "C": (),

@@ -58,13 +58,23 @@ def facts(run: Run) -> list[str]:
     ]
 
 
+#: What became of sequences that are too long, by ``truncate``.
+CUT = {
+    "center": "cut to their centre",
+    "start": "cut to their start",
+    "chunk": "read in windows side by side, whose vectors are averaged",
+    "error": "refused",
+}
+
+
 def task_notes(run: Run, task: str) -> list[str]:
     """What the run found in a task's data that a reader must know before believing its scores."""
     notes = [str(warning) for warning in run.task(task).get("warnings") or []]
     for name in run.encoders:
         cut = (run.encoder(name).get("truncated") or {}).get(task, 0)
         if cut:
-            notes.append(f"{plural(int(cut), 'sequence')} longer than {name} can read were cut.")
+            how = CUT[run.encoder(name).get("truncate", "center")]
+            notes.append(f"{plural(int(cut), 'sequence')} longer than {name} can read: {how}.")
     return notes
 
 

@@ -1,18 +1,15 @@
 """Folders laid out as the hub lays them out, with published tensor names and a tiny configuration.
 
 Names and shapes are written down here from the published checkpoints, not asked of our networks, so
-that a network whose names drift does not load. `CLAIMS` are what an encoder owes on such a folder.
+that a network whose names drift does not load.
 """
 
-import copy
-import dataclasses
 import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from peft import LoraConfig, inject_adapter_in_model
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
@@ -179,94 +176,5 @@ SMALL: dict[str, Callable[[Path], None]] = {
 }
 """What writes the small folder of a card."""
 
-SEQUENCES = [
-    "ACGTACGTTGCAAGCTTGCATGCCTGCAGGTCGACTCTAGAGGATCCCCGGGTACCGAGC",
-    "TTGACA",
-    "GGGCGGCGACCTCGCGGGTTTTCGCTATTNATGAAAATTTTCC",
-    "CCACACCACACCCACACACCCACACACCACACCACACACCACACCACACCCACACACACACATCCTAACA",
-]
-
-
-def states(encoder, sequences):
-    """Hidden states of the tokens of each sequence, run as one batch."""
-    tokens = encoder.tokenize(sequences)
-    with torch.no_grad():
-        hidden = encoder(tokens.input_ids, tokens.attention_mask)
-    return [row[mask.bool()] for row, mask in zip(hidden, tokens.attention_mask, strict=True)]
-
-
-def assert_close(left, right):
-    torch.testing.assert_close(left, right, atol=1e-5, rtol=1e-5)
-
-
-def padding_changes_nothing(encoder):
-    for sequence, row in zip(SEQUENCES, states(encoder, SEQUENCES), strict=True):
-        assert_close(row, states(encoder, [sequence])[0])
-
-
-def order_of_the_batch_changes_nothing(encoder):
-    forward, backward = states(encoder, SEQUENCES), states(encoder, SEQUENCES[::-1])
-    for left, right in zip(forward, backward[::-1], strict=True):
-        assert_close(left, right)
-
-
-def two_runs_are_equal(encoder):
-    for left, right in zip(states(encoder, SEQUENCES), states(encoder, SEQUENCES), strict=True):
-        assert torch.equal(left, right)
-
-
-def order_of_the_bases_matters(encoder):
-    # A network without positions would pass all of the above.
-    first, second = states(encoder, ["ACGTAC" + "GATTCC" * 3, "GATTCC" * 3 + "ACGTAC"])
-    assert (first.mean(0) - second.mean(0)).abs().max() > 1e-3
-
-
-def bfloat16_is_close_to_float32(encoder):
-    # A copy: rounded weights do not come back.
-    rounded = copy.deepcopy(encoder.network).to(torch.bfloat16)
-    full = states(encoder, SEQUENCES)
-    half = states(dataclasses.replace(encoder, network=rounded), SEQUENCES)
-    for left, right in zip(full, half, strict=True):
-        assert right.dtype == torch.bfloat16
-        assert torch.cosine_similarity(left, right.float(), dim=-1).min() > 0.99
-
-
-def embeddings_in_place_of_ids_give_the_same(encoder):
-    tokens = encoder.tokenize(SEQUENCES)
-    embeddings = encoder.network.get_input_embeddings()(tokens.input_ids)
-    with torch.no_grad():
-        ids = encoder(tokens.input_ids, tokens.attention_mask)
-        assert torch.equal(ids, encoder(tokens.input_ids, tokens.attention_mask, embeddings))
-
-
-def every_adapter_gets_a_gradient(encoder):
-    network = copy.deepcopy(encoder.network)
-    wanted = [
-        name
-        for name, module in network.named_modules()
-        if isinstance(module, torch.nn.Linear) and name.split(".")[-1] in encoder.adapter_targets
-    ]
-    inject_adapter_in_model(LoraConfig(r=4, target_modules=list(encoder.adapter_targets)), network)
-    adapters = {n: p for n, p in network.named_parameters() if p.requires_grad}
-    assert len(adapters) == 2 * len(wanted) > 0
-    tokens = encoder.tokenize(SEQUENCES)
-    optimizer = torch.optim.SGD(adapters.values(), lr=1.0)
-    for step in range(2):
-        optimizer.zero_grad()
-        network(tokens.input_ids, tokens.attention_mask).mean(1).pow(2).sum().backward()
-        # B starts at zero and hides A; after one step both are seen.
-        seen = [name for name in adapters if step == 1 or "lora_B" in name]
-        assert all(adapters[name].grad.abs().max() > 0 for name in seen)
-        optimizer.step()
-
-
-CLAIMS = (
-    padding_changes_nothing,
-    order_of_the_batch_changes_nothing,
-    two_runs_are_equal,
-    order_of_the_bases_matters,
-    embeddings_in_place_of_ids_give_the_same,
-    every_adapter_gets_a_gradient,
-    bfloat16_is_close_to_float32,
-)
-"""What every encoder owes, one function each."""
+FAST = ("nt-500m-human-ref",)
+"""The first generation: learned positions, and an MLP of another form."""

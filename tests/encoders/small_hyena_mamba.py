@@ -209,3 +209,6 @@ SMALL = {
     "plantcaduceus-l32": write_plantcaduceus,
 }
 """Card -> function that writes a folder for it."""
+
+FAST = ("caduceus-ps-1k",)
+"""Both strands of a sequence run through its layers."""

@@ -10,7 +10,6 @@ from safetensors.torch import load_file, save_file
 
 from engine.encoders import cards, load_encoder
 from engine.encoders.caduceus import SIZES, published_config
-from engine.encoders.checkpoint import write_folder
 from engine.encoders.networks import mamba
 from engine.encoders.networks.caduceus import Caduceus, reversal
 from engine.encoders.networks.mamba import selective_scan
@@ -242,21 +241,6 @@ def test_an_adapter_acts_in_both_directions(small, name):
                 parameter.fill_(0.5)
     after = states(encoder, [SEQUENCE])
     assert ((before - after).abs().amax(-1) > 1e-4).all()
-
-
-@pytest.mark.parametrize("name", [PH, PS])
-def test_ten_thousand_bases(small, name):
-    hidden = states(small(name), ["ACGTTGCATG" * 1000])
-    assert hidden.shape == (1, 10_001, 20)
-    assert torch.isfinite(hidden).all()
-
-
-@pytest.mark.parametrize("name", [PH, PS])
-def test_saved_and_loaded_is_the_same(small, tmp_path, name):
-    encoder = small(name)
-    config = json.loads((tmp_path / name / "config.json").read_text())
-    write_folder(tmp_path / "saved", config, encoder.network, torch.float32)
-    assert load_encoder(name, weights=tmp_path / "saved").fingerprint == encoder.fingerprint
 
 
 def change(folder, edit):

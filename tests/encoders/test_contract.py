@@ -1,6 +1,8 @@
-"""What every encoder owes, whichever file it came from."""
+"""What every encoder owes, whichever file it came from: cards, hidden states, features.
 
-import copy
+Other files of the suite: ``test_contract_training.py``, ``test_contract_backends.py``.
+"""
+
 import dataclasses
 import subprocess
 import sys
@@ -8,80 +10,53 @@ import sys
 import numpy as np
 import pytest
 import torch
-from peft import LoraConfig, inject_adapter_in_model
 
 from engine.encoders import Encoder, FeatureEncoder, cards, find_card, load_encoder
 from engine.encoders.checkpoint import state_hash
 from engine.errors import UserError
-from tests.encoders import small, small_hyena_mamba
+from tests.encoders.contract import (
+    SEQUENCES,
+    assert_close,
+    cannot_run,
+    every_network,
+    network_names,
+    networks,
+    on,
+    shipped,
+    small_folders,
+    states,
+    tokenized,
+)
 
-SMALL = small.SMALL | small_hyena_mamba.SMALL
-NETWORKS = [name for name, card in cards().items() if card.kind == "network"]
+NETWORKS = network_names()
 FEATURES = [name for name, card in cards().items() if card.kind == "features"]
 
-
-def _one_per_family() -> list:
-    """Every network; all but the first of a family in the slow step, for they share its code."""
-    seen, marked = set(), []
-    for name in NETWORKS:
-        family = find_card(name).family if find_card(name).hub else name
-        marked.append(pytest.param(name, marks=pytest.mark.slow) if family in seen else name)
-        seen.add(family)
-    return marked
-
-
-networks = pytest.mark.parametrize("name", _one_per_family())
+every_name = pytest.mark.parametrize("name", networks())
+every_shipped = pytest.mark.parametrize("name", [name for name in NETWORKS if shipped(name)])
 features = pytest.mark.parametrize("name", FEATURES)
-shipped = pytest.mark.parametrize("name", [n for n in NETWORKS if not find_card(n).hub])
 
-SEQUENCES = [
-    "ACGTACGTTGCAAGCTTGCATGCCTGCAGGTCGACTCTAGAGGATCCCCGGGTACCGAGC",
-    "TTGACA",
-    "GGGCGGCGACCTCGCGGGTTTTCGCTATTNATGAAAATTTTCC",
-    "CCACACCACACCCACACACCCACACACCACACCACACACCACACCACACCCACACACACACATCCTAACA",
-]
-
-
-@pytest.fixture(scope="session")
-def weights(tmp_path_factory):
-    """Weights of a card by name: a small folder of its published layout, else random ones."""
-
-    def of(name):
-        if not find_card(name).hub:
-            return "random"
-        folder = tmp_path_factory.getbasetemp() / "small" / name
-        if not folder.exists():
-            SMALL[name](folder)
-        return folder
-
-    return of
-
-
-@pytest.fixture(scope="module")
-def encoder(request, weights):
-    """The network of a card; tests that change it take a copy."""
-    return load_encoder(request.param, weights=weights(request.param))
-
-
-networks_loaded = pytest.mark.parametrize("encoder", _one_per_family(), indirect=True)
-
-
-def states(encoder, sequences):
-    """Hidden states of the tokens of each sequence, run as one batch."""
-    tokens = encoder.tokenize(sequences)
-    with torch.no_grad():
-        hidden = encoder(tokens.input_ids, tokens.attention_mask)
-    return [row[mask.bool()] for row, mask in zip(hidden, tokens.attention_mask, strict=True)]
-
-
-def assert_close(left, right, tolerance=1e-5):
-    torch.testing.assert_close(left, right, atol=tolerance, rtol=tolerance)
+# Equivariant to the reverse complement; one of each vocabulary.
+EQUIVARIANT = ("caduceus-ps-1k", "plantcaduceus-l20")
+LONG_RANGE = ("hyenadna", "caduceus")
 
 
 def test_the_registry_is_light():
     # Names must be told at once, so finding every card may not import torch.
     code = "import sys, engine.encoders as e; e.cards(); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_suite_runs_over_every_network(name):
+    if reason := cannot_run(find_card(name)):
+        pytest.skip(reason)
+    assert shipped(name) or name in small_folders(), (
+        f"'{name}' is in no contract test: declare SMALL['{name}'] in a tests/encoders/small*.py"
+    )
+
+
+def test_no_small_folder_is_left_without_a_card():
+    assert small_folders().keys() <= cards().keys()
 
 
 @pytest.mark.parametrize("name", list(cards()))
@@ -95,7 +70,7 @@ def test_a_card_says_what_it_is(name):
     assert card.source
 
 
-@shipped
+@every_shipped
 def test_card_states_the_sizes(name):
     # Published cards: each family's test of the published size.
     card, encoder = find_card(name), load_encoder(name, weights="random")
@@ -105,62 +80,7 @@ def test_card_states_the_sizes(name):
     assert ("summary" in card.poolings) == (encoder.summary_index is not None)
 
 
-@networks_loaded
-def test_shape_is_batch_tokens_hidden(encoder):
-    tokens = encoder.tokenize(SEQUENCES)
-    hidden = encoder(tokens.input_ids, tokens.attention_mask)
-    assert hidden.shape == (*tokens.input_ids.shape, encoder.hidden_size)
-    assert hidden.dtype == torch.float32
-
-
-@networks_loaded
-def test_padding_changes_nothing(encoder):
-    together = states(encoder, SEQUENCES)
-    for sequence, row in zip(SEQUENCES, together, strict=True):
-        assert_close(row, states(encoder, [sequence])[0])
-
-
-@networks_loaded
-def test_what_stands_in_the_padding_changes_nothing(encoder):
-    tokens = encoder.tokenize(SEQUENCES)
-    noise = torch.where(tokens.attention_mask.bool(), tokens.input_ids, 5)
-    with torch.no_grad():
-        clean = encoder(tokens.input_ids, tokens.attention_mask)
-        noisy = encoder(noise, tokens.attention_mask)
-    mask = tokens.attention_mask.bool()
-    assert_close(clean[mask], noisy[mask])
-
-
-@networks_loaded
-def test_order_of_the_batch_changes_nothing(encoder):
-    forward, backward = states(encoder, SEQUENCES), states(encoder, SEQUENCES[::-1])
-    for left, right in zip(forward, backward[::-1], strict=True):
-        assert_close(left, right)
-
-
-@networks_loaded
-def test_two_runs_are_equal(encoder):
-    for left, right in zip(states(encoder, SEQUENCES), states(encoder, SEQUENCES), strict=True):
-        assert torch.equal(left, right)
-
-
-@networks_loaded
-def test_sequences_differ(encoder):
-    # A network that ignored its input would pass all of the above.
-    first, second = states(encoder, ["ACGTAC" * 8, "ACGTAC" * 7 + "GGGCCC"])
-    assert (first.mean(0) - second.mean(0)).abs().max() > 1e-3
-
-
-@networks
-def test_bfloat16_is_close_to_float32(name, weights):
-    full = states(load_encoder(name, weights=weights(name)), SEQUENCES)
-    half = states(load_encoder(name, weights=weights(name), dtype="bfloat16"), SEQUENCES)
-    for left, right in zip(full, half, strict=True):
-        assert right.dtype == torch.bfloat16
-        assert torch.cosine_similarity(left, right.float(), dim=-1).min() > 0.99
-
-
-@shipped
+@every_shipped
 def test_random_weights_follow_the_seed(name):
     torch.manual_seed(99)
     before = torch.get_rng_state()
@@ -172,24 +92,75 @@ def test_random_weights_follow_the_seed(name):
     assert one.weights_hash != other.weights_hash
 
 
-@networks_loaded
-def test_embeddings_in_place_of_ids_give_the_same(encoder):
+@every_network()
+def test_shape_is_batch_tokens_hidden(encoder):
     tokens = encoder.tokenize(SEQUENCES)
-    embeddings = encoder.network.get_input_embeddings()(tokens.input_ids)
+    hidden = encoder(tokens.input_ids, tokens.attention_mask)
+    assert hidden.shape == (*tokens.input_ids.shape, encoder.hidden_size)
+    assert hidden.dtype == torch.float32
+
+
+@every_network()
+def test_padding_changes_nothing(encoder, device):
+    encoder = on(encoder, device)
+    together = states(encoder, SEQUENCES)
+    for sequence, row in zip(SEQUENCES, together, strict=True):
+        assert_close(row, states(encoder, [sequence])[0])
+
+
+@every_network()
+def test_what_stands_in_the_padding_changes_nothing(encoder):
+    ids, mask = tokenized(encoder, SEQUENCES)
+    noise = torch.where(mask.bool(), ids, 5)
     with torch.no_grad():
-        ids = encoder(tokens.input_ids, tokens.attention_mask)
-        embedded = encoder(tokens.input_ids, tokens.attention_mask, embeddings)
-    assert torch.equal(ids, embedded)
+        clean, noisy = encoder(ids, mask), encoder(noise, mask)
+    assert_close(clean[mask.bool()], noisy[mask.bool()])
 
 
-@networks_loaded
+@every_network()
+def test_order_of_the_batch_changes_nothing(encoder):
+    forward, backward = states(encoder, SEQUENCES), states(encoder, SEQUENCES[::-1])
+    for left, right in zip(forward, backward[::-1], strict=True):
+        assert_close(left, right)
+
+
+@every_network()
+def test_two_runs_are_equal(encoder, device):
+    encoder = on(encoder, device)
+    for left, right in zip(states(encoder, SEQUENCES), states(encoder, SEQUENCES), strict=True):
+        assert torch.equal(left, right)
+
+
+@every_network()
+def test_sequences_differ(encoder):
+    # A network that ignored its input would pass all of the above.
+    first, second = states(encoder, ["ACGTAC" * 8, "ACGTAC" * 7 + "GGGCCC"])
+    assert (first.mean(0) - second.mean(0)).abs().max() > 1e-3
+
+
+@every_network()
+def test_order_of_the_bases_matters(encoder):
+    # The same tokens in another order: a network without positions would give the same mean.
+    first, second = states(encoder, ["ACGTAC" + "GATTCC" * 3, "GATTCC" * 3 + "ACGTAC"])
+    assert (first.mean(0) - second.mean(0)).abs().max() > 1e-3
+
+
+@every_network()
+def test_embeddings_in_place_of_ids_give_the_same(encoder):
+    ids, mask = tokenized(encoder, SEQUENCES)
+    embeddings = encoder.network.get_input_embeddings()(ids)
+    with torch.no_grad():
+        assert torch.equal(encoder(ids, mask), encoder(ids, mask, embeddings))
+
+
+@every_network()
 def test_letters_are_read_as_documented(encoder):
     # Lower case as upper case, U as T, other IUPAC letters as N.
     written = states(encoder, ["acguRYSWKMBDHVNacgtac"])[0]
     assert torch.equal(written, states(encoder, ["ACGTNNNNNNNNNNNACGTAC"])[0])
 
 
-@networks_loaded
+@every_network()
 @pytest.mark.parametrize("sequence", ["", "A", "N"])
 def test_shortest_sequences_give_finite_states(encoder, sequence):
     for row in (states(encoder, [sequence])[0], states(encoder, [SEQUENCES[0], sequence])[1]):
@@ -197,31 +168,87 @@ def test_shortest_sequences_give_finite_states(encoder, sequence):
         assert torch.isfinite(row).all()
 
 
-@networks_loaded
-def test_every_adapter_gets_a_gradient(encoder):
-    # A fused kernel that reads `.weight` would bypass an adapter without any error.
-    network = copy.deepcopy(encoder.network)
-    wanted = [
-        name
-        for name, module in network.named_modules()
-        if isinstance(module, torch.nn.Linear) and name.split(".")[-1] in encoder.adapter_targets
-    ]
-    inject_adapter_in_model(LoraConfig(r=4, target_modules=list(encoder.adapter_targets)), network)
-    adapters = {n: p for n, p in network.named_parameters() if p.requires_grad}
-    assert len(adapters) == 2 * len(wanted) > 0
-    tokens = encoder.tokenize(SEQUENCES)
-    optimizer = torch.optim.SGD(adapters.values(), lr=1.0)
+@every_network(lambda name: find_card(name).family in LONG_RANGE)
+def test_ten_thousand_bases(encoder):
+    # tiny-hyena: test_tiny.py, up to its limit.
+    tokens = encoder.tokenize(["ACGTTGCATG" * 1000])
+    with torch.no_grad():
+        hidden = encoder(tokens.input_ids, tokens.attention_mask)
+    length = 10_000 + int(tokens.special_tokens_mask.sum())
+    assert hidden.shape == (1, length, encoder.hidden_size)
+    assert torch.isfinite(hidden).all()
 
-    def backward():
-        optimizer.zero_grad()
-        network(tokens.input_ids, tokens.attention_mask).mean(1).pow(2).sum().backward()
-        return {name: float(p.grad.abs().max()) for name, p in adapters.items()}
 
-    first = backward()
-    assert all(first[name] > 0 for name in first if "lora_B" in name)
-    optimizer.step()
-    # B starts at zero and hides A; after one step both are seen.
-    assert all(gradient > 0 for gradient in backward().values())
+@every_network()
+def test_layers_are_numbered_from_the_embedding_to_the_last_state(encoder, device):
+    encoder = on(encoder, device)
+    ids, mask = tokenized(encoder, SEQUENCES)
+    numbers = range(encoder.depth + 1)
+    with torch.no_grad():
+        last = encoder(ids, mask)
+        layers = encoder.layer_states(ids, mask, numbers)
+        from_the_end = encoder.layer_states(ids, mask, range(-len(numbers), 0))
+        again = encoder.layer_states(ids, mask, (0, -1, 0))
+    assert encoder.depth >= 1
+    assert all(layer.shape == (*ids.shape, encoder.hidden_size) for layer in layers)
+    kept = [layer[mask.bool()] for layer in layers]
+    assert torch.equal(kept[-1], last[mask.bool()])
+    for layer, same in zip(kept, from_the_end, strict=True):
+        assert torch.equal(layer, same[mask.bool()])
+    for asked, number in zip(again, (0, -1, 0), strict=True):
+        assert torch.equal(asked[mask.bool()], kept[number])
+    for left in numbers:
+        for right in numbers[left + 1 :]:
+            assert (kept[left] - kept[right]).abs().max() > 1e-4
+
+
+@every_network()
+def test_a_layer_that_is_not_there_is_told(encoder):
+    ids, mask = tokenized(encoder, SEQUENCES[:1])
+    for layer in (encoder.depth + 1, -encoder.depth - 2):
+        with pytest.raises(ValueError, match=f"layer {layer}: '{encoder.name}' has hidden states"):
+            encoder.layer_states(ids, mask, (0, layer))
+
+
+@every_network()
+def test_padding_changes_no_layer(encoder, device):
+    encoder = on(encoder, device)
+    numbers = range(encoder.depth + 1)
+    ids, mask = tokenized(encoder, SEQUENCES)
+    with torch.no_grad():
+        together = encoder.layer_states(ids, mask, numbers)
+        for row, sequence in enumerate(SEQUENCES):
+            alone = encoder.layer_states(*tokenized(encoder, [sequence]), numbers)
+            for padded, state in zip(together, alone, strict=True):
+                assert_close(padded[row][mask[row].bool()], state[0])
+
+
+@every_network(lambda name: name in EQUIVARIANT)
+def test_reverse_complement_gives_reversed_states_of_every_layer(encoder):
+    # The whole row turns around, a special token with it: tokens that stand for no base are their
+    # own complement. For the last state and both strands' channels, see test_caduceus.py.
+    ids, mask = tokenized(encoder, SEQUENCES)
+    complement = encoder.network.get_input_embeddings().complement_map
+    other = ids.clone()
+    for row, length in zip(other, mask.sum(1), strict=True):
+        row[:length] = complement[row[:length]].flip(0)
+    numbers = range(encoder.depth + 1)
+    with torch.no_grad():
+        first = encoder.layer_states(ids, mask, numbers)
+        second = encoder.layer_states(other, mask, numbers)
+    for left, right in zip(first, second, strict=True):
+        for row, mirrored, length in zip(left, right, mask.sum(1), strict=True):
+            assert_close(mirrored[:length].flip(0), row[:length])
+
+
+@every_network(lambda name: name in EQUIVARIANT)
+def test_what_enters_the_first_layer_is_the_mean_of_a_base_and_its_complement(encoder):
+    ids, mask = tokenized(encoder, SEQUENCES)
+    words = encoder.network.get_input_embeddings()
+    with torch.no_grad():
+        (entering,) = encoder.layer_states(ids, mask, (0,))
+        mean = (words.embedding(ids) + words.embedding(words.complement_map[ids])) / 2
+    assert_close(entering[mask.bool()], mean[mask.bool()])
 
 
 @features
@@ -257,10 +284,16 @@ def test_features_have_no_weights_to_load(name, weights):
         load_encoder(name, weights=weights, max_bases=10)
 
 
-@pytest.mark.parametrize("name", list(cards()))
-def test_fingerprint_names_the_encoder(name, weights):
-    given = weights(name) if name in NETWORKS else "hub"
-    encoder = load_encoder(name, weights=given, max_bases=10)
+@features
+def test_features_have_a_fingerprint(name):
+    encoder = load_encoder(name, max_bases=10)
     assert encoder.fingerprint.startswith(f"{name}:")
-    assert isinstance(encoder, Encoder if name in NETWORKS else FeatureEncoder)
+    assert dataclasses.is_dataclass(encoder)
+
+
+@every_name
+def test_fingerprint_names_the_encoder(name, weights):
+    encoder = load_encoder(name, weights=weights(name))
+    assert encoder.fingerprint.startswith(f"{name}:")
+    assert isinstance(encoder, Encoder)
     assert dataclasses.is_dataclass(encoder)

@@ -11,9 +11,19 @@ from torch import nn
 
 from engine.encoders import find_card, load_encoder
 from engine.encoders.base import LoadRequest
-from engine.encoders.hub import checkpoint_folder, load_published, read_config, read_tensors
+from engine.encoders.hub import (
+    HubSource,
+    cached_commit,
+    checkpoint_folder,
+    hub_source,
+    load_published,
+    read_config,
+    read_tensors,
+)
+from engine.encoders.tiny import SHIPPED
 from engine.errors import UserError
 
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
 TENSORS = {"weight": torch.arange(6.0).reshape(2, 3), "bias": torch.ones(2)}
 
 
@@ -107,3 +117,108 @@ def test_a_folder_without_a_config_is_told(tmp_path: Path) -> None:
         checkpoint_folder(request)
     (tmp_path / "config.json").write_text("{}")
     assert checkpoint_folder(replace(request)) == tmp_path
+
+
+@pytest.mark.parametrize(
+    ("weights", "source"),
+    [
+        ("hub:a/b", HubSource("a/b", "main")),
+        ("hub:Some_body/My-model.v2@v1.0", HubSource("Some_body/My-model.v2", "v1.0")),
+        ("hub:a/b@refs/pr/4", HubSource("a/b", "refs/pr/4")),
+        (f"hub:a/b@{COMMIT}", HubSource("a/b", COMMIT)),
+        ("random", None),
+        ("hub/b", None),
+        ("./folder", None),
+    ],
+)
+def test_a_hub_id_is_read(weights: str, source: HubSource | None) -> None:
+    assert hub_source(find_card("dnabert2"), weights) == source
+
+
+def test_the_word_hub_is_what_the_card_says_and_nothing_for_shipped_weights() -> None:
+    card = find_card("dnabert2")
+    assert hub_source(card, "hub") == HubSource(card.hub, card.revision)
+    assert hub_source(find_card("tiny-bert"), "hub") is None
+
+
+def test_only_a_whole_commit_is_pinned() -> None:
+    assert HubSource("a/b", COMMIT).pinned
+    for revision in ("main", COMMIT[:7], COMMIT.upper(), COMMIT + "0"):
+        assert not HubSource("a/b", revision).pinned
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("", "b", "a/", "/b", "a/b/c", "a b/c", "-a/b", "a/b-", "a/b--c", "a/..", "a/b..c"),
+        *("a/b.git", "../b", "https://huggingface.co/a", "a/b:c", "a/é", "a/" + "b" * 95),
+    ],
+)
+def test_a_malformed_hub_id_is_one_line(name: str) -> None:
+    with pytest.raises(UserError) as told:
+        load_encoder("dnabert2", weights=f"hub:{name}")
+    assert str(told.value) == (
+        f"weights 'hub:{name}': '{name}' is no OWNER/NAME of the hub; "
+        "write hub:OWNER/NAME or hub:OWNER/NAME@REVISION"
+    )
+
+
+@pytest.mark.parametrize("revision", ["", "a b", "../up", "-x", "a@b"])
+def test_a_malformed_revision_is_one_line(revision: str) -> None:
+    with pytest.raises(
+        UserError, match="is no commit, branch or tag; write hub:OWNER/NAME"
+    ) as told:
+        load_encoder("dnabert2", weights=f"hub:a/b@{revision}")
+    assert "\n" not in str(told.value)
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache of the hub, shut off."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    return tmp_path
+
+
+def snapshot(cache: Path, reference: str = "") -> Path:
+    """The folder of `COMMIT` in a cache, named by a branch too if asked."""
+    folder = cache / "models--a--b" / "snapshots" / COMMIT
+    folder.mkdir(parents=True)
+    if reference:
+        path = cache / "models--a--b" / "refs" / reference
+        path.parent.mkdir(parents=True)
+        path.write_text(COMMIT)
+    return folder
+
+
+def test_the_commit_of_cached_weights_is_that_of_their_branch(cache: Path) -> None:
+    for revision in ("main", "v1", COMMIT):
+        assert cached_commit(HubSource("a/b", revision)) == ""
+    folder = snapshot(cache, "main")
+    assert cached_commit(HubSource("a/b", "main")) == ""  # no weights yet
+    save_file(TENSORS, folder / "model.safetensors")
+    assert cached_commit(HubSource("a/b", "main")) == COMMIT
+    assert cached_commit(HubSource("a/b", COMMIT)) == COMMIT
+    assert cached_commit(HubSource("a/b", "v1")) == ""
+
+
+def test_weights_with_a_missing_shard_are_not_cached(cache: Path) -> None:
+    folder = snapshot(cache)
+    save_file(TENSORS, folder / "model-0.safetensors")
+    index = folder / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": {"weight": "model-0.safetensors"}}))
+    assert cached_commit(HubSource("a/b", COMMIT)) == COMMIT
+    index.write_text(json.dumps({"weight_map": {"weight": "model-1.safetensors"}}))
+    assert cached_commit(HubSource("a/b", COMMIT)) == ""
+    index.write_text("{")
+    assert cached_commit(HubSource("a/b", COMMIT)) == ""
+
+
+def test_shipped_encoders_take_a_checkpoint_of_the_hub_too(cache: Path) -> None:
+    folder = snapshot(cache, "main")
+    own = SHIPPED / "tiny-hyena"
+    for name in ("config.json", "model.safetensors"):
+        (folder / name).write_bytes((own / name).read_bytes())
+    loaded, shipped = load_encoder("tiny-hyena", weights="hub:a/b"), load_encoder("tiny-hyena")
+    assert loaded.fingerprint == shipped.fingerprint
+    assert (loaded.revision, shipped.revision) == (COMMIT, "")

@@ -16,7 +16,9 @@ from engine.encoders.nucleotide_transformer import (
     vocabulary,
 )
 from engine.errors import UserError
-from tests.encoders.small import CLAIMS, NT_V1, NT_V2, SMALL, nt_shapes, states, tensors
+from tests.encoders.contract import states
+from tests.encoders.small import NT_V1, NT_V2, SMALL, nt_shapes, tensors
+from tests.encoders.test_dnabert2 import PACKED, double
 
 FIRST, SECOND = "nt-500m-human-ref", "nt-v2-50m"
 CONFIGS = {FIRST: NT_V1, SECOND: NT_V2}
@@ -31,9 +33,9 @@ def encoder(request, tmp_path_factory):
     return load_encoder(request.param, weights=folder)
 
 
-@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.__name__)
-def test_contract(encoder, claim):
-    claim(encoder)
+@pytest.mark.parametrize("claim", PACKED, ids=lambda claim: claim.__name__)
+def test_packing(encoder, claim):
+    claim(double(encoder))
 
 
 class GatedIntermediate(torch.nn.Module):

@@ -28,6 +28,7 @@ def embedded(spec_of: Spec) -> Callable[[dict[str, Any]], TrialSpec]:
             spec.task,
             spec.task_fingerprint,
             ("features",),
+            (-1,),
             ("train", "validation", "test"),
         )
         return replace(spec, embeddings=prepare(request, spec.store).embeddings)

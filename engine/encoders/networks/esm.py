@@ -3,7 +3,8 @@
 Written from Dalla-Torre et al. 2024 (Nucleotide Transformer) and Rives et al. 2021, Lin et al. 2023
 (ESM-1b, ESM-2). Modules bear the names of the published state dict, so that it loads by name. Stock
 transformers has the variant with learned positions, but drops them when given embeddings in place
-of ids, which prompt tuning does; hence one network here for both.
+of ids, which prompt tuning does; hence one network here for both. Everything but the scores of
+attention runs over the attended tokens alone, packed (N, H); see `Grid`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.encoders.networks.bert import rotate, rotation
+from engine.encoders.networks.mosaicbert import Grid
 from engine.errors import UserError
 
 MASK_DROPOUT_SCALE = 1 - 0.15 * 0.8
@@ -64,8 +66,8 @@ class Embeddings(nn.Module):
             nn.Embedding(config.position_rows, config.hidden_size) if config.position_rows else None
         )
 
-    def forward(self, words: Tensor) -> Tensor:
-        """Word embeddings (B, T, H) to the input of the first layer.
+    def forward(self, words: Tensor, grid: Grid) -> Tensor:
+        """Word embeddings (N, H) to the input of the first layer.
 
         Raises
         ------
@@ -75,14 +77,15 @@ class Embeddings(nn.Module):
         hidden = words * self.scale
         if self.position_embeddings is None:
             return hidden
-        length, limit = words.shape[1], self.position_embeddings.num_embeddings - self.first
-        if length > limit:
+        limit = self.position_embeddings.num_embeddings - self.first
+        if grid.length > limit:
             raise UserError(
-                f"a sequence has {length} tokens and the encoder has positions for {limit}; "
+                f"a sequence has {grid.length} tokens and the encoder has positions for {limit}; "
                 f"cut the sequences (N takes a token per base)"
             )
-        place = torch.arange(self.first, self.first + length, device=words.device)
-        out: Tensor = hidden + self.position_embeddings(place)
+        place = torch.arange(grid.length, device=words.device).repeat(grid.batch)
+        place = place if grid.tokens is None else place[grid.tokens]
+        out: Tensor = hidden + self.position_embeddings(self.first + place)
         return out
 
 
@@ -97,18 +100,22 @@ class SelfAttention(nn.Module):
         self.value = nn.Linear(config.hidden_size, config.hidden_size)
 
     def forward(
-        self, hidden: Tensor, mask: Tensor, positions: tuple[Tensor, Tensor] | None
+        self,
+        hidden: Tensor,
+        grid: Grid,
+        mask: Tensor | None,
+        positions: tuple[Tensor, Tensor] | None,
     ) -> Tensor:
-        """Hidden states (B, T, H) to mixed values; mask (B, 1, 1, T) is true at tokens."""
-        batch, length, size = hidden.shape
+        """Hidden states (N, H) to mixed values; mask (B, 1, 1, T) is true at tokens."""
+        head_size = hidden.shape[1] // self.heads
         query, key, value = (
-            project(hidden).view(batch, length, self.heads, -1).transpose(1, 2)
+            grid.unpack(project(hidden).view(-1, self.heads, head_size)).transpose(1, 2)
             for project in (self.query, self.key, self.value)
         )
         if positions is not None:
             query, key = rotate(query, *positions), rotate(key, *positions)
         mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
-        return mixed.transpose(1, 2).reshape(batch, length, size)
+        return grid.pack(mixed.transpose(1, 2).flatten(2))
 
 
 class Dense(nn.Module):
@@ -134,10 +141,14 @@ class Attention(nn.Module):
         self.LayerNorm = nn.LayerNorm(config.hidden_size, eps=config.norm_epsilon)
 
     def forward(
-        self, hidden: Tensor, mask: Tensor, positions: tuple[Tensor, Tensor] | None
+        self,
+        hidden: Tensor,
+        grid: Grid,
+        mask: Tensor | None,
+        positions: tuple[Tensor, Tensor] | None,
     ) -> Tensor:
-        """Hidden states (B, T, H) to hidden states."""
-        out: Tensor = hidden + self.output(self.self(self.LayerNorm(hidden), mask, positions))
+        """Hidden states (N, H) to hidden states."""
+        out: Tensor = hidden + self.output(self.self(self.LayerNorm(hidden), grid, mask, positions))
         return out
 
 
@@ -154,10 +165,14 @@ class Layer(nn.Module):
         self.output = Dense(config.mlp_size, config.hidden_size, bias=not config.gated)
 
     def forward(
-        self, hidden: Tensor, mask: Tensor, positions: tuple[Tensor, Tensor] | None
+        self,
+        hidden: Tensor,
+        grid: Grid,
+        mask: Tensor | None,
+        positions: tuple[Tensor, Tensor] | None,
     ) -> Tensor:
-        """Hidden states (B, T, H) to hidden states."""
-        hidden = self.attention(hidden, mask, positions)
+        """Hidden states (N, H) to hidden states."""
+        hidden = self.attention(hidden, grid, mask, positions)
         inner = self.intermediate(self.LayerNorm(hidden))
         if self.gated:
             # SwiGLU (Shazeer 2020): the first half goes through SiLU.
@@ -178,11 +193,15 @@ class Encoder(nn.Module):
         self.emb_layer_norm_after = nn.LayerNorm(config.hidden_size, eps=config.norm_epsilon)
 
     def forward(
-        self, hidden: Tensor, mask: Tensor, positions: tuple[Tensor, Tensor] | None
+        self,
+        hidden: Tensor,
+        grid: Grid,
+        mask: Tensor | None,
+        positions: tuple[Tensor, Tensor] | None,
     ) -> Tensor:
-        """Hidden states (B, T, H) to hidden states after the final norm."""
+        """Hidden states (N, H) to hidden states after the final norm."""
         for layer in self.layer:
-            hidden = layer(hidden, mask, positions)
+            hidden = layer(hidden, grid, mask, positions)
         out: Tensor = self.emb_layer_norm_after(hidden)
         return out
 
@@ -218,17 +237,23 @@ class Esm(nn.Module):
         Returns
         -------
         Tensor, shape (B, T, H)
-            Last hidden state after the final norm.
+            Last hidden state after the final norm; zero at padding.
         """
-        words = self.get_input_embeddings()(input_ids) if inputs_embeds is None else inputs_embeds
-        hidden = self.embeddings(words)
+        mask = attention_mask.bool()
+        grid = Grid.of(mask)
+        if inputs_embeds is None:
+            words = self.get_input_embeddings()(grid.pack(input_ids))
+        else:
+            words = grid.pack(inputs_embeds)
+        hidden = self.embeddings(words, grid)
         positions = None
         if not self.config.position_rows:
             head_size = self.config.hidden_size // self.config.heads
-            cosine, sine = rotation(hidden.shape[1], head_size, hidden.device)
+            cosine, sine = rotation(grid.length, head_size, hidden.device)
             positions = cosine.to(hidden.dtype), sine.to(hidden.dtype)
-        out: Tensor = self.encoder(hidden, attention_mask.bool()[:, None, None, :], positions)
-        return out
+        # Without a mask, attention may take its fastest path.
+        attended = None if mask.all() else mask[:, None, None, :]
+        return grid.unpack(self.encoder(hidden, grid, attended, positions))
 
 
 def _initialize(module: nn.Module) -> None:

@@ -1,7 +1,8 @@
 """MosaicBERT, the network of DNABERT-2: attention with linear biases and gated MLPs.
 
 Written from Portes et al. 2023 (MosaicBERT) and Press et al. 2022 (ALiBi). Modules bear the names
-of the published state dict, so that it loads by name.
+of the published state dict, so that it loads by name. As in MosaicBERT, padding costs next to
+nothing: everything but the scores of attention runs over the attended tokens alone, packed (N, H).
 """
 
 from __future__ import annotations
@@ -33,6 +34,41 @@ class MosaicBertConfig:
     norm_epsilon: float
 
 
+@dataclass(frozen=True)
+class Grid:
+    """Where packed tokens (N, ...) stand on the padded grid (B, T, ...).
+
+    Attributes
+    ----------
+    batch, length : int
+        B and T.
+    tokens : Tensor, shape (N,), int64, or None
+        Their places, counted row by row; None where all B T places are tokens.
+    """
+
+    batch: int
+    length: int
+    tokens: Tensor | None
+
+    @classmethod
+    def of(cls, mask: Tensor) -> Grid:
+        """Grid of a mask (B, T), bool, that is true at tokens."""
+        batch, length = mask.shape
+        return cls(batch, length, None if mask.all() else mask.flatten().nonzero()[:, 0])
+
+    def pack(self, padded: Tensor) -> Tensor:
+        """(B, T, ...) to (N, ...)."""
+        flat = padded.flatten(0, 1)
+        return flat if self.tokens is None else flat.index_select(0, self.tokens)
+
+    def unpack(self, packed: Tensor) -> Tensor:
+        """(N, ...) to (B, T, ...), zero at padding."""
+        if self.tokens is not None:
+            empty = packed.new_zeros(self.batch * self.length, *packed.shape[1:])
+            packed = empty.index_copy(0, self.tokens, packed)
+        return packed.view(self.batch, self.length, *packed.shape[1:])
+
+
 def slopes(heads: int) -> list[float]:
     """Slope of each head (Press et al. 2022, section 3): 2^(-8/n), 2^(-16/n), ... for n heads.
 
@@ -46,7 +82,7 @@ def slopes(heads: int) -> list[float]:
 
 
 def linear_bias(heads: int, mask: Tensor, dtype: torch.dtype) -> Tensor:
-    """Bias added to attention scores, shape (B, heads, T, T): less with distance, none to padding.
+    """Bias added to attention scores: less with distance, none to padding.
 
     Parameters
     ----------
@@ -55,11 +91,18 @@ def linear_bias(heads: int, mask: Tensor, dtype: torch.dtype) -> Tensor:
         True at tokens.
     dtype : torch.dtype
         Of the bias; distances are exact, the product is rounded.
+
+    Returns
+    -------
+    Tensor, shape (B, heads, T, T)
+        One for all rows, (1, heads, T, T), where nothing is padded.
     """
     place = torch.arange(mask.shape[1], device=mask.device)
     distance = (place[:, None] - place[None, :]).abs()
     slope = torch.tensor(slopes(heads), device=mask.device)
     bias = (-slope[:, None, None] * distance).to(dtype)
+    if mask.all():
+        return bias[None]
     # The lowest number, not minus infinity: a row of padding alone stays finite.
     return torch.where(mask[:, None, None, :], bias, torch.finfo(dtype).min)
 
@@ -74,7 +117,7 @@ class Embeddings(nn.Module):
         self.LayerNorm = nn.LayerNorm(config.hidden_size, eps=config.norm_epsilon)
 
     def forward(self, words: Tensor) -> Tensor:
-        """Word embeddings (B, T, H) to the input of the first layer; every token is of type 0."""
+        """Word embeddings (N, H) to the input of the first layer; every token is of type 0."""
         out: Tensor = self.LayerNorm(words + self.token_type_embeddings.weight[0])
         return out
 
@@ -87,13 +130,13 @@ class SelfAttention(nn.Module):
         self.heads = config.heads
         self.Wqkv = nn.Linear(config.hidden_size, 3 * config.hidden_size)
 
-    def forward(self, hidden: Tensor, bias: Tensor) -> Tensor:
-        """Hidden states (B, T, H) and bias (B, heads, T, T) to mixed values (B, T, H)."""
-        batch, length, size = hidden.shape
-        qkv = self.Wqkv(hidden).view(batch, length, 3, self.heads, -1)
+    def forward(self, hidden: Tensor, grid: Grid, bias: Tensor) -> Tensor:
+        """Hidden states (N, H) and bias (B or 1, heads, T, T) to mixed values (N, H)."""
+        head_size = hidden.shape[1] // self.heads
+        qkv = grid.unpack(self.Wqkv(hidden).view(-1, 3, self.heads, head_size))
         query, key, value = qkv.permute(2, 0, 3, 1, 4)
         mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=bias)
-        return mixed.transpose(1, 2).reshape(batch, length, size)
+        return grid.pack(mixed.transpose(1, 2).flatten(2))
 
 
 class SelfOutput(nn.Module):
@@ -105,7 +148,7 @@ class SelfOutput(nn.Module):
         self.LayerNorm = nn.LayerNorm(config.hidden_size, eps=config.norm_epsilon)
 
     def forward(self, mixed: Tensor, hidden: Tensor) -> Tensor:
-        """Mixed values and the attention's input, (B, T, H) each, to hidden states."""
+        """Mixed values and the attention's input, (N, H) each, to hidden states."""
         out: Tensor = self.LayerNorm(self.dense(mixed) + hidden)
         return out
 
@@ -118,9 +161,9 @@ class Attention(nn.Module):
         self.self = SelfAttention(config)
         self.output = SelfOutput(config)
 
-    def forward(self, hidden: Tensor, bias: Tensor) -> Tensor:
-        """Hidden states (B, T, H) to hidden states."""
-        out: Tensor = self.output(self.self(hidden, bias), hidden)
+    def forward(self, hidden: Tensor, grid: Grid, bias: Tensor) -> Tensor:
+        """Hidden states (N, H) to hidden states."""
+        out: Tensor = self.output(self.self(hidden, grid, bias), hidden)
         return out
 
 
@@ -134,7 +177,7 @@ class GatedMlp(nn.Module):
         self.layernorm = nn.LayerNorm(config.hidden_size, eps=config.norm_epsilon)
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """Hidden states (B, T, H) to hidden states; the first half goes through GELU."""
+        """Hidden states (N, H) to hidden states; the first half goes through GELU."""
         gate, value = self.gated_layers(hidden).chunk(2, dim=-1)
         out: Tensor = self.layernorm(self.wo(functional.gelu(gate) * value) + hidden)
         return out
@@ -148,9 +191,9 @@ class Layer(nn.Module):
         self.attention = Attention(config)
         self.mlp = GatedMlp(config)
 
-    def forward(self, hidden: Tensor, bias: Tensor) -> Tensor:
-        """Hidden states (B, T, H) to hidden states."""
-        out: Tensor = self.mlp(self.attention(hidden, bias))
+    def forward(self, hidden: Tensor, grid: Grid, bias: Tensor) -> Tensor:
+        """Hidden states (N, H) to hidden states."""
+        out: Tensor = self.mlp(self.attention(hidden, grid, bias))
         return out
 
 
@@ -161,10 +204,10 @@ class Encoder(nn.Module):
         super().__init__()
         self.layer = nn.ModuleList(Layer(config) for _ in range(config.layers))
 
-    def forward(self, hidden: Tensor, bias: Tensor) -> Tensor:
-        """Hidden states (B, T, H) to hidden states of the last layer."""
+    def forward(self, hidden: Tensor, grid: Grid, bias: Tensor) -> Tensor:
+        """Hidden states (N, H) to hidden states of the last layer."""
         for layer in self.layer:
-            hidden = layer(hidden, bias)
+            hidden = layer(hidden, grid, bias)
         return hidden
 
 
@@ -198,13 +241,17 @@ class MosaicBert(nn.Module):
         Returns
         -------
         Tensor, shape (B, T, H)
-            Hidden state of the last layer, which ends with its norm.
+            Hidden state of the last layer, which ends with its norm; zero at padding.
         """
-        words = self.get_input_embeddings()(input_ids) if inputs_embeds is None else inputs_embeds
+        mask = attention_mask.bool()
+        grid = Grid.of(mask)
+        if inputs_embeds is None:
+            words = self.get_input_embeddings()(grid.pack(input_ids))
+        else:
+            words = grid.pack(inputs_embeds)
         hidden = self.embeddings(words)
-        bias = linear_bias(self.config.heads, attention_mask.bool(), hidden.dtype)
-        out: Tensor = self.encoder(hidden, bias)
-        return out
+        bias = linear_bias(self.config.heads, mask, hidden.dtype)
+        return grid.unpack(self.encoder(hidden, grid, bias))
 
 
 def _initialize(module: nn.Module) -> None:

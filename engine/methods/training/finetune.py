@@ -17,17 +17,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.embedding import length_batches, truncate
 from engine.encoders import Encoder, TokenBatch
 from engine.methods.base import InfeasibleError, Report
 from engine.methods.training.adapters import trainable, without_gradient
 from engine.metrics import METRICS, compute
 from engine.pooling import pool
 from engine.tasks import Split, Task
+from engine.windows import Windows, length_batches, windows
 
 WARM_UP = 0.1
 PATIENCE = 2
-EVALUATION_BASES = 65536
+EVALUATION_TOKENS = 65536
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,8 @@ class Training:
     weight_decay : float
     metric : str
         Validation metric that picks the epoch.
+    truncate : str
+        See `engine.windows.windows`.
     seed : int
         Draws the head, dropout and the order of examples.
     """
@@ -52,6 +54,7 @@ class Training:
     head_learning_rate: float
     weight_decay: float
     metric: str
+    truncate: str
     seed: int
 
 
@@ -75,8 +78,21 @@ class Classifier(nn.Module):
         self.pooling = pooling
         self.summary_index = encoder.summary_index
 
-    def forward(self, tokens: TokenBatch) -> Tensor:
-        """Logits, shape (B, K)."""
+    def forward(self, tokens: TokenBatch, owners: Tensor | None) -> Tensor:
+        """Logits of the sequences that windows belong to.
+
+        Parameters
+        ----------
+        tokens : TokenBatch
+            Of W windows.
+        owners : Tensor or None, shape (W,), int64
+            Sequence of each window, 0 to B - 1; a sequence's pooled windows are averaged. None
+            where every sequence has one.
+
+        Returns
+        -------
+        Tensor, shape (B, K)
+        """
         hidden = self.network(tokens.input_ids, tokens.attention_mask)
         pooled = pool(
             hidden,
@@ -85,6 +101,10 @@ class Classifier(nn.Module):
             self.pooling,
             self.summary_index,
         )
+        if owners is not None:
+            shares = owners.bincount()[:, None]
+            total = pooled.new_zeros(len(shares), pooled.shape[1]).index_add(0, owners, pooled)
+            pooled = total / shares
         logits: Tensor = self.head(self.norm(pooled))
         return logits
 
@@ -116,11 +136,12 @@ def train(
     RuntimeError
         If a trainable parameter receives no gradient.
     """
-    sequences, _ = truncate(encoder, task.train.sequences)
+    given = Inputs.of(encoder, task.train.sequences, training.truncate)
+    validation = Inputs.of(encoder, task.validation.sequences, training.truncate)
     labels = torch.from_numpy(task.train.labels)
     device = encoder.device
     rng = np.random.default_rng(training.seed)
-    steps = training.epochs * math.ceil(len(sequences) / training.batch_size)
+    steps = training.epochs * math.ceil(len(labels) / training.batch_size)
     optimizer = torch.optim.AdamW(_groups(model, training), betas=(0.9, 0.98))
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, steps))
     sign = 1 if METRICS[training.metric].greater_is_better else -1
@@ -128,9 +149,10 @@ def train(
     best: dict[str, Tensor] = {}
     for epoch in range(1, training.epochs + 1):
         model.train()
-        for rows in shuffled_batches(sequences, training.batch_size, rng):
-            tokens = _to(encoder.tokenize([sequences[i] for i in rows]), device)
-            loss = functional.cross_entropy(model(tokens), labels[rows].to(device))
+        for rows in shuffled_batches(given.tokens, training.batch_size, rng):
+            loss = functional.cross_entropy(
+                model(*given.batch(rows, device)), labels[rows].to(device)
+            )
             if not torch.isfinite(loss):
                 raise InfeasibleError(f"training diverged in epoch {epoch}: the loss is {loss}")
             loss.backward()  # type: ignore[no-untyped-call]
@@ -140,7 +162,7 @@ def train(
             optimizer.step()
             schedule.step()
             optimizer.zero_grad(set_to_none=True)
-        scores = predict(model, encoder, task.validation)
+        scores = _scores(model, validation, device)
         if not np.isfinite(scores).all():
             raise InfeasibleError(f"training diverged in epoch {epoch}: scores are not finite")
         curve.append(compute(training.metric, task.validation.labels, scores))
@@ -156,30 +178,71 @@ def train(
     return tuple(curve)
 
 
-def predict(model: Classifier, encoder: Encoder, split: Split) -> npt.NDArray[np.float64]:
+@dataclass(frozen=True)
+class Inputs:
+    """Sequences of a split, tokenized once.
+
+    Attributes
+    ----------
+    windows : Windows
+    first : ndarray, shape (N + 1,), int64
+        Windows ``first[i]`` to ``first[i + 1]`` are those of sequence i.
+    tokens : ndarray, shape (N,), int64
+        Tokens of the longest window of each sequence.
+    """
+
+    windows: Windows
+    first: npt.NDArray[np.int64]
+    tokens: npt.NDArray[np.int64]
+
+    @staticmethod
+    def of(encoder: Encoder, sequences: Sequence[str], truncate: str) -> Inputs:
+        """Tokenize sequences."""
+        made = windows(encoder, sequences, truncate)
+        first = np.searchsorted(made.owners, np.arange(len(sequences) + 1))
+        longest = np.maximum.reduceat(made.counts, first[:-1]) if len(sequences) else made.counts
+        return Inputs(made, first, longest)
+
+    def batch(
+        self, rows: npt.NDArray[np.int64], device: torch.device
+    ) -> tuple[TokenBatch, Tensor | None]:
+        """All windows of some sequences, and their owners as `Classifier` wants them."""
+        spans = [np.arange(self.first[row], self.first[row + 1]) for row in rows]
+        tokens = self.windows.batch(np.concatenate(spans))
+        moved = TokenBatch(*(t.to(device, non_blocking=True) for t in tokens))
+        if len(tokens.input_ids) == len(rows):
+            return moved, None
+        owners = np.repeat(np.arange(len(rows)), [len(span) for span in spans])
+        return moved, torch.from_numpy(owners).to(device)
+
+
+def predict(
+    model: Classifier, encoder: Encoder, split: Split, truncate: str
+) -> npt.NDArray[np.float64]:
     """Class probabilities, shape (N, K), rows in the split's order."""
+    return _scores(model, Inputs.of(encoder, split.sequences, truncate), encoder.device)
+
+
+def _scores(model: Classifier, given: Inputs, device: torch.device) -> npt.NDArray[np.float64]:
     model.eval()
-    sequences, _ = truncate(encoder, split.sequences)
-    lengths = np.array([len(s) for s in sequences])
-    scores = np.zeros((len(sequences), model.head.out_features))
+    scores = np.zeros((len(given.tokens), model.head.out_features))
     with torch.inference_mode():
-        for rows in length_batches(lengths, EVALUATION_BASES):
-            tokens = _to(encoder.tokenize([sequences[i] for i in rows]), encoder.device)
+        for rows in length_batches(given.tokens * np.diff(given.first), EVALUATION_TOKENS):
+            logits = model(*given.batch(rows, device))
             # Softmax in float64, so that probabilities keep the order of close logits.
-            scores[rows] = model(tokens).double().softmax(dim=1).cpu().numpy()
+            scores[rows] = logits.double().softmax(dim=1).cpu().numpy()
     return scores
 
 
 def shuffled_batches(
-    sequences: Sequence[str], batch_size: int, rng: np.random.Generator
+    lengths: npt.NDArray[np.int64], batch_size: int, rng: np.random.Generator
 ) -> Iterator[npt.NDArray[np.int64]]:
     """Batches of about equal length in random order: little padding, a new mix each epoch.
 
     Rows are shuffled, cut into pools of 32 batches, sorted by length within a pool, and the batches
     of all pools are shuffled again.
     """
-    lengths = np.array([len(s) for s in sequences])
-    order = rng.permutation(len(sequences))
+    order = rng.permutation(len(lengths))
     batches: list[npt.NDArray[np.int64]] = []
     for start in range(0, len(order), 32 * batch_size):
         pool_rows = order[start : start + 32 * batch_size]
@@ -208,11 +271,7 @@ def _rate(step: int, steps: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - warm_up) / max(1, steps - warm_up)))
 
 
-def _to(tokens: TokenBatch, device: torch.device) -> TokenBatch:
-    return TokenBatch(*(t.to(device, non_blocking=True) for t in tokens))
-
-
-def training_from(params: Mapping[str, Any], metric: str, seed: int) -> Training:
+def training_from(params: Mapping[str, Any], metric: str, truncate: str, seed: int) -> Training:
     """Read the loop's part of a configuration."""
     return Training(
         epochs=params.get("epochs", 5),
@@ -221,5 +280,6 @@ def training_from(params: Mapping[str, Any], metric: str, seed: int) -> Training
         head_learning_rate=params.get("head_learning_rate", params.get("learning_rate", 1e-3)),
         weight_decay=params.get("weight_decay", 0.01),
         metric=metric,
+        truncate=truncate,
         seed=seed,
     )

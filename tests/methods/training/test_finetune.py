@@ -10,7 +10,14 @@ from torch import nn
 from engine.encoders import Encoder, load_encoder
 from engine.methods.base import InfeasibleError
 from engine.methods.training.adapters import attach_lora, linear_names, trainable, without_gradient
-from engine.methods.training.finetune import Classifier, Training, predict, shuffled_batches, train
+from engine.methods.training.finetune import (
+    Classifier,
+    Inputs,
+    Training,
+    predict,
+    shuffled_batches,
+    train,
+)
 from engine.records import TrialSpec
 from engine.tasks import load_task
 from engine.trial import ignore, refit, run_trial
@@ -26,8 +33,8 @@ def encoder_of(name: str, device: str = "cpu") -> Encoder:
     return encoder
 
 
-def training(**changes: float) -> Training:
-    return replace(Training(2, 16, 1e-2, 1e-2, 0.0, "auroc", 0), **changes)
+def training(**changes: float | str) -> Training:
+    return replace(Training(2, 16, 1e-2, 1e-2, 0.0, "auroc", "center", 0), **changes)
 
 
 @pytest.mark.parametrize("name", ENCODERS)
@@ -139,16 +146,56 @@ def test_prediction_does_not_depend_on_the_order_of_rows(spec_of: Spec) -> None:
     model = Classifier(encoder, "max", 2)
     split = load_task(spec_of("lora", PARAMS).task).train
     turned = replace(split, sequences=split.sequences[::-1], labels=split.labels[::-1])
-    forwards, backwards = predict(model, encoder, split), predict(model, encoder, turned)
+    forwards, backwards = (predict(model, encoder, given, "center") for given in (split, turned))
     np.testing.assert_allclose(forwards, backwards[::-1], atol=1e-5)
     np.testing.assert_allclose(forwards.sum(axis=1), 1.0, atol=1e-12)
 
 
+@pytest.mark.parametrize("name", ENCODERS)
+def test_a_sequence_in_chunks_is_the_mean_of_its_windows(name: str) -> None:
+    encoder = encoder_of(name)
+    short = replace(encoder, max_tokens=1 + round(12 * encoder.tokens_per_base))
+    model = Classifier(short, "mean", 2).eval()
+    long = "AAAACCCCGGGG" + "ACGTTACGTAGG"
+    whole = Inputs.of(short, ["AC", long, "GT"], "chunk")
+    assert whole.windows.owners.tolist() == [0, 1, 1, 2]
+    assert len(whole.tokens) == 3
+    parts = Inputs.of(encoder, ["AC", long[:12], long[12:], "GT"], "error")
+    seen: list[torch.Tensor] = []
+    model.norm.register_forward_hook(lambda _, args, out: seen.append(args[0]))
+    with torch.no_grad():
+        model(*whole.batch(np.array([2, 1, 0]), torch.device("cpu")))
+        model(*parts.batch(np.array([3, 1, 2, 0]), torch.device("cpu")))
+    together, (gt, first, second, ac) = seen
+    torch.testing.assert_close(together, torch.stack([gt, (first + second) / 2, ac]))
+
+
+def test_sequences_in_chunks_are_trained_and_predicted(spec_of: Spec) -> None:
+    torch.manual_seed(0)
+    encoder = encoder_of("tiny-bert")
+    attach_lora(encoder.network, rank=4, alpha=8, dropout=0, targets=encoder.adapter_targets)
+    short = replace(encoder, max_tokens=4)
+    model = Classifier(short, "mean", 2)
+    task = load_task(spec_of("lora", PARAMS).task)
+    curve = train(model, short, task, training(truncate="chunk"), ignore)
+    assert len(curve) == 2
+    scores = predict(model, short, task.validation, "chunk")
+    assert scores.shape == (len(task.validation.labels), 2)
+    assert np.isfinite(scores).all()
+
+
+def test_checkpointed_gradients_train_the_same_model(spec_of: Spec) -> None:
+    plain = run_trial(spec_of("lora", PARAMS))
+    saved = run_trial(spec_of("lora", {**PARAMS, "gradient_checkpointing": True}))
+    assert saved.error is None
+    np.testing.assert_allclose(plain.curve, saved.curve, atol=1e-6)
+
+
 def test_batches_hold_every_row_once_and_differ_between_epochs() -> None:
-    sequences = ["A" * (1 + i % 50) for i in range(333)]
+    lengths = np.array([1 + i % 50 for i in range(333)])
     rng = np.random.default_rng(0)
-    first = list(shuffled_batches(sequences, 16, rng))
-    second = list(shuffled_batches(sequences, 16, rng))
+    first = list(shuffled_batches(lengths, 16, rng))
+    second = list(shuffled_batches(lengths, 16, rng))
     assert sorted(np.concatenate(first)) == list(range(333))
     assert max(len(batch) for batch in first) == 16
     assert [b.tolist() for b in first] != [b.tolist() for b in second]

@@ -1,0 +1,219 @@
+"""The embedding stage over a cluster: the shards of one encoder, all tasks together, on Ray Data.
+
+Every worker is an actor that loads the encoder once, reads the sequences of its shards itself, and
+puts the vectors straight into the store's drafts. What travels is small: which shard, and how many
+rows. A shard is the same here and in `engine.prepare.prepare`, and so are its bits; either goes on
+where the other was cut off.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import ray
+
+from engine.embedding import Part, embed_parts, parts_of
+from engine.prepare import (
+    Prepared,
+    PrepareRequest,
+    about,
+    check,
+    checked_task,
+    count_too_long,
+    describe,
+    discard,
+    embedding_key,
+    loaded,
+    named,
+    split_of,
+)
+from engine.store import Store
+
+log = logging.getLogger(__name__)
+
+#: Shards that an actor takes at once: it tokenizes one while the network runs over another.
+SHARDS_AT_ONCE = 4
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A split that the store lacks, and the shards that are left to do.
+
+    Attributes
+    ----------
+    request : int
+        Place of its request in the list.
+    split, key : str
+    count : int
+        Rows.
+    shards : tuple of (int, int, int)
+        Number, first row and rows of each.
+    """
+
+    request: int
+    split: str
+    key: str
+    count: int
+    shards: tuple[tuple[int, int, int], ...]
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What there is to do for the requests of one encoder.
+
+    Attributes
+    ----------
+    prepared : tuple of Prepared
+        As they will be once nothing is missing; none of their sequences counted as run.
+    there : tuple of int
+        Sequences of each request that are in the store already.
+    missing : tuple of Missing
+    """
+
+    prepared: tuple[Prepared, ...]
+    there: tuple[int, ...]
+    missing: tuple[Missing, ...]
+
+
+def survey(requests: Sequence[PrepareRequest], root: str, reuse: bool) -> Survey:
+    """See what the store lacks; runs in a worker, since keys take the encoder's weights.
+
+    Raises
+    ------
+    UserError
+        If the encoder or a task cannot be loaded, or lacks what a request asks for.
+    """
+    store = Store(root)
+    prepared: list[Prepared] = []
+    there: list[int] = []
+    missing: list[Missing] = []
+    for place, request in enumerate(requests):
+        task = checked_task(request)
+        encoder = loaded(request.encoder, task.max_bases)
+        keys: dict[str, str] = {}
+        truncated = rows = 0
+        for name in request.splits:
+            sequences = split_of(task, name).sequences
+            truncated += count_too_long(encoder, sequences)
+            if not request.poolings:
+                continue
+            check(encoder, request)
+            keys[name] = key = embedding_key(encoder, request, sequences)
+            if not reuse:
+                discard(store, key)
+            rows += len(sequences)
+            if store.load(key) is None:
+                done = store.draft(key).done()
+                shards = tuple(
+                    (part.number, part.start, len(part.sequences))
+                    for part in parts_of(encoder, sequences, request.recipe)
+                    if part.number not in done
+                )
+                missing.append(Missing(place, name, key, len(sequences), shards))
+                rows -= sum(count for _, _, count in shards)
+        there.append(rows)
+        prepared.append(describe(encoder, request.encoder, keys, truncated, 0))
+    return Survey(tuple(prepared), tuple(there), tuple(missing))
+
+
+class Embedder:
+    """An actor of Ray Data: loads the encoder once, embeds shards of any of its tasks.
+
+    Parameters
+    ----------
+    requests : sequence of PrepareRequest
+        All of one encoder.
+    root : str
+        Root of the store.
+    """
+
+    def __init__(self, requests: Sequence[PrepareRequest], root: str):
+        self.requests = requests
+        self.store = Store(root)
+
+    def __call__(self, batch: dict[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+        """Embed some shards into their drafts; hand back key, number and rows of each."""
+        # Neighbours of one split share a stream, so that one is tokenized while another runs.
+        streams: defaultdict[tuple[int, str, str], list[tuple[int, int, int]]] = defaultdict(list)
+        for row in range(len(batch["number"])):
+            at = (int(batch["request"][row]), str(batch["split"][row]), str(batch["key"][row]))
+            shard = (batch["number"][row], batch["start"][row], batch["rows"][row])
+            streams[at].append((int(shard[0]), int(shard[1]), int(shard[2])))
+        for (place, split, key), shards in streams.items():
+            request = self.requests[place]
+            task = checked_task(request)
+            sequences = split_of(task, split).sequences
+            encoder = loaded(request.encoder, task.max_bases)
+            parts = (Part(n, at, list(sequences[at : at + rows])) for n, at, rows in shards)
+            for made in embed_parts(encoder, parts, request.recipe):
+                self.store.draft(key).add(made.number, made.rows, named(made))
+        return {name: np.asarray(batch[name]) for name in ("request", "rows")}
+
+
+def embed_over_cluster(
+    requests: Sequence[PrepareRequest],
+    root: str,
+    reuse: bool,
+    resources: tuple[float, float],
+    workers: int,
+) -> Iterator[tuple[PrepareRequest, int | Prepared]]:
+    """Embed the tasks of one encoder with all workers of a cluster.
+
+    Parameters
+    ----------
+    requests : sequence of PrepareRequest
+        All of one encoder.
+    root : str
+        Root of the store, which every node reaches.
+    reuse : bool
+        Whether arrays that are in the store are taken as they are.
+    resources : (float, float)
+        CPUs and GPUs of a worker.
+    workers : int
+        Actors, at most.
+
+    Yields
+    ------
+    PrepareRequest, int or Prepared
+        How many more sequences of a request are in the store; and once all are, what came of it.
+    """
+    cpus, gpus = resources
+    remote = ray.remote(survey).options(num_cpus=cpus, num_gpus=gpus)
+    found: Survey = ray.get(remote.remote(list(requests), root, reuse))
+    yield from zip(requests, found.there, strict=True)
+    items = [
+        {"request": gap.request, "split": gap.split, "key": gap.key}
+        | {"number": number, "start": start, "rows": rows}
+        for gap in found.missing
+        for number, start, rows in gap.shards
+    ]
+    ran = [0] * len(requests)
+    if items:
+        at_once = max(1, min(SHARDS_AT_ONCE, len(items) // workers))
+        blocks = -(-len(items) // at_once)
+        shards = ray.data.from_items(items, override_num_blocks=blocks)
+        done = shards.map_batches(
+            Embedder,
+            fn_constructor_args=(list(requests), root),
+            batch_size=at_once,
+            concurrency=(1, max(1, min(workers, blocks))),
+            num_cpus=cpus,
+            num_gpus=gpus,
+        )
+        for row in done.iter_rows():
+            place, rows = int(row["request"]), int(row["rows"])
+            ran[place] += rows
+            yield requests[place], rows
+    store = Store(root)
+    for gap in found.missing:
+        store.draft(gap.key).finish(gap.count, about(requests[gap.request], gap.split))
+    for request, prepared, forwards in zip(requests, found.prepared, ran, strict=True):
+        made = replace(prepared, forwards=forwards)
+        store.write_note(request.key, asdict(made))
+        yield request, made

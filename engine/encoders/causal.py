@@ -1,0 +1,191 @@
+"""Causal language models over byte-pair encoded DNA: Mistral-DNA and GenomeOcean.
+
+Mistral-DNA (Mourad) is Mixtral in small: of eight experts a token passes through one. GenomeOcean
+(Zhou et al. 2025, bioRxiv 2025.01.30.635558) is Mistral over metagenomes. Both have the tokenizer
+of DNABERT-2, with vocabularies of their own: [CLS] before a sequence and [SEP] after it, which is
+the summary, for it alone has seen all. Random weights do not come with the published vocabulary:
+they use `engine.encoders.vocab.stand_in`, which cuts DNA into 5-mers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine.encoders.base import POOLINGS, Encoder, EncoderCard, LoadRequest
+from engine.errors import UserError
+
+SPECIAL = ("[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]")
+"""In order of their ids."""
+
+ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
+
+ADAPTER_TARGETS = {
+    "mistral": (*ATTENTION, "gate_proj", "up_proj", "down_proj"),
+    # The experts of a layer are one tensor, which is no linear layer.
+    "mixtral": ATTENTION,
+}
+
+
+def _mixtral(size: int, layers: int, tokens: int) -> dict[str, Any]:
+    return {
+        "model_type": "mixtral",
+        "vocab_size": 4096,
+        "hidden_size": size,
+        "intermediate_size": size,
+        "num_hidden_layers": layers,
+        "num_attention_heads": 8,
+        "num_key_value_heads": 8,
+        "num_local_experts": 8,
+        "num_experts_per_tok": 1,
+        "max_position_embeddings": tokens,
+        "rms_norm_eps": 1e-5,
+        "rope_theta": 1_000_000.0,
+        "sliding_window": None,
+    }
+
+
+def _mistral(size: int, layers: int, heads: int, groups: int, mlp: int) -> dict[str, Any]:
+    return {
+        "model_type": "mistral",
+        "vocab_size": 4096,
+        "hidden_size": size,
+        "intermediate_size": mlp,
+        "num_hidden_layers": layers,
+        "num_attention_heads": heads,
+        "num_key_value_heads": groups,
+        "max_position_embeddings": 32_768,
+        "rms_norm_eps": 1e-5,
+        "rope_theta": 1_000_000.0,
+        "sliding_window": None,
+    }
+
+
+SIZES: dict[str, dict[str, Any]] = {
+    # 1M: config.json. 17M: the printed network, its 16.8M parameters and 512 tokens. 138M: follows
+    # from width 768, 512 tokens and 138.5M parameters, where the other keys are those of 17M.
+    "mistral-dna-1m": _mixtral(64, 4, 256),
+    "mistral-dna-17m": _mixtral(256, 8, 512),
+    "mistral-dna-138m": _mixtral(768, 8, 512),
+    # 4B: config.json. 100M and 500M: width, depth and (100M) heads; the width of the MLP follows
+    # from the bytes of the published weights. How many heads 500M has could not be read.
+    "genomeocean-100m": _mistral(768, 12, 8, 8, 3072),
+    "genomeocean-500m": _mistral(1536, 14, 12, 12, 6144),
+    "genomeocean-4b": _mistral(3072, 24, 12, 4, 16_384),
+}
+
+PARAMETERS = {
+    "mistral-dna-1m": 723_520,
+    "mistral-dna-17m": 15_749_376,
+    "mistral-dna-138m": 135_328_512,
+    "genomeocean-100m": 116_411_136,
+    "genomeocean-500m": 534_818_304,
+    "genomeocean-4b": 4_240_591_872,
+}
+"""Without the language-model head, which has as many weights as the embedding."""
+
+TRAINED_TOKENS = {"100m": 1024, "500m": 1024, "4b": 10_240}
+"""Longest input that GenomeOcean was trained on; positions in config.json go further."""
+
+
+def load(request: LoadRequest) -> Encoder:
+    """Build the encoder; see `engine.encoders.base.load_encoder`."""
+    from engine.encoders.checkpoint import state_hash
+    from engine.encoders.hub import checkpoint_folder, read_config
+    from engine.encoders.stock import load_stock, random_stock
+    from engine.encoders.vocab import read_bpe, stand_in
+
+    card = request.card
+    published = SIZES[_size(card.name)]
+    if request.weights == "random":
+        tokenizer = stand_in(SPECIAL)
+        network = random_stock(published, request.seed)
+    else:
+        folder = checkpoint_folder(request)
+        config = read_config(folder)
+        if config.get("model_type") != published["model_type"]:
+            raise UserError(
+                f"{folder / 'config.json'}: key 'model_type' is {config.get('model_type')!r}; "
+                f"'{card.name}' is '{published['model_type']}'"
+            )
+        tokenizer = read_bpe(folder / "tokenizer.json", padding="[PAD]")
+        network = load_stock(folder, config)
+    known = network.model.config
+    return Encoder(
+        name=card.name,
+        tokenizer=tokenizer,
+        network=network,
+        hidden_size=known.hidden_size,
+        max_tokens=min(card.max_tokens, known.max_position_embeddings),
+        tokens_per_base=0.2,
+        summary_index=-1,
+        adapter_targets=ADAPTER_TARGETS[published["model_type"]],
+        blocks="model.layers",
+        weights_hash=state_hash(network),
+    )
+
+
+def _size(name: str) -> str:
+    """Name of the size of a card: the one that its own name starts with."""
+    return next(size for size in SIZES if name.startswith(size))
+
+
+def _card(
+    name: str, hub: str, revision: str, trained_on: str, licence: str, citation: str
+) -> EncoderCard:
+    size = _size(name)
+    family = size.rpartition("-")[0]
+    tokens = TRAINED_TOKENS.get(size.rpartition("-")[2], SIZES[size]["max_position_embeddings"])
+    return EncoderCard(
+        name=name,
+        family=family,
+        kind="network",
+        load=load,
+        tokens="BPE (5-mers if random)",
+        hidden_size=SIZES[size]["hidden_size"],
+        parameters=PARAMETERS[size],
+        max_tokens=tokens,
+        max_bases=5 * (tokens - 2),
+        poolings=POOLINGS,
+        trained_on=trained_on,
+        licence=licence,
+        source=f"https://huggingface.co/{hub}",
+        citation=citation,
+        hub=hub,
+        revision=revision,
+    )
+
+
+def _mourad(name: str, hub: str, trained_on: str) -> EncoderCard:
+    return _card(
+        name,
+        f"RaphaelMourad/Mistral-DNA-v1-{hub}",
+        "main",
+        trained_on,
+        "not read; see the source",
+        "Mourad 2024 (Mistral-DNA); https://github.com/raphaelmourad/Mistral-DNA",
+    )
+
+
+def _ocean(name: str, hub: str, revision: str) -> EncoderCard:
+    return _card(
+        name,
+        f"DOEJGI/{hub}",
+        revision,
+        "assemblies of metagenomes",
+        "BSD-like (Lawrence Berkeley National Laboratory)",
+        "Zhou et al. 2025 (GenomeOcean); bioRxiv 2025.01.30.635558",
+    )
+
+
+CARDS = (
+    _mourad("mistral-dna-1m", "1M-hg38", "human reference genome (hg38)"),
+    _mourad("mistral-dna-17m", "17M-hg38", "human reference genome (hg38)"),
+    _mourad("mistral-dna-138m", "138M-hg38", "human reference genome (hg38)"),
+    _mourad("mistral-dna-138m-bacteria", "138M-bacteria", "about 700 bacterial genomes"),
+    _mourad("mistral-dna-138m-virus", "138M-virus", "viral genomes of RefSeq"),
+    _mourad("mistral-dna-138m-yeast", "138M-yeast", "1,011 genomes of Saccharomyces cerevisiae"),
+    # Published as pGenomeOcean; the organisation has moved.
+    _ocean("genomeocean-100m", "GenomeOcean-100M", "7e558533874dd3ee11ef229d68a2844a88a0c3e2"),
+    _ocean("genomeocean-500m", "GenomeOcean-500M", "0d9f453925aca9c278505cf0103b6b4311092052"),
+    _ocean("genomeocean-4b", "GenomeOcean-4B", "2bed2fc3ed47c5f6955ba3e64563512c9b338dfb"),
+)

@@ -1,0 +1,144 @@
+"""DNABERT: BERT-base over overlapping k-mers of the human genome, for k of 3 to 6.
+
+Ji et al. 2021 (Bioinformatics 37). ``[CLS] k-mers [SEP]``, 512 tokens at most. The vocabulary
+follows from a rule (`engine.encoders.kmers`), so that random weights have the published one. The
+network is the BERT of the transformers library; `read_bert` and `bert_encoder` serve the other
+families that are BERT too.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.encoders.base import POOLINGS, Encoder, EncoderCard, LoadRequest
+from engine.errors import UserError
+
+if TYPE_CHECKING:
+    from engine.encoders.base import Tokenizer
+    from engine.encoders.networks.stock import Stock
+
+BERT_BASE: dict[str, Any] = {
+    "model_type": "bert",
+    "hidden_size": 768,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 12,
+    "intermediate_size": 3072,
+    "hidden_act": "gelu",
+    "layer_norm_eps": 1e-12,
+    "max_position_embeddings": 512,
+    "type_vocab_size": 2,
+    "pad_token_id": 0,
+}
+"""The keys of config.json that matter, as on the hub; without ``vocab_size``."""
+
+NUMBERS = (
+    "vocab_size",
+    "hidden_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "intermediate_size",
+    "max_position_embeddings",
+    "type_vocab_size",
+)
+"""Keys that have to be there: the library would take another model's sizes for them."""
+
+KS = (3, 4, 5, 6)
+
+
+def load(request: LoadRequest) -> Encoder:
+    """Build the encoder; see `engine.encoders.base.load_encoder`."""
+    from engine.encoders.hub import checkpoint_folder
+    from engine.encoders.kmers import OverlappingKmers, published_order, read_kmers
+    from engine.encoders.stock import random_stock
+
+    if request.weights == "random":
+        vocabulary = published_order(int(request.card.name.removeprefix("dnabert-")))
+        config = BERT_BASE | {"vocab_size": len(vocabulary)}
+        tokenizer = OverlappingKmers(vocabulary)
+        network = random_stock(config, request.seed)
+    else:
+        folder = checkpoint_folder(request)
+        config, network = read_bert(folder)
+        tokenizer = read_kmers(folder / "vocab.txt", rows=config["vocab_size"])
+    return bert_encoder(request.card.name, tokenizer, network, config, tokens_per_base=1.0)
+
+
+def read_bert(folder: Path) -> tuple[dict[str, Any], Stock]:
+    """Configuration and network of a folder with a published BERT.
+
+    A ``config.json`` without ``model_type``, as of the time of DNABERT, is that of a BERT.
+
+    Raises
+    ------
+    UserError
+        If it is no BERT, lacks a size, has positions other than learned ones, or its tensors do not
+        fit; poolers and heads are not needed.
+    """
+    from engine.encoders.hub import read_config
+    from engine.encoders.stock import load_stock
+
+    config = {"model_type": "bert"} | read_config(folder)
+    where = folder / "config.json"
+    # The library no longer reads the key, and would give other positions without a word.
+    for key, wanted in (("model_type", "bert"), ("position_embedding_type", "absolute")):
+        if config.get(key, wanted) != wanted:
+            raise UserError(f"{where}: key '{key}' is {config[key]!r}; only '{wanted}' is read")
+    for key in NUMBERS:
+        if not isinstance(config.get(key), int):
+            raise UserError(f"{where}: key '{key}' is {config.get(key)!r}, not a whole number")
+    return config, load_stock(folder, config)
+
+
+def bert_encoder(
+    name: str, tokenizer: Tokenizer, network: Stock, config: dict[str, Any], tokens_per_base: float
+) -> Encoder:
+    """Encoder of a BERT: its summary is [CLS], and adapters go to every linear layer."""
+    from engine.encoders.checkpoint import state_hash
+
+    return Encoder(
+        name=name,
+        tokenizer=tokenizer,
+        network=network,
+        hidden_size=config["hidden_size"],
+        max_tokens=config["max_position_embeddings"],
+        tokens_per_base=tokens_per_base,
+        summary_index=0,
+        adapter_targets=("query", "key", "value", "dense"),
+        blocks="model.encoder.layer",
+        weights_hash=state_hash(network),
+    )
+
+
+def _card(k: int, revision: str, parameters: int) -> EncoderCard:
+    hub = f"zhihan1996/DNA_bert_{k}"
+    tokens = BERT_BASE["max_position_embeddings"]
+    return EncoderCard(
+        name=f"dnabert-{k}",
+        family="dnabert",
+        kind="network",
+        load=load,
+        tokens=f"overlapping {k}-mer",
+        hidden_size=BERT_BASE["hidden_size"],
+        parameters=parameters,
+        max_tokens=tokens,
+        # Two special tokens; n k-mers span n + k - 1 bases.
+        max_bases=tokens - 2 + k - 1,
+        poolings=POOLINGS,
+        trained_on="human reference genome GRCh38",
+        licence="Apache-2.0",
+        source=f"https://huggingface.co/{hub}",
+        citation="Ji et al. 2021 (DNABERT, Bioinformatics)",
+        hub=hub,
+        revision=revision,
+    )
+
+
+# Parameters are those of the encoder, without pooler and head. Revisions as others cite them, since
+# the hub itself could not be read; that of DNABERT-3 is known by its first seven letters only.
+CARDS = (
+    _card(3, "main", 85_503_744),
+    _card(4, "69ad5f186c3f62fb45f1c2cca25baf7a0e48e546", 85_651_200),
+    _card(5, "1cb665ccb11eb9076f82937957e3990d60694650", 86_241_024),
+    _card(6, "55e0c0eb7b734c8b9b77bc083bf89eb6fbda1341", 88_600_320),
+)

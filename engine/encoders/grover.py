@@ -1,0 +1,114 @@
+"""GROVER: BERT-base over byte-pair encoded DNA of the human genome.
+
+Sanabria et al. 2024 (Nature Machine Intelligence 6). 600 merges, [CLS] and [SEP], 512 tokens at
+most. N is the unknown token, or what the file makes of it. Its authors warn that a sequence's edges
+are cut other than within the genome: tokens are only settled some 50 bases in.
+
+Random weights do not come with the published vocabulary: they use `stand_in`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.encoders.base import POOLINGS, Encoder, EncoderCard, LoadRequest
+from engine.encoders.dnabert import BERT_BASE, bert_encoder, read_bert
+from engine.errors import UserError
+
+if TYPE_CHECKING:
+    from engine.encoders.vocab import BpeTokenizer
+
+SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+"""In order of their ids in the stand-in; the published file has its own."""
+
+PUBLISHED = BERT_BASE | {"vocab_size": 609}
+
+TOKENS_PER_BASE = 0.26
+"""512 tokens are 1.9 to 2 thousand bases (others' measurement on the human genome)."""
+
+MAX_BASES = 1_950
+
+
+def load(request: LoadRequest) -> Encoder:
+    """Build the encoder; see `engine.encoders.base.load_encoder`."""
+    from engine.encoders.hub import checkpoint_folder
+    from engine.encoders.stock import random_stock
+    from engine.encoders.vocab import read_bpe
+
+    if request.weights == "random":
+        config = PUBLISHED
+        tokenizer = stand_in()
+        network = random_stock(config, request.seed)
+    else:
+        folder = checkpoint_folder(request)
+        config, network = read_bert(folder)
+        path = folder / "tokenizer.json"
+        tokenizer = read_bpe(path, padding="[PAD]")
+        check_rows(tokenizer, str(path), config["vocab_size"])
+    return bert_encoder(request.card.name, tokenizer, network, config, TOKENS_PER_BASE)
+
+
+def check_rows(tokenizer: BpeTokenizer, where: str, rows: int) -> None:
+    """Find that the network has a row for every token that can come out.
+
+    The published file has one more than the network: the empty token, which no text gives.
+
+    Raises
+    ------
+    UserError
+        If it has none for another token.
+    """
+    beyond = [token for token, i in tokenizer.engine.get_vocab().items() if token and i >= rows]
+    if beyond:
+        raise UserError(
+            f"{where}: token '{beyond[0]}' has no row in the network; key 'vocab_size' of "
+            f"config.json is {rows}"
+        )
+
+
+def stand_in() -> BpeTokenizer:
+    """Tokenizer for random weights: merges every pair of bases, then every pair of pairs.
+
+    Not the published one, but made as it is: byte-pair encoding with tokens of one to four bases.
+    """
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+
+    from engine.encoders.vocab import BpeTokenizer
+
+    merges = [(left, right) for left in "ACGT" for right in "ACGT"]
+    pairs = [left + right for left, right in merges]
+    merges += [(left, right) for left in pairs for right in pairs]
+    tokens = [*SPECIAL, *"ACGT", *(left + right for left, right in merges)]
+    vocabulary = {token: index for index, token in enumerate(tokens)}
+    engine = Tokenizer(models.BPE(vocabulary, merges, unk_token="[UNK]"))
+    engine.pre_tokenizer = pre_tokenizers.Whitespace()
+    engine.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        special_tokens=[(name, vocabulary[name]) for name in ("[CLS]", "[SEP]")],
+    )
+    engine.enable_padding(pad_id=vocabulary["[PAD]"], pad_token="[PAD]")
+    return BpeTokenizer(engine, "stand-in, pairs of pairs of bases")
+
+
+CARDS = (
+    EncoderCard(
+        name="grover",
+        family="grover",
+        kind="network",
+        load=load,
+        tokens="BPE (pairs of pairs if random)",
+        hidden_size=PUBLISHED["hidden_size"],
+        # Without pooler and head; 87M as published.
+        parameters=85_918_464,
+        max_tokens=PUBLISHED["max_position_embeddings"],
+        max_bases=MAX_BASES,
+        poolings=POOLINGS,
+        trained_on="human reference genome hg19",
+        licence="not stated on the hub",
+        source="https://huggingface.co/PoetschLab/GROVER",
+        citation="Sanabria et al. 2024 (GROVER, Nature Machine Intelligence)",
+        hub="PoetschLab/GROVER",
+        # As others pin it; the tokenizer was edited after the release.
+        revision="6b223110f0d6963e849f55bc2a2f3cff0e38c7a4",
+    ),
+)

@@ -1,0 +1,85 @@
+"""The model object of the package ``evo2`` as a network of ours."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any, Protocol, Self
+
+import torch
+from torch import Tensor, nn
+
+
+class Evo2Model(Protocol):
+    """What is used of ``evo2.Evo2``.
+
+    Attributes
+    ----------
+    model : nn.Module
+        The StripedHyena 2 itself; ``model.blocks`` are its layers.
+    """
+
+    model: nn.Module
+
+    def __call__(
+        self, input_ids: Tensor, return_embeddings: bool, layer_names: list[str]
+    ) -> tuple[Any, dict[str, Tensor]]:
+        """Logits, and hidden states (B, T, H) by name of layer."""
+
+
+class Evo2Network(nn.Module):
+    """Hidden states of one layer of an Evo 2.
+
+    Parameters
+    ----------
+    evo2 : Evo2Model
+    layer : str
+        A module of ``evo2.model``.
+    """
+
+    def __init__(self, evo2: Evo2Model, layer: str):
+        super().__init__()
+        self.evo2 = evo2
+        self.layer = layer
+        self.stripes = evo2.model
+
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor, inputs_embeds: Tensor | None = None
+    ) -> Tensor:
+        """Hidden states of a batch.
+
+        The mask is not needed: padding stands on the right, where a causal network does not see it.
+
+        Returns
+        -------
+        Tensor, shape (B, T, H)
+            Without a gradient.
+
+        Raises
+        ------
+        ValueError
+            For embeddings in place of ids, which the package does not take.
+        """
+        if inputs_embeds is not None:
+            raise ValueError("Evo 2 takes token ids only, no embeddings in their place")
+        _, states = self.evo2(input_ids.int(), return_embeddings=True, layer_names=[self.layer])
+        # The layer may stand on another GPU than the first.
+        return states[self.layer].to(input_ids.device)
+
+    def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> Self:
+        # The package has put each weight on its device and in its precision; poles of filters do
+        # not bear bfloat16, and a model split over GPUs may not be moved.
+        return self
+
+
+def parameters_hash(network: nn.Module) -> str:
+    """SHA-256 over (name, dtype, shape, bytes) of the parameters, sorted by name.
+
+    Not of the state dict: Transformer Engine keeps entries there that are no tensors.
+    """
+    digest = hashlib.sha256()
+    for name, tensor in sorted(network.named_parameters()):
+        digest.update(f"{name}|{tensor.dtype}|{tuple(tensor.shape)}|".encode())
+        flat = tensor.detach().cpu().contiguous().flatten()
+        digest.update(flat.view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,132 @@
+"""What the contract suite runs over: every network card, with a small folder of its layout.
+
+A file ``small*.py`` beside this one declares ``SMALL``, from the name of a card to what writes its
+folder, and may declare ``FAST``: names that the fast step runs beside the first of their family,
+because their network is another.
+"""
+
+import copy
+import dataclasses
+import importlib
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+import torch
+
+from engine.encoders import EncoderCard, cards
+from engine.encoders.base import check_package
+from engine.encoders.tiny import SHIPPED
+from engine.errors import UserError
+
+SEQUENCES = [
+    "ACGTACGTTGCAAGCTTGCATGCCTGCAGGTCGACTCTAGAGGATCCCCGGGTACCGAGC",
+    "TTGACA",
+    "GGGCGGCGACCTCGCGGGTTTTCGCTATTNATGAAAATTTTCC",
+    "CCACACCACACCCACACACCCACACACCACACCACACACCACACCACACCCACACACACACATCCTAACA",
+]
+
+
+@cache
+def small_files() -> list:
+    """Every module of small folders."""
+    files = sorted(Path(__file__).parent.glob("small*.py"))
+    return [importlib.import_module(f"tests.encoders.{file.stem}") for file in files]
+
+
+@cache
+def small_folders() -> dict[str, Callable[[Path], None]]:
+    """Card -> what writes a small folder for it."""
+    found: dict[str, Callable[[Path], None]] = {}
+    for module in small_files():
+        for name, write in getattr(module, "SMALL", {}).items():
+            if found.setdefault(name, write) is not write:
+                raise ValueError(f"{module.__name__}: '{name}' has a small folder already")
+    return found
+
+
+def shipped(name: str) -> bool:
+    """Whether the weights of a card stand in the repository."""
+    return (SHIPPED / name).is_dir()
+
+
+def cannot_run(card: EncoderCard) -> str:
+    """Why a card is in no test of the suite, or nothing; to lack a small folder is no reason."""
+    if card.name in small_folders():
+        try:
+            check_package(card)
+        except UserError as error:
+            return str(error)
+    elif card.requires:
+        return f"'{card.name}' runs on the package '{card.requires}', which knows no small folder"
+    elif not card.hub and not shipped(card.name):
+        return f"'{card.name}' loads a local folder only"
+    return ""
+
+
+def network_names() -> list[str]:
+    """Names of all network cards."""
+    return [name for name, card in cards().items() if card.kind == "network"]
+
+
+def networks(where: Callable[[str], bool] = lambda name: True, variants: bool = True) -> list:
+    """Network cards to parametrize by; one of a family in the fast step, for they share its code.
+
+    Left out are cards that cannot be run here, and those without a small folder: one test of the
+    suite says so of each. Without ``variants``, so are the cards of the slow step.
+    """
+    fast = {name for module in small_files() for name in getattr(module, "FAST", ())}
+    listed, seen = [], set()
+    for name in filter(where, network_names()):
+        if cannot_run(cards()[name]) or not (shipped(name) or name in small_folders()):
+            continue
+        kind = name if shipped(name) else cards()[name].family
+        if kind not in seen or name in fast:
+            listed.append(name)
+        elif variants:
+            listed.append(pytest.param(name, marks=pytest.mark.slow))
+        seen.add(kind)
+    return listed
+
+
+def every_network(where: Callable[[str], bool] = lambda name: True):
+    """Decorator: a test runs with the `encoder` of each network."""
+    return pytest.mark.parametrize("encoder", networks(where), indirect=True)
+
+
+def on(encoder, device):
+    """The encoder on a device; a copy, where it has to move."""
+    if encoder.device.type == device:
+        return encoder
+    return dataclasses.replace(encoder, network=copy.deepcopy(encoder.network).to(device))
+
+
+def copied(encoder, device="cpu"):
+    """A copy of an encoder, to be changed."""
+    return dataclasses.replace(encoder, network=copy.deepcopy(encoder.network).to(device))
+
+
+def tokenized(encoder, sequences):
+    """Ids and mask of sequences where the network stands."""
+    tokens = encoder.tokenize(sequences)
+    return tokens.input_ids.to(encoder.device), tokens.attention_mask.to(encoder.device)
+
+
+def states(encoder, sequences):
+    """Hidden states of the tokens of each sequence, run as one batch."""
+    ids, mask = tokenized(encoder, sequences)
+    with torch.no_grad():
+        hidden = encoder(ids, mask)
+    return [row[kept.bool()] for row, kept in zip(hidden, mask, strict=True)]
+
+
+def scalar(hidden, mask):
+    """A loss that depends on every state of a token, even of one that is normalized."""
+    kept = hidden[mask.bool()].float()
+    draw = torch.Generator().manual_seed(0)
+    return (kept * torch.randn(kept.shape, generator=draw).to(kept.device)).mean()
+
+
+def assert_close(left, right, tolerance=1e-5):
+    torch.testing.assert_close(left, right, atol=tolerance, rtol=tolerance)
