@@ -9,6 +9,7 @@ each strand and averages; its maximum is not (it is taken per strand there).
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from engine.encoders.base import POOLED, Encoder, EncoderCard, LoadRequest
@@ -81,7 +82,9 @@ def load(request: LoadRequest) -> Encoder:
         adapter_targets=ADAPTER_TARGETS,
         blocks="layers",
         weights_hash=state_hash(network),
-        merge_strands=merge_strands if config.rcps else None,
+        merge_strands=(
+            partial(merge_strands, exchanged=config.fused_add_norm) if config.rcps else None
+        ),
     )
 
 

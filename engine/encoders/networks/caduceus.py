@@ -67,21 +67,25 @@ def reverse(x: Tensor, order: Tensor) -> Tensor:
     return x.gather(1, order.unsqueeze(-1).expand_as(x))
 
 
-def merge_strands(state: Tensor, attention_mask: Tensor) -> Tensor:
-    """Mean of both strands' states of a base.
+def merge_strands(state: Tensor, attention_mask: Tensor, exchanged: bool) -> Tensor:
+    """Mean of both strands' states of a base, from what a block takes.
 
     Parameters
     ----------
     state : Tensor, shape (2 B, T, H)
-        All first strands, then all second ones: reversed, and with their channels reversed.
+        All first strands, then all second ones, which are reversed.
     attention_mask : Tensor, shape (B, T)
+    exchanged : bool
+        Whether the strands changed places before the block; see `Caduceus`.
 
     Returns
     -------
     Tensor, shape (B, T, H)
     """
-    forward, backward = state.chunk(2)
-    return (forward + reverse(backward, reversal(attention_mask)).flip(-1)) / 2
+    first, second = state.chunk(2)
+    mean = (first + reverse(second, reversal(attention_mask))) / 2
+    # Strands that change places are turned around in their channels too.
+    return mean.flip(-1) if exchanged else mean
 
 
 class BidirectionalMamba(nn.Module):
