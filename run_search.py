@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 DEFAULT_STUDY = "demo"
 DEFAULT_STORE = "runs/store"
+PIPE_COLUMNS = 160
 INTERRUPTED = 130
 COMMANDS = ("run", "list", "compare", "report", "store", "doctor")
 
@@ -165,7 +166,9 @@ def list_command(
 
         print(json.dumps(table.rows, indent=1))
     else:
-        out_console.print(table.rich())
+        # In a pipe there is no width; 80 columns would wrap every cell.
+        console = out_console if out_console.is_terminal else Console(width=PIPE_COLUMNS)
+        console.print(table.rich())
 
 
 @app.command("compare")

@@ -32,7 +32,7 @@ from torch import nn
 from engine.embedding import TOKEN_BUDGET, length_batches
 from engine.encoders import Encoder, load_encoder
 from engine.encoders.base import TokenBatch, best_device
-from engine.encoders.networks.mosaicbert import Grid
+from engine.encoders.networks.packing import Grid
 
 ROWS = 16
 

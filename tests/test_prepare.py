@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +24,7 @@ from engine.records import EncoderSpec, TaskSpec
 from engine.store import Draft, Store
 from engine.tasks import Task, load_task
 
+REPOSITORY = Path(__file__).resolve().parent.parent
 RANDOM = EncoderSpec("tiny-bert@random", "tiny-bert", "random", 3)
 SIZES = {
     "vocabulary_size": 4105,
@@ -126,6 +131,40 @@ def test_a_run_that_was_cut_off_goes_on_and_gives_the_same_bits(
     assert recall(request_of(), Store(root)) is None
     again = prepare(request_of(), root)
     assert again == replace(whole, forwards=whole.forwards - len(rows))
+    for key in whole.embeddings.values():
+        expected, found = Store(str(tmp_path / "other")).load(key), Store(root).load(key)
+        assert expected is not None
+        assert found is not None
+        for name, values in expected.items():
+            np.testing.assert_array_equal(values, found[name])
+
+
+def test_what_a_killed_process_embedded_is_not_embedded_again(
+    request_of, root, tmp_path, monkeypatch
+):
+    """SIGKILL in the middle of a split: no handler runs, no file is closed."""
+    script = f"""
+import os, pickle, signal, sys
+import engine.embedding
+from engine.prepare import prepare
+from engine.store import Draft
+engine.embedding.SHARD_ROWS = 4
+add = Draft.add
+def killed(self, number, rows, arrays):
+    add(self, number, rows, arrays)
+    if number == 4:
+        os.kill(os.getpid(), signal.SIGKILL)
+Draft.add = killed
+prepare(pickle.load(open(sys.argv[1], 'rb')), {root!r})
+"""
+    (tmp_path / "request").write_bytes(pickle.dumps(request_of()))
+    command = [sys.executable, "-c", script, str(tmp_path / "request")]
+    ended = subprocess.run(command, cwd=REPOSITORY, check=False, capture_output=True)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    monkeypatch.setattr("engine.embedding.SHARD_ROWS", 4)
+    whole = prepare(request_of(), str(tmp_path / "other"))
+    again = prepare(request_of(), root)
+    assert again.forwards == whole.forwards - 20
     for key in whole.embeddings.values():
         expected, found = Store(str(tmp_path / "other")).load(key), Store(root).load(key)
         assert expected is not None

@@ -102,6 +102,22 @@ def test_the_test_split_is_scored_by_every_seed(finished: tuple[Path, str]) -> N
     assert manifest["forwards"] == 2 * 106, "each probed encoder read each sequence once"
 
 
+@pytest.mark.slow
+def test_twenty_probe_trials_run_the_encoder_once(tmp_path: Path) -> None:
+    done = run(
+        tmp_path,
+        *("--set", "encoders=[{name: tiny-bert, weights: random}]"),
+        *("--set", "methods={probe: search_spaces/probe.yaml}"),
+        *("--set", "trials_per_cell=20"),
+    )
+    assert done.returncode == 0, done.stderr
+    trials = pd.read_parquet(tmp_path / "out" / "trials.parquet")
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert len(trials) == 20
+    assert trials["duplicate_of"].isna().sum() > 3
+    assert manifest["forwards"] == 106, "rows of the task, and each of them once"
+
+
 def test_the_resolved_study_is_a_study_again(finished: tuple[Path, str]) -> None:
     resolved = yaml.safe_load((finished[0] / "out" / "study.yaml").read_text())
     assert resolved["methods"]["probe"]["method"] == "probe"

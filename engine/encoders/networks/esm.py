@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.encoders.networks.bert import rotate, rotation
-from engine.encoders.networks.mosaicbert import Grid
+from engine.encoders.networks.packing import Grid
 from engine.errors import UserError
 
 MASK_DROPOUT_SCALE = 1 - 0.15 * 0.8

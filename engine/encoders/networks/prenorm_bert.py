@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.encoders.networks.mosaicbert import Grid
+from engine.encoders.networks.packing import Grid
 from engine.errors import UserError
 
 
