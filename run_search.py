@@ -21,11 +21,13 @@ from rich.text import Text
 from engine.errors import UserError
 
 if TYPE_CHECKING:
+    from engine.listing import Listing
     from engine.plan import Plan
 
 DEFAULT_STUDY = "demo"
 DEFAULT_STORE = "runs/store"
 PIPE_COLUMNS = 160
+KEY_LETTERS = 12
 INTERRUPTED = 130
 COMMANDS = ("run", "list", "compare", "report", "store", "doctor")
 
@@ -39,7 +41,9 @@ app = typer.Typer(
     "[bold]python run_search.py \\[STUDY.yaml] \\[OPTIONS][/] runs a study, the demo without one; "
     "its options: [bold]python run_search.py run --help[/].",
 )
-store_app = typer.Typer(help="See what the store of embeddings holds, and make room.")
+store_app = typer.Typer(
+    no_args_is_help=True, help="See what the store of embeddings holds, and make room."
+)
 app.add_typer(store_app, name="store")
 out_console = Console(highlight=False)
 
@@ -166,9 +170,7 @@ def list_command(
 
         print(json.dumps(table.rows, indent=1))
     else:
-        # In a pipe there is no width; 80 columns would wrap every cell.
-        console = out_console if out_console.is_terminal else Console(width=PIPE_COLUMNS)
-        console.print(table.rich())
+        _print_table(table)
 
 
 @app.command("compare")
@@ -205,6 +207,7 @@ def store_ls_command(
     json_: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
 ) -> None:
     """List entries: encoder, task, split, rows, size, age."""
+    from engine.listing import Listing
     from engine.store_commands import entries_table, open_store, totals
 
     store = open_store(root)
@@ -214,7 +217,7 @@ def store_ls_command(
 
         print(json.dumps(table.rows, indent=1))
     else:
-        out_console.print(table.rich())
+        _print_table(Listing([{**row, "key": row["key"][:KEY_LETTERS]} for row in table.rows]))
         out_console.print(totals(store))
 
 
@@ -263,6 +266,12 @@ def doctor_command() -> None:
         failed |= check.state == "bad"
     if failed:
         raise typer.Exit(1)
+
+
+def _print_table(table: Listing) -> None:
+    # In a pipe there is no width; 80 columns would wrap every cell.
+    console = out_console if out_console.is_terminal else Console(width=PIPE_COLUMNS)
+    console.print(table.rich())
 
 
 def main() -> None:

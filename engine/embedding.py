@@ -31,6 +31,12 @@ log = logging.getLogger(__name__)
 #: Tokens of one batch, padding counted. Small batches are faster on a CPU (they stay in cache).
 TOKEN_BUDGET = {"cpu": 4096, "cuda": 65536}
 
+#: Estimate of what a token takes on a GPU while a layer runs, in hidden states; and what share of
+#: the free memory a batch may take.
+VALUES_PER_TOKEN = 64
+MEMORY_SHARE = 0.5
+SMALLEST_BUDGET = 1024
+
 #: Bases of a shard, at most: what is done again after a kill, and what is sorted by length.
 SHARD_BASES = {"cpu": 2**18, "cuda": 2**22}
 SHARD_ROWS = 8192
@@ -245,7 +251,7 @@ def embed_parts(
             values = _features(encoder, part.sequences, recipe)
             yield Shard(part.number, part.rows, {("features", -1): values}, 0)
         return
-    budget = Budget(token_budget or TOKEN_BUDGET[encoder.device.type])
+    budget = Budget(token_budget) if token_budget else Budget.of(encoder)
 
     def tokenize(part: Part) -> Windows:
         return windows(encoder, _strands(part.sequences, recipe), recipe.truncate, part.start)
@@ -261,6 +267,17 @@ class Budget:
     """Tokens of one batch, padding counted; halves where memory is short."""
 
     tokens: int
+
+    @staticmethod
+    def of(encoder: Encoder) -> Budget:
+        """What is fast on the encoder's device, or less where its free memory is small."""
+        tokens = TOKEN_BUDGET[encoder.device.type]
+        if encoder.device.type == "cuda":
+            free, _ = torch.cuda.mem_get_info(encoder.device)
+            element = next(encoder.network.parameters()).element_size()
+            room = MEMORY_SHARE * free / (VALUES_PER_TOKEN * encoder.hidden_size * element)
+            tokens = max(SMALLEST_BUDGET, min(tokens, int(room)))
+        return Budget(tokens)
 
 
 def _strands(sequences: list[str], recipe: Recipe) -> list[str]:

@@ -217,6 +217,11 @@ def _card(spec: EncoderSpec, source: str) -> EncoderCard:
         raise UserError(
             f"{source}: encoders.{spec.name}.weights: {spec.card} has no weights; leave the key out"
         )
+    if card.kind == "network" and not card.parameters and spec.weights in ("hub", "random"):
+        raise UserError(
+            f"{source}: encoders.{spec.name}.weights: '{spec.card}' is whatever a folder holds; "
+            "give a folder or hub:OWNER/NAME@REVISION"
+        )
     try:
         local = hub_source(card, spec.weights) is None and spec.weights not in ("hub", "random")
     except UserError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -262,8 +263,16 @@ def embedding_key(
         encoder.fingerprint,
         _precision(encoder),
         asdict(request.recipe),
-        list(sequences),
+        _hash(sequences),
     )
+
+
+def _hash(sequences: Sequence[str]) -> str:
+    """SHA-256 of sequences in their order; one at a time, for there may be millions."""
+    digest = hashlib.sha256()
+    for sequence in sequences:
+        digest.update(f"{len(sequence)}:{sequence}".encode())
+    return digest.hexdigest()
 
 
 def named(shard: Shard) -> dict[str, Any]:

@@ -63,6 +63,29 @@ def space(**parameters: Any) -> dict[str, Any]:
     }
 
 
+def test_layers_and_poolings_that_probes_read_are_what_is_embedded() -> None:
+    probe = space(pooling=["max", "mean+max", "bins"], layer=[-1, 0])
+    made = plan(methods={"probe": probe, "lora": LORA})
+    assert made.poolings("tiny-bert", "mine") == ("bins", "max", "mean+max")
+    assert made.layers("tiny-bert", "mine") == (-1, 0)
+    # Features have one representation; methods that run the network read nothing from the store.
+    assert made.layers("kmer", "mine") == (-1,)
+    assert plan(encoders=["tiny-bert"], methods={"lora": LORA}).poolings("tiny-bert", "mine") == ()
+    rows, hidden = 40, 128
+    kmer = rows * 1364 * 4
+    assert made.disk_bytes() == rows * hidden * (8 + 1 + 2) * 2 * 4 + kmer
+    half = plan(methods={"probe": probe}, embedding={"stored_as": "float16"})
+    assert half.disk_bytes() == made.disk_bytes() // 2
+
+
+def test_how_sequences_are_read_is_said_once_or_per_encoder() -> None:
+    encoders = ["tiny-bert", {"name": "tiny-hyena", "truncate": "error"}]
+    made = plan(encoders=encoders, embedding={"truncate": "chunk", "both_strands": True})
+    read = [(e.truncate, e.both_strands) for e in made.study.encoders]
+    assert read == [("chunk", True), ("error", True)]
+    assert "truncate" in refused(embedding={"truncate": "centre"})
+
+
 def test_a_choice_that_the_method_does_not_know_is_told() -> None:
     parameters = PROBE["parameters"] | {"classifier": {"choice": ["logistic_regression", "svm"]}}
     default = {"pooling": "mean", "classifier": "svm"}
@@ -203,6 +226,14 @@ def test_the_card_of_a_task_has_its_say_where_the_study_names_no_metric(monkeypa
         (
             {"encoders": [{"name": "onehot", "weights": "/tmp"}]},
             ["s.yaml: encoders.onehot.weights: ", "onehot has no weights"],
+        ),
+        (
+            {"encoders": [{"name": "other", "family": "transformers"}]},
+            ["s.yaml: encoders.other.weights: ", "whatever a folder holds", "give a folder"],
+        ),
+        (
+            {"methods": {"probe": space(pooling=["mean"], layer=["last", -1])}},
+            ["parameters.layer: list whole numbers", "choice: [-1, -4]"],
         ),
         (
             {"encoders": [{"name": "tiny-bert", "weights": "randm"}]},
