@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import ray
-from ray.exceptions import RayTaskError
+from ray.exceptions import RayError, RayTaskError
 
 from engine.errors import UserError
 
@@ -157,6 +157,17 @@ def map_tasks(
             ray.cancel(reference, force=True)
 
 
+def cause_of(error: RayTaskError) -> BaseException:
+    """What went wrong in a worker, without what Ray (and Ray Data) put around it."""
+    cause: BaseException | None = error
+    first: BaseException = error.cause
+    while cause is not None:
+        if isinstance(cause, UserError) and not isinstance(cause, RayTaskError):
+            return cause
+        cause = getattr(cause, "cause", None) or cause.__cause__
+    return first
+
+
 def map_streams(
     function: Callable[[Item], Iterator[Value]],
     items: Sequence[Item],
@@ -186,7 +197,10 @@ def map_streams(
     def call(item: Item) -> Iterator[Value]:
         yield from function(item)
 
-    remote = ray.remote(call)
+    # No retries: Ray would drop as many values of the second attempt as came of the first. On a GPU
+    # a worker ends with its call, lest it keep the memory while others use the card.
+    calls = 1 if any(gpus for _, gpus in map(resources, items)) else 0
+    remote = ray.remote(max_retries=0, max_calls=calls)(call)
     open_streams = {}
     for item in items:
         cpus, gpus = resources(item)
@@ -202,7 +216,13 @@ def map_streams(
                 del open_streams[ready]
                 continue
             except RayTaskError as error:
-                raise error.cause from None
+                raise cause_of(error) from None
+            except RayError as error:
+                reason = str(error).splitlines()[0]
+                raise UserError(
+                    f"a worker died, perhaps for lack of memory ({reason}); what is finished is "
+                    "kept: give the same command again"
+                ) from None
             yield item, value
     finally:
         for stream in open_streams:

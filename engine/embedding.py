@@ -44,6 +44,9 @@ SHARD_ROWS = 8192
 #: Values (layers x poolings x width) that a shard holds, at most.
 SHARD_VALUES = 2**25
 
+#: What decides which rows make a shard: parts of another plan are not parts of this one.
+SHARD_PLAN = (tuple(SHARD_BASES.items()), SHARD_ROWS, SHARD_VALUES)
+
 Embeddings = dict[tuple[str, int], npt.NDArray[np.floating]]
 
 
@@ -84,14 +87,11 @@ class Shard:
         Rows of the sequences among all.
     arrays : mapping
         ``(pooling, layer)`` -> ndarray, shape (R, `engine.encoders.base.pooled_width`).
-    cut : int
-        Sequences that were too long for the encoder.
     """
 
     number: int
     rows: npt.NDArray[np.int64]
     arrays: Embeddings
-    cut: int
 
 
 def embed(
@@ -249,17 +249,19 @@ def embed_parts(
     if isinstance(encoder, FeatureEncoder):
         for part in parts:
             values = _features(encoder, part.sequences, recipe)
-            yield Shard(part.number, part.rows, {("features", -1): values}, 0)
+            yield Shard(part.number, part.rows, {("features", -1): values})
         return
     budget = Budget(token_budget) if token_budget else Budget.of(encoder)
 
-    def tokenize(part: Part) -> Windows:
-        return windows(encoder, _strands(part.sequences, recipe), recipe.truncate, part.start)
+    def tokenize(part: Part) -> list[Windows]:
+        return [
+            windows(encoder, strand, recipe.truncate, part.start)
+            for strand in _strands(part.sequences, recipe)
+        ]
 
     for part, tokenized in _ahead(tokenize, parts):
         arrays = _vectors(encoder, tokenized, len(part.sequences), recipe, budget)
-        cut = len({row % len(part.sequences) for row in tokenized.cut})
-        yield Shard(part.number, part.rows, arrays, cut)
+        yield Shard(part.number, part.rows, arrays)
 
 
 @dataclass
@@ -274,33 +276,52 @@ class Budget:
         tokens = TOKEN_BUDGET[encoder.device.type]
         if encoder.device.type == "cuda":
             free, _ = torch.cuda.mem_get_info(encoder.device)
+            # What this process holds and does not use is free for it too.
+            free += torch.cuda.memory_reserved(encoder.device)
+            free -= torch.cuda.memory_allocated(encoder.device)
             element = next(encoder.network.parameters()).element_size()
             room = MEMORY_SHARE * free / (VALUES_PER_TOKEN * encoder.hidden_size * element)
             tokens = max(SMALLEST_BUDGET, min(tokens, int(room)))
         return Budget(tokens)
 
 
-def _strands(sequences: list[str], recipe: Recipe) -> list[str]:
-    """The sequences; behind them, where both strands are wanted, their reverse complements."""
+def _strands(sequences: list[str], recipe: Recipe) -> list[list[str]]:
+    """The sequences and, where both strands are wanted, their reverse complements."""
     if not recipe.both_strands:
-        return sequences
-    return sequences + [reverse_complement(sequence) for sequence in sequences]
+        return [sequences]
+    return [sequences, [reverse_complement(sequence) for sequence in sequences]]
 
 
 def _features(
     encoder: FeatureEncoder, sequences: list[str], recipe: Recipe
 ) -> npt.NDArray[np.floating]:
-    values = encoder.features(_strands(sequences, recipe))
-    if recipe.both_strands:
-        values = values.reshape(2, len(sequences), -1).mean(axis=0)
-    return values.astype(recipe.dtype, copy=False)
+    strands = [encoder.features(strand) for strand in _strands(sequences, recipe)]
+    return _stored(np.mean(strands, axis=0, dtype=np.float32), recipe)
+
+
+def _stored(values: npt.NDArray[np.float32], recipe: Recipe) -> npt.NDArray[np.floating]:
+    """Values in the precision asked for.
+
+    Raises
+    ------
+    UserError
+        If one is too large for it.
+    """
+    with np.errstate(over="ignore"):
+        stored = values.astype(recipe.dtype, copy=False)
+    if recipe.dtype == "float16" and not np.isfinite(stored).all() and np.isfinite(values).all():
+        raise UserError(
+            f"embedding.stored_as: float16 ends at 65,504 and an embedding reaches "
+            f"{np.abs(values).max():,.0f}; choose float32"
+        )
+    return stored
 
 
 def _ahead(
-    function: Callable[[Part], Windows], parts: Iterable[Part]
-) -> Iterator[tuple[Part, Windows]]:
+    function: Callable[[Part], list[Windows]], parts: Iterable[Part]
+) -> Iterator[tuple[Part, list[Windows]]]:
     """Each part with its value, which is computed in the background while the last is in use."""
-    waiting: deque[tuple[Part, Future[Windows]]] = deque()
+    waiting: deque[tuple[Part, Future[list[Windows]]]] = deque()
     with ThreadPoolExecutor(1, thread_name_prefix="tokenize") as background:
         for part in parts:
             waiting.append((part, background.submit(function, part)))
@@ -312,10 +333,20 @@ def _ahead(
 
 
 def _vectors(
-    encoder: Encoder, tokenized: Windows, sequences: int, recipe: Recipe, budget: Budget
+    encoder: Encoder, strands: list[Windows], sequences: int, recipe: Recipe, budget: Budget
 ) -> Embeddings:
-    """Pooled vectors of the sequences that windows belong to, averaged over their windows."""
-    owners = tokenized.owners % max(1, sequences)
+    """Pooled vectors of sequences: the mean over a strand's windows, then over the strands."""
+    means = [_strand_vectors(encoder, strand, sequences, recipe, budget) for strand in strands]
+    return {
+        key: _stored(np.mean([m[key] for m in means], axis=0, dtype=np.float32), recipe)
+        for key in means[0]
+    }
+
+
+def _strand_vectors(
+    encoder: Encoder, tokenized: Windows, sequences: int, recipe: Recipe, budget: Budget
+) -> dict[tuple[str, int], npt.NDArray[np.float32]]:
+    owners = tokenized.owners
     totals = {
         (pooling, layer): np.zeros(
             (sequences, pooled_width(pooling, encoder.hidden_size)), np.float32
@@ -328,17 +359,19 @@ def _vectors(
     def collect() -> None:
         rows, pending = copies.popleft()
         for key, vectors in pending.arrays().items():
-            # Unbuffered: windows of one sequence may share a batch.
-            np.add.at(totals[key], owners[rows], vectors)
+            if len(owners) == sequences:
+                totals[key][rows] = vectors
+            else:
+                # Unbuffered: windows of one sequence may share a batch.
+                np.add.at(totals[key], owners[rows], vectors)
 
-    batches = list(length_batches(tokenized.counts, budget.tokens))[::-1]
+    waiting = deque(length_batches(tokenized.counts, budget.tokens))
     with torch.inference_mode():
-        while batches:
-            rows = batches.pop()
-            try:
-                pooled = _pooled(encoder, tokenized.batch(rows), recipe)
-            except torch.OutOfMemoryError:
-                _halve(budget, rows, tokenized, batches)
+        while waiting:
+            rows = waiting.popleft()
+            pooled = _try(encoder, tokenized.batch(rows), recipe)
+            if pooled is None:
+                waiting = _smaller(budget, tokenized, rows, waiting)
                 continue
             copies.append((rows, Pending(pooled)))
             if len(copies) > 1:
@@ -348,7 +381,17 @@ def _vectors(
     shares = np.bincount(owners, minlength=sequences).astype(np.float32)[:, None]
     for total in totals.values():
         total /= shares
-    return {key: total.astype(recipe.dtype, copy=False) for key, total in totals.items()}
+    return totals
+
+
+def _try(
+    encoder: Encoder, tokens: TokenBatch, recipe: Recipe
+) -> dict[tuple[str, int], Tensor] | None:
+    """`_pooled`, or none where it does not fit into memory."""
+    try:
+        return _pooled(encoder, tokens, recipe)
+    except torch.OutOfMemoryError:
+        return None
 
 
 def _pooled(encoder: Encoder, tokens: TokenBatch, recipe: Recipe) -> dict[tuple[str, int], Tensor]:
@@ -371,23 +414,24 @@ def _pooled(encoder: Encoder, tokens: TokenBatch, recipe: Recipe) -> dict[tuple[
     return pooled
 
 
-def _halve(
+def _smaller(
     budget: Budget,
-    rows: npt.NDArray[np.int64],
     tokenized: Windows,
-    batches: list[npt.NDArray[np.int64]],
-) -> None:
-    """Put a batch that did not fit back as two, and make later ones half as large."""
+    rows: npt.NDArray[np.int64],
+    waiting: Iterable[npt.NDArray[np.int64]],
+) -> deque[npt.NDArray[np.int64]]:
+    """Batches of half the tokens, of the rows that did not fit and of all that wait."""
+    counts = tokenized.counts
     if len(rows) == 1:
         raise UserError(
-            f"a window of {tokenized.counts[rows[0]]:,} tokens does not fit into memory alone; "
+            f"a window of {counts[rows[0]]:,} tokens does not fit into memory alone; "
             "choose a smaller encoder, a shorter input, or a device with more memory"
         )
     torch.cuda.empty_cache()
-    middle = len(rows) // 2
-    batches += [rows[middle:], rows[:middle]]
-    budget.tokens = max(1, budget.tokens // 2)
+    budget.tokens = max(1, min(budget.tokens, len(rows) * int(counts[rows].max())) // 2)
     log.warning("memory is short: batches of %d tokens from here on", budget.tokens)
+    left = np.concatenate([rows, *waiting])
+    return deque(left[batch] for batch in length_batches(counts[left], budget.tokens))
 
 
 class Pending:

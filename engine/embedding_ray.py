@@ -17,8 +17,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import ray
+from ray.exceptions import RayTaskError
 
+from engine.cluster import cause_of
 from engine.embedding import Part, embed_parts, parts_of
+from engine.errors import UserError
 from engine.prepare import (
     Prepared,
     PrepareRequest,
@@ -95,7 +98,7 @@ def survey(requests: Sequence[PrepareRequest], root: str, reuse: bool) -> Survey
     missing: list[Missing] = []
     for place, request in enumerate(requests):
         task = checked_task(request)
-        encoder = loaded(request.encoder, task.max_bases)
+        encoder = loaded(request, task.max_bases)
         keys: dict[str, str] = {}
         truncated = rows = 0
         for name in request.splits:
@@ -136,6 +139,7 @@ class Embedder:
     def __init__(self, requests: Sequence[PrepareRequest], root: str):
         self.requests = requests
         self.store = Store(root)
+        self.kept: dict[tuple[int, str], tuple[Sequence[str], int]] = {}
 
     def __call__(self, batch: dict[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
         """Embed some shards into their drafts; hand back key, number and rows of each."""
@@ -147,13 +151,19 @@ class Embedder:
             streams[at].append((int(shard[0]), int(shard[1]), int(shard[2])))
         for (place, split, key), shards in streams.items():
             request = self.requests[place]
-            task = checked_task(request)
-            sequences = split_of(task, split).sequences
-            encoder = loaded(request.encoder, task.max_bases)
+            sequences, max_bases = self._sequences(place, split)
+            encoder = loaded(request, max_bases)
             parts = (Part(n, at, list(sequences[at : at + rows])) for n, at, rows in shards)
             for made in embed_parts(encoder, parts, request.recipe):
                 self.store.draft(key).add(made.number, made.rows, named(made))
         return {name: np.asarray(batch[name]) for name in ("request", "rows")}
+
+    def _sequences(self, place: int, split: str) -> tuple[Sequence[str], int]:
+        """Sequences of a split and the longest of its task; the last split is kept."""
+        if (place, split) not in self.kept:
+            task = checked_task(self.requests[place])
+            self.kept = {(place, split): (split_of(task, split).sequences, task.max_bases)}
+        return self.kept[place, split]
 
 
 def embed_over_cluster(
@@ -184,8 +194,12 @@ def embed_over_cluster(
         How many more sequences of a request are in the store; and once all are, what came of it.
     """
     cpus, gpus = resources
-    remote = ray.remote(survey).options(num_cpus=cpus, num_gpus=gpus)
-    found: Survey = ray.get(remote.remote(list(requests), root, reuse))
+    # On a GPU the worker ends with its call, so that the card is free for the actors.
+    remote = ray.remote(num_cpus=cpus, num_gpus=gpus, max_calls=1 if gpus else 0)(survey)
+    try:
+        found: Survey = ray.get(remote.remote(list(requests), root, reuse))
+    except RayTaskError as error:
+        raise cause_of(error) from None
     yield from zip(requests, found.there, strict=True)
     items = [
         {"request": gap.request, "split": gap.split, "key": gap.key}
@@ -206,13 +220,22 @@ def embed_over_cluster(
             num_cpus=cpus,
             num_gpus=gpus,
         )
-        for row in done.iter_rows():
-            place, rows = int(row["request"]), int(row["rows"])
-            ran[place] += rows
-            yield requests[place], rows
+        try:
+            for row in done.iter_rows():
+                place, rows = int(row["request"]), int(row["rows"])
+                ran[place] += rows
+                yield requests[place], rows
+        except RayTaskError as error:
+            raise cause_of(error) from None
     store = Store(root)
     for gap in found.missing:
-        store.draft(gap.key).finish(gap.count, about(requests[gap.request], gap.split))
+        try:
+            store.draft(gap.key).finish(gap.count, about(requests[gap.request], gap.split))
+        except ValueError as error:
+            raise UserError(
+                f"store {store.place.shown}: not all that the workers embedded is there ({error}); "
+                "every node must share the store"
+            ) from None
     for request, prepared, forwards in zip(requests, found.prepared, ran, strict=True):
         made = replace(prepared, forwards=forwards)
         store.write_note(request.key, asdict(made))

@@ -103,8 +103,15 @@ class Plan:
 
     def layers(self, encoder: str, task: str) -> tuple[int, ...]:
         """Layers that the cells of an encoder and a task read from the store; sorted."""
-        chosen = self._choices(encoder, task, "layer")
-        return tuple(sorted(layer for layer in chosen if isinstance(layer, int))) or (LAST,)
+        chosen = {
+            layer for layer in self._choices(encoder, task, "layer") if isinstance(layer, int)
+        }
+        for plan in self.cells:
+            # A configuration without a layer reads the last one.
+            always = any(p.name == "layer" and not p.when for p in plan.space.parameters)
+            if (plan.cell.encoder, plan.cell.task) == (encoder, task) and not always:
+                chosen.add(LAST)
+        return tuple(sorted(chosen))
 
     def _choices(self, encoder: str, task: str, name: str) -> set[Scalar]:
         """Values of a hyperparameter over the cells that read embeddings."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from engine.embedding import Recipe, Shard, check_recipe, embed_shards
+from engine.embedding import SHARD_PLAN, Recipe, Shard, check_recipe, embed_shards
 from engine.encoders import Encoder, FeatureEncoder, best_device, find_card, load_encoder
 from engine.encoders.hub import cached_commit, hub_source
 from engine.errors import UserError
@@ -20,10 +20,13 @@ from engine.tasks import Split, Task, load_task
 from engine.windows import too_long
 
 #: Changes whenever equal inputs could give other arrays.
-EMBEDDING_FORMAT = 2
+EMBEDDING_FORMAT = 3
 
 #: Precision of a frozen network, by device: matrix units of a GPU are for this one.
 PRECISION = {"cpu": "float32", "cuda": "bfloat16"}
+
+#: The encoder that this process used last, by what it was asked for.
+_kept: dict[tuple[EncoderSpec, str, str, int], Encoder | FeatureEncoder] = {}
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,9 @@ class PrepareRequest:
     layers : tuple of int
     splits : tuple of str
         Of ``train``, ``validation``, ``test``.
+    precision : str
+        Of the frozen network; empty for what suits the worker's device. The test split asks for
+        that of the others.
     """
 
     encoder: EncoderSpec
@@ -48,11 +54,21 @@ class PrepareRequest:
     poolings: tuple[str, ...]
     layers: tuple[int, ...]
     splits: tuple[str, ...]
+    precision: str = ""
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Identity of the request, weight files and encoder code included."""
-        return content_key(EMBEDDING_FORMAT, asdict(self), _files_hash(self.encoder))
+        return content_key(
+            EMBEDDING_FORMAT,
+            asdict(self.encoder),
+            self.task_fingerprint,
+            self.poolings,
+            self.layers,
+            self.splits,
+            self.precision,
+            _files_hash(self.encoder),
+        )
 
     @property
     def recipe(self) -> Recipe:
@@ -75,6 +91,8 @@ class Prepared:
     ----------
     encoder_fingerprint : str
         Weights, tokenizer, and how sequences are read.
+    precision : str
+        Of the frozen network.
     revision : str
         Commit of the hub that the weights came from; empty where they did not.
     hidden_size, parameters : int
@@ -87,6 +105,7 @@ class Prepared:
     """
 
     encoder_fingerprint: str
+    precision: str
     revision: str
     hidden_size: int
     parameters: int
@@ -138,7 +157,7 @@ def prepare_in_steps(
     """
     store = Store(root)
     task = checked_task(request)
-    encoder = loaded(request.encoder, task.max_bases)
+    encoder = loaded(request, task.max_bases)
     truncated = forwards = 0
     keys: dict[str, str] = {}
     for name in request.splits:
@@ -172,6 +191,15 @@ def prepare_in_steps(
     yield prepared
 
 
+def prepare_all(
+    requests: Sequence[PrepareRequest], root: str, reuse: bool = True
+) -> Iterator[tuple[PrepareRequest, int | Prepared]]:
+    """Every step of several requests, with its request; those of one encoder load it once."""
+    for request in requests:
+        for step in prepare_in_steps(request, root, reuse):
+            yield request, step
+
+
 def describe(
     encoder: Encoder | FeatureEncoder,
     spec: EncoderSpec,
@@ -186,6 +214,7 @@ def describe(
         parameters = sum(p.numel() for p in encoder.network.parameters())
     return Prepared(
         encoder_fingerprint=fingerprint(encoder, spec),
+        precision=precision_of(encoder),
         revision=revision,
         hidden_size=encoder.hidden_size,
         parameters=parameters,
@@ -224,44 +253,53 @@ def split_of(task: Task, name: str) -> Split:
     return task.train if name == "train" else task.validation
 
 
-def loaded(spec: EncoderSpec, max_bases: int) -> Encoder | FeatureEncoder:
-    """The encoder of a spec, frozen, on the device of this process.
+def loaded(request: PrepareRequest, max_bases: int) -> Encoder | FeatureEncoder:
+    """The encoder of a request, frozen, on the device of this process.
 
     A worker keeps the last one: requests of one encoder that follow each other load it once.
     """
-    features = find_card(spec.card).kind == "features"
-    return _load(spec, max_bases if features else 0)
-
-
-@lru_cache(maxsize=1)
-def _load(spec: EncoderSpec, max_bases: int) -> Encoder | FeatureEncoder:
+    features = find_card(request.encoder.card).kind == "features"
     device = best_device()
-    return load_encoder(
-        spec.card,
-        weights=spec.weights,
-        seed=spec.seed,
-        device=device,
-        dtype=PRECISION[device],
-        max_bases=max_bases,
+    wanted = (
+        request.encoder,
+        device,
+        request.precision or PRECISION[device],
+        max_bases if features else 0,
     )
+    if wanted not in _kept:
+        # Before the next one is loaded: two may not fit into memory together.
+        _kept.clear()
+        spec, device, dtype, bases = wanted
+        _kept[wanted] = load_encoder(
+            spec.card,
+            weights=spec.weights,
+            seed=spec.seed,
+            device=device,
+            dtype=dtype,
+            max_bases=bases,
+        )
+    return _kept[wanted]
 
 
 def fingerprint(encoder: Encoder | FeatureEncoder, spec: EncoderSpec) -> str:
     """Identity of what a method sees of an encoder: its values, and how it reads sequences."""
     strands = "both-strands" if spec.both_strands else "one-strand"
-    return ":".join(
-        [encoder.fingerprint, _precision(encoder), spec.truncate, strands, spec.stored_as]
-    )
+    read = (precision_of(encoder), spec.truncate, strands, spec.stored_as)
+    return ":".join([encoder.fingerprint, *read, f"v{EMBEDDING_FORMAT}"])
 
 
 def embedding_key(
     encoder: Encoder | FeatureEncoder, request: PrepareRequest, sequences: Sequence[str]
 ) -> str:
-    """Key in the store: everything that determines the arrays."""
+    """Key in the store: everything that determines the arrays.
+
+    The network's code is not part of it: `EMBEDDING_FORMAT` is to change where its values do.
+    """
     return content_key(
         EMBEDDING_FORMAT,
+        SHARD_PLAN,
         encoder.fingerprint,
-        _precision(encoder),
+        precision_of(encoder),
         asdict(request.recipe),
         _hash(sequences),
     )
@@ -304,8 +342,11 @@ def count_too_long(encoder: Encoder | FeatureEncoder, sequences: Sequence[str]) 
     return too_long(encoder, sequences) if isinstance(encoder, Encoder) else 0
 
 
-def _precision(encoder: Encoder | FeatureEncoder) -> str:
-    return PRECISION[encoder.device.type] if isinstance(encoder, Encoder) else "float32"
+def precision_of(encoder: Encoder | FeatureEncoder) -> str:
+    """Precision of the weights, as torch names it."""
+    if isinstance(encoder, FeatureEncoder):
+        return "float32"
+    return str(next(encoder.network.parameters()).dtype).removeprefix("torch.")
 
 
 def _files_hash(spec: EncoderSpec) -> str:

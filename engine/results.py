@@ -95,8 +95,13 @@ def write_manifest(run: Run, searches: Mapping[str, CellSearch]) -> None:
         "encoders": {
             spec.name: _about_encoder(run, spec, truncated[spec.name])
             for spec in plan.study.encoders
+            if any(p.cell.encoder == spec.name for p in plan.cells)
         },
-        "tasks": {name: _about_task(run, name) for name in plan.tasks},
+        "tasks": {
+            name: _about_task(run, name)
+            for name in plan.tasks
+            if any(p.cell.task == name for p in plan.cells)
+        },
         "skipped": [{"cell": s.cell.id, "reason": s.reason} for s in plan.skipped],
         "failures": [
             {"cell": r.cell.id, "number": r.number, "error": r.result.error}

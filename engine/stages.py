@@ -17,7 +17,7 @@ from engine.errors import UserError
 from engine.files import write_text
 from engine.metrics import METRICS
 from engine.plan import CellPlan
-from engine.prepare import Prepared, PrepareRequest, prepare_in_steps, recall
+from engine.prepare import Prepared, PrepareRequest, prepare_all, recall
 from engine.records import Cell, TrialRecord, TrialSpec
 from engine.report import ReportPaths, write_report
 from engine.results import earlier_seconds, write_manifest, write_results, write_trials
@@ -61,7 +61,8 @@ def run_study(run: Run) -> ReportPaths | None:
     tracker = _tracker(run)
     try:
         with run.timed("embed"):
-            _embed(run, ("train", "validation"), "embed")
+            pairs = dict.fromkeys((p.cell.encoder, p.cell.task) for p in run.plan.cells)
+            _embed(run, list(pairs), ("train", "validation"))
         with run.timed("search"):
             searches = _search(run, tracker)
         write_trials(run.file("trials.parquet"), searches)
@@ -100,10 +101,9 @@ def _tracker(run: Run) -> Tracker | None:
     return Tracker(uri, study.name, runs / "mlartifacts" / study.name, tags)
 
 
-def _embed(run: Run, splits: tuple[str, ...], title: str) -> None:
-    """Identify every encoder, and embed every task that a cell probes, once."""
+def _embed(run: Run, pairs: Sequence[tuple[str, str]], splits: tuple[str, ...]) -> None:
+    """Identify encoders, and embed the splits of tasks that a cell probes, once."""
     plan = run.plan
-    pairs = dict.fromkeys((p.cell.encoder, p.cell.task) for p in plan.cells)
     encoders = {spec.name: spec for spec in plan.study.encoders}
     tasks = {spec.name: spec for spec in plan.study.tasks}
     requests = {
@@ -114,6 +114,7 @@ def _embed(run: Run, splits: tuple[str, ...], title: str) -> None:
             poolings=plan.poolings(*pair),
             layers=plan.layers(*pair),
             splits=splits,
+            precision=run.prepared[pair].precision if pair in run.prepared else "",
         )
         for pair in pairs
     }
@@ -126,7 +127,7 @@ def _embed(run: Run, splits: tuple[str, ...], title: str) -> None:
         else:
             run.keep(pair, found)
     if not missing:
-        run.view.say(f"[green]✓[/] {title}  [dim]all {len(requests)} in the store[/]")
+        run.view.say(f"[green]✓[/] embed  [dim]all {len(requests)} in the store[/]")
         return
     total = sum(
         sum(plan.tasks[task].counts[split].values())
@@ -134,7 +135,7 @@ def _embed(run: Run, splits: tuple[str, ...], title: str) -> None:
         if request.poolings
         for split in splits
     )
-    with run.view.stage(f"{title} ({', '.join(splits)})", total, "sequences") as count:
+    with run.view.stage(f"embed ({', '.join(splits)})", total, "sequences") as count:
         for request, made in _embedded(run, list(missing)):
             if isinstance(made, Prepared):
                 run.keep(missing[request], made)
@@ -154,11 +155,21 @@ def _embedded(
     spread = [r for r in requests if r not in alone]
     if capacity.gpus <= 1 and run.nodes == 1:
         alone, spread = list(requests), []
-    work = partial(prepare_in_steps, root=root, reuse=reuse)
-    yield from cluster.map_streams(work, alone, lambda _: resources)
+    work = partial(prepare_all, root=root, reuse=reuse)
+    for _, step in cluster.map_streams(work, _shares(alone, run.workers), lambda _: resources):
+        yield step
     for encoder in dict.fromkeys(request.encoder for request in spread):
         mine = [request for request in spread if request.encoder == encoder]
         yield from embed_over_cluster(mine, root, reuse, resources, run.workers)
+
+
+def _shares(requests: Sequence[PrepareRequest], workers: int) -> list[tuple[PrepareRequest, ...]]:
+    """Requests of one encoder together, in as many shares as there are workers."""
+    shares = []
+    for encoder in dict.fromkeys(request.encoder for request in requests):
+        mine = [request for request in requests if request.encoder == encoder]
+        shares += [tuple(mine[start::workers]) for start in range(min(workers, len(mine)))]
+    return shares
 
 
 def _search(run: Run, tracker: Tracker | None) -> dict[str, CellSearch]:
@@ -243,7 +254,7 @@ def _select(
             f"no trial of any cell completed; the first error: {_first_error(searches)}"
         )
     opened = _unseal(run, sorted({cell.task for cell in winners}))
-    _embed(run, ("test",), "embed")
+    _embed(run, list(dict.fromkeys((cell.encoder, cell.task) for cell in winners)), ("test",))
     requests: list[FitRequest] = []
     for winner in winners.values():
         requests += requests_of(
@@ -291,11 +302,12 @@ def _unseal(run: Run, tasks: Sequence[str]) -> dict[str, Any]:
     opened: dict[str, Any] = json.loads(record.read_text()) if record.is_file() else {}
     labels = {}
     for task in tasks:
-        labels[task] = run.plan.tasks[task].unseal_test().labels
         fingerprint = run.plan.tasks[task].fingerprint
         if opened.get(task, {}).get("fingerprint") != fingerprint:
             opened[task] = {"fingerprint": fingerprint, "opened": now()}
-    write_text(record, json.dumps(opened, indent=1))
+            # Before the split is read, lest a kill leave an opening that nobody knows of.
+            write_text(record, json.dumps(opened, indent=1))
+        labels[task] = run.plan.tasks[task].unseal_test().labels
     return labels
 
 

@@ -127,7 +127,7 @@ def windows(
     """
     if truncate not in TRUNCATIONS:
         raise ValueError(f"unknown truncation '{truncate}'; one of {', '.join(TRUNCATIONS)}")
-    tokens = _tokenize(encoder, sequences)
+    tokens = _tokenize(encoder, sequences, first_row)
     kept: list[tuple[Tensor, Tensor]] = []
     owners: list[int] = []
     cut: list[int] = []
@@ -156,20 +156,39 @@ def too_long(encoder: Encoder, sequences: Sequence[str]) -> int:
     """How many sequences have more tokens than an encoder takes."""
     # No tokenizer makes more tokens than one a base and a few special ones.
     long = [s for s in sequences if len(s) + SPECIAL_TOKENS > encoder.max_tokens]
-    return sum(len(ids) > encoder.max_tokens for ids, _ in _tokenize(encoder, long))
+    count = 0
+    for group in length_batches(np.array([len(s) for s in long], dtype=np.int64), GROUP_BASES):
+        attended = encoder.tokenize([long[row] for row in group]).attention_mask
+        count += int((attended.sum(dim=1) > encoder.max_tokens).sum())
+    return count
 
 
-def _tokenize(encoder: Encoder, sequences: Sequence[str]) -> list[tuple[Tensor, Tensor]]:
+def _tokenize(
+    encoder: Encoder, sequences: Sequence[str], first_row: int
+) -> list[tuple[Tensor, Tensor]]:
     """Ids (int32) and special mask (bool) of each sequence, without padding."""
     rows: list[tuple[Tensor, Tensor]] = [(torch.empty(0), torch.empty(0))] * len(sequences)
     lengths = np.array([len(sequence) for sequence in sequences], dtype=np.int64)
     for group in length_batches(lengths, GROUP_BASES):
-        batch = encoder.tokenize([sequences[row] for row in group])
+        try:
+            batch = encoder.tokenize([sequences[row] for row in group])
+        except UserError:
+            _find_fault(encoder, sequences, first_row)
+            raise
         ids, special = batch.input_ids.int(), batch.special_tokens_mask.bool()
         for place, count in enumerate(batch.attention_mask.sum(dim=1).tolist()):
             # Copies: a view would keep the whole group alive.
             rows[group[place]] = ids[place, :count].clone(), special[place, :count].clone()
     return rows
+
+
+def _find_fault(encoder: Encoder, sequences: Sequence[str], first_row: int) -> None:
+    """Raise for the first sequence that cannot be tokenized, with its row."""
+    for row, sequence in enumerate(sequences):
+        try:
+            encoder.tokenize([sequence])
+        except UserError as error:
+            raise UserError(f"row {first_row + row + 1}: {error}") from None
 
 
 def _starts(tokens: int, room: int, truncate: str) -> list[int]:

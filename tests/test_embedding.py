@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from engine import embedding
 from engine.embedding import Recipe, embed, embed_shards
 from engine.encoders import Encoder, load_encoder
 from engine.errors import UserError
@@ -84,6 +85,39 @@ def test_chunks_are_averaged(encoder: Encoder):
         np.testing.assert_allclose(whole[1], parts[1:].mean(axis=0), atol=1e-6)
 
 
+def test_strands_weigh_the_same_however_many_windows_they_have(encoder: Encoder, monkeypatch):
+    """Byte pairs may cut a strand and its complement into another number of windows."""
+    given = ["ACGTTACGTAGG" * 3]
+    other = [reverse_complement(given[0])]
+    short = replace(encoder, max_tokens=1 + round(12 * encoder.tokens_per_base))
+    made = embedding.windows
+
+    def uneven(of, strand, truncate, start):
+        return made(of if strand == other else short, strand, truncate, start)
+
+    monkeypatch.setattr(embedding, "windows", uneven)
+    both = embed(encoder, given, truncate="chunk", both_strands=True)["mean", -1]
+    monkeypatch.undo()
+    ahead = embed(short, given, truncate="chunk")["mean", -1]
+    np.testing.assert_allclose(both, (ahead + embed(encoder, other)["mean", -1]) / 2, atol=1e-6)
+
+
+def test_what_half_precision_cannot_hold_is_an_error(encoder: Encoder):
+    large = replace(
+        load_encoder("kmer"), features=lambda sequences: np.full((len(sequences), 1364), 7e4, "f4")
+    )
+    with pytest.raises(UserError, match=r"float16 ends at 65,504 .* reaches 70,000"):
+        embed(large, ["ACGT"], ("features",), dtype="float16")
+
+
+def test_a_fault_names_the_row_in_the_order_given(encoder: Encoder):
+    with pytest.raises(UserError, match=r"row 3: .*no IUPAC"):
+        embed(encoder, ["ACGTACGTACGT", "ACG", "AC!T", "ACGTA"])
+    short = replace(encoder, max_tokens=3)
+    with pytest.raises(UserError, match="sequence 2 has"):
+        embed(short, ["A", "ACGTACGTAAAAAAAAA"], truncate="error", both_strands=True)
+
+
 def test_both_strands_are_averaged_and_so_a_strand_does_not_matter(encoder: Encoder):
     given = sequences([30, 7, 61])
     both = embed(encoder, given, both_strands=True)["mean", -1]
@@ -133,20 +167,26 @@ def test_shards_do_not_depend_on_where_one_starts(encoder: Encoder, monkeypatch)
 
 
 def test_a_batch_that_does_not_fit_is_halved_until_it_does(encoder: Encoder, monkeypatch):
-    given = sequences([40] * 9 + [12] * 7)
+    """And not further: the rows that wait are cut anew, within what was found to fit."""
+    monkeypatch.setattr("engine.embedding.SHARD_ROWS", 16)
+    given = sequences([40] * 40)
     expected = embed(encoder, given)["mean", -1]
+    tokens = encoder.tokenize([given[0]]).input_ids.numel()
     ran: list[int] = []
+    failed: list[int] = []
     forward = type(encoder.network).forward
 
     def short_of_memory(self, ids, *rest):
-        if ids.numel() > 3 * encoder.tokenize([given[0]]).input_ids.numel():
+        if len(ids) > 5:
+            failed.append(len(ids))
             raise torch.OutOfMemoryError("CUDA out of memory")
         ran.append(len(ids))
         return forward(self, ids, *rest)
 
     monkeypatch.setattr(type(encoder.network), "forward", short_of_memory)
-    values = embed(encoder, given)["mean", -1]
-    assert sum(ran) == len(given)
+    values = embed(encoder, given, token_budget=16 * tokens)["mean", -1]
+    assert failed == [16, 8]
+    assert ran == [4] * 10
     np.testing.assert_allclose(values, expected, atol=1e-5)
 
 

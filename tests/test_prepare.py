@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 
+from engine import prepare as module
 from engine.embedding import embed
 from engine.encoders import Encoder, load_encoder
 from engine.encoders.checkpoint import write_folder
@@ -100,9 +101,7 @@ def test_the_store_holds_the_embeddings_of_every_split_in_its_order(request_of, 
         for pooling in ("max", "mean"):
             np.testing.assert_allclose(stored[f"{pooling}@-1"], expected[pooling, -1], atol=1e-5)
     assert prepared.forwards == len(task.train.sequences) + len(task.validation.sequences)
-    assert (
-        prepared.encoder_fingerprint == f"{encoder.fingerprint}:float32:center:one-strand:float32"
-    )
+    assert prepared.encoder_fingerprint.startswith(f"{encoder.fingerprint}:float32:center:")
     assert prepared.hidden_size == 128
     assert prepared.parameters == sum(p.numel() for p in encoder.network.parameters())
     assert prepared.truncated == 0
@@ -214,17 +213,56 @@ def test_a_layer_that_is_not_there_is_one_line(request_of, root):
 
 
 def test_requests_of_one_encoder_load_it_once(request_of, root, monkeypatch):
-    from engine import prepare as module
-
     loads: list[str] = []
     load = module.load_encoder
     monkeypatch.setattr(
         module, "load_encoder", lambda name, **rest: loads.append(name) or load(name, **rest)
     )
-    module._load.cache_clear()
+    module._kept.clear()
     prepare(request_of(), root)
     prepare(request_of(splits=("test",)), root)
-    assert loads == ["tiny-bert"]
+    prepare(request_of(EncoderSpec("kmer", "kmer"), poolings=("features",)), root)
+    assert loads == ["tiny-bert", "kmer"]
+    assert len(module._kept) == 1
+
+
+def test_parts_of_another_plan_of_shards_are_not_taken_for_parts_of_this_one(
+    request_of, root, tmp_path, monkeypatch
+):
+    whole = prepare(request_of(), str(tmp_path / "other"))
+
+    def killed(self, number, rows, arrays):
+        add(self, number, rows, arrays)
+        raise KeyboardInterrupt
+
+    add = Draft.add
+    with monkeypatch.context() as patch:
+        patch.setattr("engine.embedding.SHARD_ROWS", 4)
+        patch.setattr(module, "SHARD_PLAN", "of an earlier version")
+        patch.setattr(Draft, "add", killed)
+        with pytest.raises(KeyboardInterrupt):
+            prepare(request_of(), root)
+    assert prepare(request_of(), root) == whole
+
+
+def test_another_configuration_of_the_same_weights_is_another_encoder(request_of, root, weights):
+    """Heads change no tensor, but every value."""
+    ours = EncoderSpec("ours", "tiny-bert", str(weights))
+    first = prepare(request_of(ours), root)
+    config = weights / "config.json"
+    config.write_text(config.read_text().replace('"heads": 2', '"heads": 4'))
+    module._kept.clear()
+    second = prepare(request_of(ours), root)
+    assert second.encoder_fingerprint != first.encoder_fingerprint
+    assert second.forwards == first.forwards > 0
+
+
+def test_the_test_split_is_embedded_in_the_precision_of_the_others(request_of, root):
+    first = prepare(request_of(precision="bfloat16"), root)
+    assert first.precision == "bfloat16"
+    last = prepare(request_of(splits=("test",), precision=first.precision), root)
+    assert last.encoder_fingerprint == first.encoder_fingerprint
+    assert last.encoder_fingerprint != prepare(request_of(), root).encoder_fingerprint
 
 
 def test_a_second_call_does_not_run_the_encoder(request_of, root, encoder_must_not_run):

@@ -281,16 +281,17 @@ def test_a_damaged_note_counts_as_none(store: Store, content: bytes):
     assert store.read_note(KEY) is None
 
 
-def test_an_entry_that_may_not_be_read_is_told_and_not_taken_for_a_damaged_one(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("trouble", [PermissionError(13, "denied"), OSError(12, "no memory")])
+def test_an_entry_that_cannot_be_read_now_is_told_and_not_taken_for_a_damaged_one(
+    store: Store, monkeypatch: pytest.MonkeyPatch, trouble: OSError
 ):
     store.save(KEY, ARRAYS, {})
     with monkeypatch.context() as patch:
 
         def refused(*_: object) -> str:
-            raise PermissionError(13, "Permission denied")
+            raise trouble
 
         patch.setattr("engine.store.checksum.file_hash", refused)
-        with pytest.raises(UserError, match="may not be read"):
+        with pytest.raises(UserError, match="cannot be read"):
             store.load(KEY)
     assert store.load(KEY) is not None

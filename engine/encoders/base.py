@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from engine.errors import UserError, nearest
+from engine.files import content_key, file_hash
 
 if TYPE_CHECKING:
     import numpy as np
@@ -163,6 +164,8 @@ class Encoder:
         argument: (B, T, H), or (attended tokens, H) without padding.
     weights_hash : str
         SHA-256 over names, shapes and values of the state dict.
+    settings : str
+        SHA-256 of the configuration that came with the weights; empty where a card holds it.
     revision : str
         Commit of the hub that the weights came from; empty where they did not come from there.
     merge_strands : callable or None
@@ -180,13 +183,15 @@ class Encoder:
     adapter_targets: tuple[str, ...]
     blocks: str
     weights_hash: str
+    settings: str = ""
     revision: str = ""
     merge_strands: Callable[[Tensor, Tensor], Tensor] | None = None
 
     @property
     def fingerprint(self) -> str:
-        """Identity of the values that come out: weights and tokenizer."""
-        return f"{self.name}:{self.weights_hash[:16]}:{self.tokenizer.fingerprint[:16]}"
+        """Identity of the values that come out: weights, their configuration, limit, tokenizer."""
+        rest = content_key(self.settings, self.max_tokens, self.tokenizer.fingerprint)
+        return f"{self.name}:{self.weights_hash[:16]}:{rest[:16]}"
 
     @property
     def device(self) -> torch.device:
@@ -420,5 +425,20 @@ def load_encoder(
         import torch
 
         encoder.network.to(device=torch.device(device), dtype=getattr(torch, dtype)).eval()
-        encoder = replace(encoder, revision=cached_commit(source) if source else "")
+        encoder = replace(
+            encoder,
+            settings=_settings(request, source is not None),
+            revision=cached_commit(source) if source else "",
+        )
     return encoder
+
+
+def _settings(request: LoadRequest, from_hub: bool) -> str:
+    """Hash of the ``config.json`` that came with weights: heads or norms change no tensor."""
+    from engine.encoders.hub import checkpoint_folder
+
+    if from_hub and not request.card.requires:
+        return file_hash(checkpoint_folder(request) / "config.json")
+    file = Path(request.weights) / "config.json"
+    given = request.weights not in ("hub", "random")
+    return file_hash(file) if given and file.is_file() else ""

@@ -79,7 +79,7 @@ def _embeddings(spec: TrialSpec, split: str, name: str) -> npt.NDArray[np.float3
     if arrays is None:
         raise UserError(
             f"{spec.store}: the {split} embeddings of {spec.cell.encoder} on {spec.cell.task} are "
-            "not there; on a cluster the store must be on storage that every node shares"
+            "not there, or were damaged; run again. On a cluster every node must share the store"
         )
     return arrays[name]
 

@@ -134,15 +134,16 @@ class Store:
                 )
                 for name, sha256 in entry["sha256"].items()
             }
-        except PermissionError as error:
-            raise UserError(f"{place.shown}: entry {key} may not be read ({error})") from error
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError) as error:
             aside = f"{key[:2]}/.damaged-{key[:12]}-{secrets.token_hex(4)}"
             place.move(folder, aside)
             log.warning(
                 "store entry %s is damaged (%s); set aside as %s/%s", key, error, place.shown, aside
             )
             return None
+        except OSError as error:
+            # A passing want of memory or files is no damage.
+            raise UserError(f"{place.shown}: entry {key} cannot be read ({error})") from error
 
     def discard(self, key: str) -> None:
         """Remove an entry, if there is one."""

@@ -74,7 +74,7 @@ def test_missing_embeddings_are_told_with_the_store(spec_of: Spec) -> None:
     assert result.status == "failed"
     assert result.error is not None
     assert "store" in result.error
-    assert "storage that every node shares" in result.error
+    assert "every node must share the store" in result.error
 
 
 def test_unknown_classifier_is_told() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Self
 
 from torch import Tensor, nn
 
@@ -27,6 +28,24 @@ class Stock(nn.Module):
         """Module that turns ``input_ids`` into ``inputs_embeds``."""
         table: nn.Module = self.model.get_input_embeddings()
         return table
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Follow to a device and a dtype, but for the dtype of buffers that are not saved.
+
+        Such are the frequencies of rotary positions: a rounding of theirs is multiplied by the
+        position, and turns far tokens elsewhere.
+        """
+        kept = [
+            (module, name, buffer)
+            for module in self.modules()
+            for name, buffer in module.named_buffers(recurse=False)
+            if name in module._non_persistent_buffers_set and buffer.is_floating_point()
+        ]
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        for module, name, buffer in kept:
+            moved = getattr(module, name)
+            setattr(module, name, moved if buffer.is_meta else buffer.to(moved.device))
+        return self
 
     def forward(
         self, input_ids: Tensor, attention_mask: Tensor, inputs_embeds: Tensor | None = None

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.encoders import Encoder, TokenBatch
+from engine.encoders.base import pooled_width
 from engine.methods.base import InfeasibleError, Report
 from engine.methods.training.adapters import trainable, without_gradient
 from engine.metrics import METRICS, compute
@@ -73,8 +74,9 @@ class Classifier(nn.Module):
     def __init__(self, encoder: Encoder, pooling: str, classes: int):
         super().__init__()
         self.network = encoder.network
-        self.norm = nn.LayerNorm(encoder.hidden_size)
-        self.head = nn.Linear(encoder.hidden_size, classes)
+        width = pooled_width(pooling, encoder.hidden_size)
+        self.norm = nn.LayerNorm(width)
+        self.head = nn.Linear(width, classes)
         self.pooling = pooling
         self.summary_index = encoder.summary_index
 

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from engine.encoders import Encoder, load_encoder
+from engine.encoders.base import POOLINGS
 from engine.methods.base import InfeasibleError
 from engine.methods.training.adapters import attach_lora, linear_names, trainable, without_gradient
 from engine.methods.training.finetune import (
@@ -149,6 +150,12 @@ def test_prediction_does_not_depend_on_the_order_of_rows(spec_of: Spec) -> None:
     forwards, backwards = (predict(model, encoder, given, "center") for given in (split, turned))
     np.testing.assert_allclose(forwards, backwards[::-1], atol=1e-5)
     np.testing.assert_allclose(forwards.sum(axis=1), 1.0, atol=1e-12)
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_every_pooling_can_be_trained(pooling: str, spec_of: Spec) -> None:
+    result = run_trial(spec_of("lora", {**PARAMS, "pooling": pooling, "epochs": 1}))
+    assert result.error is None
 
 
 @pytest.mark.parametrize("name", ENCODERS)
