@@ -195,7 +195,9 @@ def map_streams(
     """
 
     def call(item: Item) -> Iterator[Value]:
-        yield from function(item)
+        # Not `yield from`: Ray sends into the generator, which an iterator does not take.
+        for value in function(item):  # noqa: UP028
+            yield value
 
     # No retries: Ray would drop as many values of the second attempt as came of the first. On a GPU
     # a worker ends with its call, lest it keep the memory while others use the card.

@@ -83,7 +83,13 @@ class View:
             yield
         done = sum(len(search.records) for search in searches.values())
         took = _duration(time.monotonic() - started)
-        mark = "[green]✓[/]" if done == total else "[yellow]■[/]"
+        finished = all(search.done for search in searches.values())
+        mark = "[green]✓[/]" if finished else "[yellow]■[/]"
+        for cell, search in searches.items():
+            if search.stopped and search.done:
+                self.say(
+                    f"[dim]{cell}: stopped after {len(search.records)} trials: {search.stopped}[/]"
+                )
         self.say(f"{mark} search  {done}/{total} trials  [dim]{took}[/]")
 
     @contextmanager
@@ -129,7 +135,7 @@ def search_table(
         status = Counter(record.result.status for record in records)
         failed = status["failed"] + status["infeasible"]
         best = best_score(search)
-        finished = len(records) >= search.budget
+        finished = search.done
         table.add_row(
             cell,
             f"{len(records)}/{search.budget}",
@@ -137,7 +143,7 @@ def search_table(
             str(status["pruned"] or "·"),
             f"[red]{failed}[/]" if failed else "·",
             "–" if best is None else f"{best:.4f}",
-            "✓" if finished else _duration(time_left({cell: search}, slots)),
+            (search.stopped or "✓") if finished else _duration(time_left({cell: search}, slots)),
             style="dim" if finished else "",
         )
     done = sum(len(search.records) for search in searches.values())
@@ -176,7 +182,7 @@ def time_left(searches: Mapping[str, CellSearch], slots: Mapping[str, int]) -> f
     for cell, search in searches.items():
         needs = search.plan.method.needs
         sample = seconds[cell] or of_kind[needs]
-        left = search.budget - len(search.records)
+        left = search.unfinished
         if left and not sample:
             return None
         if left:

@@ -103,6 +103,7 @@ def write_manifest(run: Run, searches: Mapping[str, CellSearch]) -> None:
             if any(p.cell.task == name for p in plan.cells)
         },
         "skipped": [{"cell": s.cell.id, "reason": s.reason} for s in plan.skipped],
+        "notes": _search_notes(searches),
         "failures": [
             {"cell": r.cell.id, "number": r.number, "error": r.result.error}
             for search in searches.values()
@@ -117,6 +118,16 @@ def write_manifest(run: Run, searches: Mapping[str, CellSearch]) -> None:
         },
     }
     write_text(run.file("manifest.json"), json.dumps(manifest, indent=1))
+
+
+def _search_notes(searches: Mapping[str, CellSearch]) -> list[str]:
+    """What a reader of the report must know of unequal budgets."""
+    return [
+        f"The search of {cell} was stopped by a rule after {len(search.records)} of "
+        f"{search.budget} trials: {search.stopped}."
+        for cell, search in searches.items()
+        if search.stopped
+    ]
 
 
 def earlier_seconds(run: Run) -> dict[str, float]:

@@ -23,8 +23,10 @@ from engine.report import ReportPaths, write_report
 from engine.results import earlier_seconds, write_manifest, write_results, write_trials
 from engine.run import Run, now
 from engine.search.ledger import Ledger, cell_key
+from engine.search.mirror import Mirror
 from engine.search.runner import run_trials
 from engine.search.searcher import CellSearch, Proposal
+from engine.search.stopping import StopRules
 from engine.select import FinalFit, FitRequest, Winner, final_fits, fit_once, pick, requests_of
 from engine.store import Store
 from engine.tracking import Tracker, tracking_uri
@@ -187,6 +189,7 @@ def _search(run: Run, tracker: Tracker | None) -> dict[str, CellSearch]:
         for p in plan.cells
     }
     records = ledger.read(keys.values())
+    rules = StopRules(study.search.max_seconds, study.search.target, study.search.plateau)
     searches = {
         p.cell.id: CellSearch(
             p,
@@ -195,6 +198,7 @@ def _search(run: Run, tracker: Tracker | None) -> dict[str, CellSearch]:
             study.search.sampler,
             METRICS[p.metric].greater_is_better,
             records[keys[p.cell.id]],
+            rules,
         )
         for p in plan.cells
     }
@@ -205,14 +209,32 @@ def _search(run: Run, tracker: Tracker | None) -> dict[str, CellSearch]:
             for record in search.records.values():
                 tracker.trial(record, search.plan.metric)
     found = sum(len(search.records) for search in searches.values())
+    total = sum(search.budget for search in searches.values())
     if found:
-        run.view.say(f"[dim]{found} of {plan.trials} trials were done by an earlier run[/]")
-    if all(search.done for search in searches.values()):
-        run.view.say(f"[green]✓[/] search  [dim]all {plan.trials} trials done[/]")
-        return searches
+        run.view.say(f"[dim]{found} of {total} trials were done by an earlier run[/]")
+    with Mirror(study.search.storage, run.out, searches) as mirror:
+        if all(search.done for search in searches.values()):
+            run.view.say(f"[green]✓[/] search  [dim]all {found} trials done[/]")
+        else:
+            _run_trials(run, searches, ledger, tracker, mirror)
+    if mirror.failed:
+        run.view.say(f"[yellow]the Optuna storage is incomplete: {mirror.failed}[/]")
+    return searches
+
+
+def _run_trials(
+    run: Run,
+    searches: Mapping[str, CellSearch],
+    ledger: Ledger,
+    tracker: Tracker | None,
+    mirror: Mirror,
+) -> None:
+    """Run what is left; every record is durable before anything else hears of it."""
+    study = run.plan.study
 
     def keep(record: TrialRecord) -> None:
         ledger.write(record)
+        mirror.trial(record)
         if record.result.error:
             log.error("trial %d of %s: %s", record.number, record.cell.id, record.result.error)
         if tracker:
@@ -223,7 +245,6 @@ def _search(run: Run, tracker: Tracker | None) -> dict[str, CellSearch]:
 
     with run.view.search(searches, run.capacity.slots()):
         run_trials(study, searches, run.capacity, spec_of, keep, run.out)
-    return searches
 
 
 def _cell_tags(run: Run, plan: CellPlan) -> dict[str, str]:

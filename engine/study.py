@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from engine.errors import UserError, nearest
 from engine.records import EncoderSpec, TaskSpec
@@ -81,16 +82,31 @@ class Compare(BaseModel):
     equivalence_margin: float = Field(default=0.01, gt=0, lt=0.5)
 
 
+#: Configurations of a grid, all of which are listed before the first runs.
+LARGEST_GRID = 100_000
+
+
 class Search(BaseModel):
-    """How configurations are proposed and stopped."""
+    """How configurations are proposed, when a trial or a cell stops, where Optuna keeps a copy."""
 
     model_config = ConfigDict(extra="forbid")
 
-    sampler: Literal["tpe", "random"] = "tpe"
+    sampler: Literal["tpe", "random", "grid", "gp", "cmaes"] = "tpe"
     seed: Seed = 0
     early_stopping: bool = True
     grace_epochs: int = Field(default=1, ge=1)
     reduction_factor: float = Field(default=3.0, gt=1)
+    max_seconds: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    target: float | None = Field(default=None, allow_inf_nan=False)
+    plateau: int | None = Field(default=None, ge=1)
+    storage: str | None = "journal"
+
+    @field_validator("storage")
+    @classmethod
+    def _known_storage(cls, value: str | None) -> str | None:
+        if value in (None, "journal", "sqlite") or "://" in value:
+            return value
+        raise ValueError("give journal, sqlite, null, or the URL of a database")
 
 
 class Resources(BaseModel):
@@ -254,6 +270,7 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
     )
     _unique([t.name for t in study.tasks], f"{path}: tasks", "give one of them another `name`")
     _unique([str(s) for s in study.seeds], f"{path}: seeds", "list each seed once")
+    _check_sampler(study)
     return study
 
 
@@ -321,6 +338,32 @@ def _space(name: str, given: str | dict[str, Any], folder: Path, source: str) ->
     path = Path(resolve_path(given, folder))
     shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
     return parse_space(read_yaml(shown, "search space"), str(shown))
+
+
+def _check_sampler(study: Study) -> None:
+    """Refuse a sampler that is not installed, and a grid over what cannot be listed."""
+    sampler = study.search.sampler
+    if sampler == "cmaes" and find_spec("cmaes") is None:
+        raise UserError(
+            f"{study.source}: search.sampler: 'cmaes' needs the package cmaes; "
+            "run `pip install cmaes`, or choose tpe, gp or random"
+        )
+    for space in study.methods.values() if sampler == "grid" else ():
+        points = 1
+        for p in space.parameters:
+            if p.kind in ("uniform", "loguniform"):
+                raise UserError(
+                    f"{space.source}: parameters.{p.name}: {p.kind} is continuous, which "
+                    f"'search.sampler: grid' of {study.source} cannot list; "
+                    "give the values under `choice`, or choose another sampler"
+                )
+            points *= int(p.high) - int(p.low) + 1 if p.kind == "int" else len(p.choices)
+        if points > LARGEST_GRID:
+            raise UserError(
+                f"{space.source}: parameters: a grid of up to {points:,} configurations is more "
+                f"than the {LARGEST_GRID:,} that 'search.sampler: grid' lists; list fewer values "
+                "under `choice`, or choose another sampler"
+            )
 
 
 def _unique(names: list[str], where: str, remedy: str) -> None:

@@ -1,9 +1,12 @@
 """Addresses of clusters are tried before any work."""
 
+import os
 import socket
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from engine import cluster
 from engine.cluster import check_address
 from engine.errors import UserError
 
@@ -31,3 +34,49 @@ def test_an_address_of_another_form_is_told(address: str) -> None:
 
 def test_auto_is_left_to_ray() -> None:
     check_address("auto")
+
+
+@pytest.fixture(scope="module")
+def one_node() -> Iterator[None]:
+    cluster.start(None)
+    yield
+    cluster.stop()
+
+
+def counted(item: int) -> Iterator[int]:
+    yield from range(item)
+
+
+def mistaken(item: int) -> Iterator[int]:
+    yield item
+    raise UserError(f"item {item} is wrong")
+
+
+def killed(item: int) -> Iterator[int]:
+    yield item
+    os._exit(1)
+
+
+def every(function: Callable[[int], Iterator[int]], items: list[int]) -> list[tuple[int, int]]:
+    return list(cluster.map_streams(function, items, lambda _: (1.0, 0.0)))
+
+
+@pytest.mark.slow
+def test_streams_hand_on_what_each_item_yields_in_its_order(one_node: None) -> None:
+    seen = every(counted, [3, 0, 5])
+    assert [value for item, value in seen if item == 3] == [0, 1, 2]
+    assert [value for item, value in seen if item == 5] == [0, 1, 2, 3, 4]
+    assert len(seen) == 8
+
+
+@pytest.mark.slow
+def test_a_mistake_in_a_stream_is_the_users_line_and_no_traceback(one_node: None) -> None:
+    with pytest.raises(UserError, match=r"^item 7 is wrong$"):
+        every(mistaken, [7])
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_is_told_and_never_taken_for_the_end(one_node: None) -> None:
+    with pytest.raises(UserError, match=r"a worker died.*give the same command again") as told:
+        every(killed, [7])
+    assert "\n" not in str(told.value)

@@ -78,6 +78,12 @@ def test_layers_and_poolings_that_probes_read_are_what_is_embedded() -> None:
     assert half.disk_bytes() == made.disk_bytes() // 2
 
 
+def test_a_configuration_without_a_layer_reads_the_last_one() -> None:
+    deep, plain = space(pooling=["mean"], layer=[-3, -2]), space(pooling=["mean"])
+    assert plan(methods={"a": deep}).layers("tiny-bert", "mine") == (-3, -2)
+    assert plan(methods={"a": deep, "b": plain}).layers("tiny-bert", "mine") == (-3, -2, -1)
+
+
 def test_how_sequences_are_read_is_said_once_or_per_encoder() -> None:
     encoders = ["tiny-bert", {"name": "tiny-hyena", "truncate": "error"}]
     made = plan(encoders=encoders, embedding={"truncate": "chunk", "both_strands": True})

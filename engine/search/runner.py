@@ -15,7 +15,8 @@ from ray.tune.search import Searcher
 from engine.metrics import METRICS
 from engine.records import TrialRecord, TrialResult, TrialSpec
 from engine.search.scheduler import EPOCH, SCORE, CellScheduler
-from engine.search.searcher import CellSearch, Proposal, Turns
+from engine.search.searcher import CellSearch, Proposal
+from engine.search.turns import Turns
 from engine.study import Study
 from engine.trial import run_trial
 

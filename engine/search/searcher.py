@@ -1,4 +1,4 @@
-"""What to try next: one Optuna study per cell over ask and tell, and which cell's turn it is.
+"""What to try next in a cell: an Optuna study of its own over ask and tell.
 
 The trial records on disk are the memory; an Optuna study is rebuilt from them, so that a restart
 costs nothing and pruned, failed and infeasible trials are told as what they are.
@@ -6,39 +6,21 @@ costs nothing and pruned, failed and infeasible trials are told as what they are
 
 from __future__ import annotations
 
-import logging
-import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import optuna
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
-from optuna.samplers import BaseSampler, RandomSampler, TPESampler
-from optuna.trial import TrialState, create_trial
+from optuna.trial import TrialState
 
 from engine.files import canonical_json, content_key
 from engine.plan import CellPlan
 from engine.records import TrialRecord, TrialResult
-from engine.space import Parameter, Space
-
-log = logging.getLogger(__name__)
+from engine.search.optuna_terms import STATES, frozen_trial, user_attributes
+from engine.search.samplers import LEARNING, STATEFUL, grid, sampler_of
+from engine.search.stopping import NO_RULES, StopRules
 
 STARTUP_TRIALS = 10
-
-
-def distribution(parameter: Parameter) -> BaseDistribution:
-    """Optuna's form of a parameter's distribution."""
-    if parameter.kind in ("choice", "constant"):
-        return CategoricalDistribution(parameter.choices)
-    if parameter.kind == "int":
-        return IntDistribution(int(parameter.low), int(parameter.high), log=parameter.log)
-    return FloatDistribution(parameter.low, parameter.high, log=parameter.log)
 
 
 @dataclass(frozen=True)
@@ -59,11 +41,23 @@ class CellSearch:
         Identity of the search; seeds the sampler together with the trial's number, so that what is
         proposed depends on the trials before and not on how often the study was restarted.
     budget : int
-        Trials, duplicates counted.
-    sampler : {"tpe", "random"}
+        Trials, duplicates counted; a grid of fewer points has its points as the budget.
+    sampler : {"tpe", "random", "grid", "gp", "cmaes"}
     maximize : bool
     records : sequence of TrialRecord
         Trials that finished earlier.
+    rules : StopRules
+        What ends the search before its budget is spent.
+
+    Attributes
+    ----------
+    records : dict
+        Number -> finished trial.
+    running : dict
+        Number -> parameters of a trial under way.
+    stopped : str or None
+        Why a rule stopped the search. Trials under way still finish; where one of them brings a
+        better score, a plateau is none any more and the search goes on.
     """
 
     def __init__(
@@ -74,40 +68,68 @@ class CellSearch:
         sampler: str,
         maximize: bool,
         records: Sequence[TrialRecord],
+        rules: StopRules = NO_RULES,
     ):
         self.plan = plan
         self.key = key
-        self.budget = budget
+        # Configurations that no sampler draws: the default, or all of a grid.
+        on_grid = sampler == "grid"
+        self._points = grid(plan.space)[:budget] if on_grid else [plan.space.default_point()]
+        self.budget = len(self._points) if on_grid else budget
         self.records: dict[int, TrialRecord] = {}
         self.running: dict[int, Mapping[str, Any]] = {}
+        self.stopped: str | None = None
         self._sampler = sampler
+        self._maximize = maximize
+        self._rules = rules
         self._asked: dict[int, optuna.trial.Trial] = {}
+        self._first: dict[str, TrialRecord] = {}
+        self._waiting = False
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._study = optuna.create_study(direction="maximize" if maximize else "minimize")
-        # Told in order of number, as they were proposed. A failed trial gets its turn again.
-        for record in sorted(records, key=lambda r: r.number):
-            if record.number < budget and record.result.status != "failed":
-                self.records[record.number] = record
-                self._study.add_trial(_frozen(record.params, plan.space, record.result))
+        # Told in order of number, as they were proposed. A failed trial gets its turn again; until
+        # then the time it took counts as spent.
+        of_budget = [r for r in sorted(records, key=lambda r: r.number) if r.number < self.budget]
+        self._to_repeat = {r.number: r for r in of_budget if r.result.status == "failed"}
+        for record in of_budget:
+            if record.number not in self._to_repeat:
+                self._recall(record)
+        self._left = [n for n in range(self.budget) if n not in self.records]
+        self._judge()
 
     @property
     def startup(self) -> int:
-        """Trials before TPE models; also how many may run at once, lest TPE be random search."""
+        """Trials before a sampler models."""
         return max(1, min(STARTUP_TRIALS, self.budget // 3))
 
     @property
     def left(self) -> list[int]:
-        """Numbers that neither finished nor run."""
-        return [n for n in range(self.budget) if n not in self.records and n not in self.running]
+        """Numbers that neither finished nor run; none of a stopped search."""
+        return [] if self.stopped else self._left
+
+    @property
+    def may_go_on(self) -> bool:
+        """Whether a trial under way could lift what stopped the search."""
+        return bool(self.stopped and self.running)
+
+    @property
+    def unfinished(self) -> int:
+        """Trials still to finish, those under way included."""
+        return len(self.left) + len(self.running)
 
     @property
     def done(self) -> bool:
-        """Whether every trial of the budget has its result."""
-        return len(self.records) >= self.budget
+        """Whether every trial of the budget has its result, or a rule stopped the search."""
+        return self.unfinished == 0
 
     def can_ask(self) -> bool:
-        """Whether a trial can be proposed at this moment."""
-        return bool(self.left) and len(self.running) < self.startup
+        """Whether a trial can be proposed at this moment.
+
+        No more than the startup trials of a sampler that learns run at once, lest it be random
+        search.
+        """
+        full = self._sampler in LEARNING and len(self.running) >= self.startup
+        return bool(self.left) and not full and not self._waiting
 
     def ask(self) -> Proposal | TrialRecord | None:
         """Propose the next trial.
@@ -116,32 +138,30 @@ class CellSearch:
         -------
         Proposal or TrialRecord or None
             A record where the configuration equals one that has its result: it is told and done.
-            None where an equal configuration is still running: ask again later.
+            None where an equal configuration is still running: ask again when one has finished.
         """
         number = self.left[0]
-        self._study.sampler = self._seeded(number)
-        if number == 0:
-            self._study.enqueue_trial(self.plan.space.default_point())
-        trial = self._study.ask()
-        params = self.plan.space.draw(trial)
+        fixed = self._points[number] if number < len(self._points) else None
+        trial, params = self._draw(number, fixed)
         same = canonical_json(params)
         if any(canonical_json(dict(running)) == same for running in self.running.values()):
             self._study.tell(trial, state=TrialState.FAIL)
+            self._waiting = True
             return None
-        for earlier in self.records.values():
-            if canonical_json(dict(earlier.params)) == same:
-                self._tell(trial, earlier.result)
-                record = TrialRecord(
-                    cell=self.plan.cell,
-                    cell_key=self.key,
-                    number=number,
-                    key=earlier.key,
-                    params=params,
-                    result=earlier.result,
-                    duplicate_of=earlier.number,
-                )
-                self.records[number] = record
-                return record
+        self._left.pop(0)
+        if earlier := self._first.get(same):
+            record = TrialRecord(
+                cell=self.plan.cell,
+                cell_key=self.key,
+                number=number,
+                key=earlier.key,
+                params=params,
+                result=earlier.result,
+                duplicate_of=earlier.number,
+            )
+            self._tell(trial, record)
+            self._keep(record)
+            return record
         self.running[number] = params
         self._asked[number] = trial
         return Proposal(number, params)
@@ -149,89 +169,50 @@ class CellSearch:
     def tell(self, number: int, key: str, result: TrialResult) -> TrialRecord:
         """Take the result of a running trial."""
         params = self.running.pop(number)
-        self._tell(self._asked.pop(number), result)
         record = TrialRecord(self.plan.cell, self.key, number, key, params, result)
-        self.records[number] = record
+        self._tell(self._asked.pop(number), record)
+        self._keep(record)
+        self._waiting = False
         return record
 
-    def _tell(self, trial: optuna.trial.Trial, result: TrialResult) -> None:
-        for epoch, value in enumerate(result.curve, start=1):
-            trial.report(value, epoch)
-        if result.status == "complete":
-            self._study.tell(trial, result.score)
-        elif result.status == "pruned":
-            self._study.tell(trial, state=TrialState.PRUNED)
-        else:
-            self._study.tell(trial, state=TrialState.FAIL)
-
-    def _seeded(self, number: int) -> BaseSampler:
+    def _draw(
+        self, number: int, fixed: Mapping[str, Any] | None
+    ) -> tuple[optuna.trial.Trial, dict[str, Any]]:
+        """Have the sampler propose, or take the given configuration in its place."""
         seed = int(content_key(self.key, number)[:8], 16)
-        if self._sampler == "random":
-            return RandomSampler(seed=seed)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            return TPESampler(
-                n_startup_trials=self.startup,
-                multivariate=True,
-                group=True,
-                constant_liar=True,
-                seed=seed,
-            )
+        self._study.sampler = sampler_of(self._sampler, self.startup, seed)
+        if fixed is not None:
+            self._study.enqueue_trial(dict(fixed))
+        trial = self._study.ask()
+        return trial, self.plan.space.draw(trial)
 
+    def _recall(self, record: TrialRecord) -> None:
+        """Take a trial of an earlier run."""
+        if self._sampler in STATEFUL:
+            self._tell(self._draw(record.number, record.params)[0], record)
+        else:
+            self._study.add_trial(frozen_trial(record, self.plan.space))
+        self.records[record.number] = record
+        self._first.setdefault(canonical_json(dict(record.params)), record)
 
-def _frozen(
-    params: Mapping[str, Any], space: Space, result: TrialResult
-) -> optuna.trial.FrozenTrial:
-    """A finished trial as Optuna keeps it."""
-    states = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED}
-    return create_trial(
-        state=states.get(result.status, TrialState.FAIL),
-        value=result.score if result.status == "complete" else None,
-        params={p.name: params[p.name] for p in space.parameters if _sampled(p, params)},
-        distributions={p.name: distribution(p) for p in space.parameters if _sampled(p, params)},
-        intermediate_values=dict(enumerate(result.curve, start=1)),
-    )
+    def _keep(self, record: TrialRecord) -> None:
+        self.records[record.number] = record
+        self._to_repeat.pop(record.number, None)
+        self._first.setdefault(canonical_json(dict(record.params)), record)
+        self._judge()
 
+    def _judge(self) -> None:
+        """Ask the rules; a spent budget is no early stop."""
+        self.stopped = None
+        if self._rules != NO_RULES and len(self.records) < self.budget:
+            told = {**self._to_repeat, **self.records}
+            self.stopped = self._rules.reason([told[n] for n in sorted(told)], self._maximize)
 
-def _sampled(parameter: Parameter, params: Mapping[str, Any]) -> bool:
-    """Constants are not drawn, so that Optuna does not know them."""
-    return parameter.name in params and parameter.kind != "constant"
-
-
-@dataclass
-class Turns:
-    """Which cell is next: cells that train a network first, since they take longest, then fair.
-
-    Attributes
-    ----------
-    searches : mapping
-        Cell id -> its search.
-    slots : mapping
-        What a method needs -> how many of its trials can run at once.
-    """
-
-    searches: Mapping[str, CellSearch]
-    slots: Mapping[str, int]
-    _order: list[str] = field(init=False)
-
-    def __post_init__(self) -> None:
-        needs_network = [c for c, s in self.searches.items() if s.plan.method.needs == "network"]
-        self._order = needs_network + [c for c in self.searches if c not in needs_network]
-
-    @property
-    def finished(self) -> bool:
-        """Whether no cell has a trial left to propose."""
-        return not any(search.left for search in self.searches.values())
-
-    def next(self) -> CellSearch | None:
-        """The cell whose turn it is, or none while all that is left must wait."""
-        for needs in ("network", "embeddings"):
-            kind = [
-                self.searches[c] for c in self._order if self.searches[c].plan.method.needs == needs
-            ]
-            if sum(len(s.running) for s in kind) >= self.slots[needs]:
-                continue
-            ready = [s for s in kind if s.can_ask()]
-            if ready:
-                return min(ready, key=lambda s: (s.budget - len(s.left)) / s.budget)
-        return None
+    def _tell(self, trial: optuna.trial.Trial, record: TrialRecord) -> None:
+        for epoch, value in enumerate(record.result.curve, start=1):
+            trial.report(value, epoch)
+        for name, value in user_attributes(record).items():
+            trial.set_user_attr(name, value)
+        state = STATES[record.result.status]
+        score = record.result.score if state is TrialState.COMPLETE else None
+        self._study.tell(trial, score, state=state)

@@ -6,7 +6,8 @@ import pytest
 
 from engine.plan import CellPlan
 from engine.records import TrialRecord, TrialResult
-from engine.search.searcher import CellSearch, Proposal, Turns
+from engine.search.searcher import CellSearch, Proposal
+from engine.search.turns import Turns
 from engine.space import parse_space
 
 Make = Callable[..., CellPlan]

@@ -1,0 +1,100 @@
+"""What a trial does when memory is short: smaller micro-batches, then checkpointed gradients.
+
+A batch that runs as several micro-batches, whose gradients are added up, gives the gradient of the
+whole batch. Only the random draws of dropout differ, since they depend on the shape of what runs.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from engine.encoders import Encoder
+from engine.methods.base import InfeasibleError
+
+log = logging.getLogger(__name__)
+
+#: More tokens than any batch has.
+NO_LIMIT = 2**62
+
+EVALUATION_TOKENS = 65536
+
+
+@dataclass
+class Ladder:
+    """How far down a trial had to go; it never goes up again.
+
+    Sizes are those of `engine.methods.training.inputs.Inputs.sizes`.
+
+    Attributes
+    ----------
+    encoder : Encoder
+    training_tokens, evaluation_tokens : int
+        Largest rows x longest row of what runs at once; a single longer row runs alone.
+    checkpointing : bool
+        Whether the encoder's gradients are checkpointed.
+    """
+
+    encoder: Encoder
+    training_tokens: int = NO_LIMIT
+    evaluation_tokens: int = EVALUATION_TOKENS
+    checkpointing: bool = False
+
+    def checkpoint_gradients(self) -> None:
+        """Save memory of activations from here on, at the price of running each layer twice."""
+        if not self.checkpointing:
+            self.encoder.checkpoint_gradients()
+            self.checkpointing = True
+
+    def train_smaller(self, sizes: npt.NDArray[np.int64]) -> None:
+        """Go down after a micro-batch of rows of these sizes did not fit forwards or backwards.
+
+        Its half comes next; after a single row, that row with checkpointed gradients.
+
+        Raises
+        ------
+        InfeasibleError
+            If that was a single row with checkpointed gradients.
+        """
+        torch.cuda.empty_cache()
+        longest = int(sizes.max())
+        if len(sizes) > 1:
+            self.training_tokens = len(sizes) * longest // 2
+        elif not self.checkpointing:
+            self.checkpoint_gradients()
+            self.training_tokens = longest
+        else:
+            raise _too_large(longest, "trained", "even with checkpointed gradients")
+
+    def evaluate_smaller(self, sizes: npt.NDArray[np.int64]) -> None:
+        """Go down after rows of these sizes did not fit forwards.
+
+        Raises
+        ------
+        InfeasibleError
+            If that was a single row.
+        """
+        torch.cuda.empty_cache()
+        longest = int(sizes.max())
+        if len(sizes) == 1:
+            raise _too_large(longest, "predicted", "alone")
+        self.evaluation_tokens = len(sizes) * longest // 2
+
+    def tell(self) -> None:
+        """Log where the trial stands, once that is known to be far enough down."""
+        trained = "" if self.training_tokens == NO_LIMIT else f"{self.training_tokens:,} trained"
+        saved = "checkpointed gradients" if self.checkpointing else ""
+        predicted = f"{self.evaluation_tokens:,} predicted"
+        limits = ", ".join(part for part in (trained, saved, predicted) if part)
+        log.warning("memory is short; tokens at once from here on: %s", limits)
+
+
+def _too_large(tokens: int, used: str, how: str) -> InfeasibleError:
+    return InfeasibleError(
+        f"out of memory: a sequence of {tokens:,} tokens cannot be {used} {how}; "
+        "choose a smaller encoder, a shorter input, or a device with more memory"
+    )
