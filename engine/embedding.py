@@ -29,7 +29,7 @@ from engine.windows import Windows, length_batches, reverse_complement, windows
 log = logging.getLogger(__name__)
 
 #: Tokens of one batch, padding counted. Small batches are faster on a CPU (they stay in cache).
-TOKEN_BUDGET = {"cpu": 4096, "cuda": 65536}
+TOKEN_BUDGET = {"cpu": 2048, "cuda": 65536}
 
 #: Estimate of what a token takes on a GPU while a layer runs, in hidden states; and what share of
 #: the free memory a batch may take.

@@ -347,10 +347,13 @@ def find_card(name: str) -> EncoderCard:
     Raises
     ------
     UserError
-        If no encoder has that name; tells the nearest one.
+        If no encoder has that name; tells the nearest one, or those of the family of that name.
     """
     known = cards()
     if name not in known:
+        family = [card.name for card in known.values() if card.family == name]
+        if family:
+            raise UserError(f"encoder '{name}' is a family; name one of it: {', '.join(family)}")
         raise UserError(f"encoder '{name}' is unknown; {nearest(name, known)}")
     return known[name]
 

@@ -32,6 +32,11 @@ REQUIRED: dict[str, Any] = {
     "rms_norm": True,
 }
 REQUIRED_SSM: dict[str, Any] = {"bias": False, "conv_bias": True}
+
+#: Values of keys that a config.json may leave out, in itself and in its ssm_cfg.
+DEFAULTS: dict[str, Any] = {"norm_epsilon": 1e-5, "pad_vocab_size_multiple": 8}
+DEFAULTS_SSM: dict[str, Any] = {"d_state": 16, "d_conv": 4, "expand": 2}
+
 SHARED: dict[str, Any] = {
     "fused_add_norm": True,
     "norm_epsilon": 1e-5,
@@ -139,7 +144,9 @@ def _config(
     published: Mapping[str, Any], tokens: CharacterTokenizer, where: Path
 ) -> CaduceusConfig:
     """Configuration of a ``config.json``, checked."""
+    from engine.encoders.hub import check_numbers
     from engine.encoders.networks.caduceus import CaduceusConfig
+    from engine.encoders.vocab import check_rows
 
     ssm = published.get("ssm_cfg") or {}
     if not isinstance(ssm, dict):
@@ -148,26 +155,15 @@ def _config(
         for key, value in required.items():
             if given.get(key, value) != value:
                 raise UserError(f"{where}: key '{key}' is {given[key]!r}; only {value!r} is known")
-    sizes: dict[str, Any] = {}
-    for key, given, kind, default in (
-        ("vocab_size", published, int, None),
-        ("d_model", published, int, None),
-        ("n_layer", published, int, None),
-        ("norm_epsilon", published, float, 1e-5),
-        ("pad_vocab_size_multiple", published, int, 8),
-        ("d_state", ssm, int, 16),
-        ("d_conv", ssm, int, 4),
-        ("expand", ssm, int, 2),
-    ):
-        value = given.get(key, default)
-        if isinstance(value, bool) or not isinstance(value, kind) or value <= 0:
-            raise UserError(f"{where}: key '{key}' is {value!r}, not a number above 0")
-        sizes[key] = value
+    given = {**DEFAULTS, **published, **DEFAULTS_SSM, **ssm}
+    sizes: dict[str, Any] = {key: given.get(key) for key in ("vocab_size", "d_model", "n_layer")}
+    sizes |= {key: given[key] for key in (*DEFAULTS, *DEFAULTS_SSM)}
+    check_numbers(sizes, where, whole=sizes.keys() - {"norm_epsilon"}, real=["norm_epsilon"])
+    check_rows(tokens.vocabulary, where, sizes["vocab_size"])
     rank = ssm.get("dt_rank", "auto")
     if rank == "auto":
         rank = math.ceil(sizes["d_model"] / 16)
-    if not isinstance(rank, int) or rank <= 0:
-        raise UserError(f"{where}: key 'dt_rank' is {rank!r}, neither 'auto' nor a number above 0")
+    check_numbers({"dt_rank": rank}, where, whole=["dt_rank"])
     return CaduceusConfig(
         **sizes,
         rcps=bool(published.get("rcps", False)),
@@ -192,7 +188,10 @@ def _card(name: str, parameters: int, hub: str, revision: str, max_tokens: int) 
         max_bases=max_tokens if plant else max_tokens - 1,
         poolings=POOLED,
         trained_on="16 angiosperm genomes" if plant else "human reference genome (hg38)",
-        licence="Apache-2.0",
+        # The pages of the two small ones name none.
+        licence=(
+            "not stated on the hub (code: Apache-2.0)" if max_tokens == 1024 else "Apache-2.0"
+        ),
         source=f"https://huggingface.co/kuleshov-group/{hub}",
         citation=(
             "Zhai et al. 2025, PlantCaduceus, PNAS 122"
@@ -216,7 +215,7 @@ CARDS = (
         "caduceus-ph-131k",
         7_725_312,
         "caduceus-ph_seqlen-131k_d_model-256_n_layer-16",
-        "main",
+        "7a8d4334107817a9342863ec9410d3e64ed7a5b8",
         131_072,
     ),
     _card(

@@ -83,6 +83,16 @@ PARAMETERS = {
 }
 """Without the language-model head, which has as many weights as the embedding."""
 
+NUMBERS = (
+    "vocab_size",
+    "hidden_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "intermediate_size",
+    "max_position_embeddings",
+)
+"""Keys that have to be there: the library would take another model's sizes for them."""
+
 TRAINED_TOKENS = {"100m": 1024, "500m": 1024, "4b": 10_240}
 """Longest input that GenomeOcean was trained on; positions in config.json go further."""
 
@@ -90,9 +100,9 @@ TRAINED_TOKENS = {"100m": 1024, "500m": 1024, "4b": 10_240}
 def load(request: LoadRequest) -> Encoder:
     """Build the encoder; see `engine.encoders.base.load_encoder`."""
     from engine.encoders.checkpoint import state_hash
-    from engine.encoders.hub import checkpoint_folder, read_config
+    from engine.encoders.hub import check_numbers, checkpoint_folder, read_config
     from engine.encoders.stock import load_stock, random_stock
-    from engine.encoders.vocab import read_bpe, stand_in
+    from engine.encoders.vocab import read_published, stand_in
 
     card = request.card
     published = SIZES[_size(card.name)]
@@ -107,7 +117,8 @@ def load(request: LoadRequest) -> Encoder:
                 f"{folder / 'config.json'}: key 'model_type' is {config.get('model_type')!r}; "
                 f"'{card.name}' is '{published['model_type']}'"
             )
-        tokenizer = read_bpe(folder / "tokenizer.json", padding="[PAD]")
+        check_numbers(config, folder / "config.json", whole=NUMBERS)
+        tokenizer = read_published(folder / "tokenizer.json", config["vocab_size"], front=False)
         network = load_stock(folder, config)
     known = network.model.config
     return Encoder(
@@ -122,6 +133,9 @@ def load(request: LoadRequest) -> Encoder:
         blocks="model.layers",
         weights_hash=state_hash(network),
     )
+
+
+NOT_READ = "not read; see the source"
 
 
 def _size(name: str) -> str:
@@ -155,13 +169,15 @@ def _card(
     )
 
 
-def _mourad(name: str, hub: str, trained_on: str) -> EncoderCard:
+def _mourad(
+    name: str, hub: str, trained_on: str, revision: str = "main", licence: str = NOT_READ
+) -> EncoderCard:
     return _card(
         name,
         f"RaphaelMourad/Mistral-DNA-v1-{hub}",
-        "main",
+        revision,
         trained_on,
-        "not read; see the source",
+        licence,
         "Mourad 2024 (Mistral-DNA); https://github.com/raphaelmourad/Mistral-DNA",
     )
 
@@ -177,10 +193,25 @@ def _ocean(name: str, hub: str, revision: str) -> EncoderCard:
     )
 
 
+HUMAN = "human reference genome (hg38)"
+
+# Licences and revisions of 17M and 138M of hg38 by stored copies of their pages on the hub.
 CARDS = (
-    _mourad("mistral-dna-1m", "1M-hg38", "human reference genome (hg38)"),
-    _mourad("mistral-dna-17m", "17M-hg38", "human reference genome (hg38)"),
-    _mourad("mistral-dna-138m", "138M-hg38", "human reference genome (hg38)"),
+    _mourad("mistral-dna-1m", "1M-hg38", HUMAN),
+    _mourad(
+        "mistral-dna-17m",
+        "17M-hg38",
+        HUMAN,
+        "a17c01a92323ef3702f7468de68d2e4e616be5c5",
+        "Apache-2.0",
+    ),
+    _mourad(
+        "mistral-dna-138m",
+        "138M-hg38",
+        HUMAN,
+        "9ed7b83ae8701094b28799258b32c2da53c731b2",
+        "Apache-2.0",
+    ),
     _mourad("mistral-dna-138m-bacteria", "138M-bacteria", "about 700 bacterial genomes"),
     _mourad("mistral-dna-138m-virus", "138M-virus", "viral genomes of RefSeq"),
     _mourad("mistral-dna-138m-yeast", "138M-yeast", "1,011 genomes of Saccharomyces cerevisiae"),

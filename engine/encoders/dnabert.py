@@ -72,10 +72,10 @@ def read_bert(folder: Path) -> tuple[dict[str, Any], Stock]:
     Raises
     ------
     UserError
-        If it is no BERT, lacks a size, has positions other than learned ones, or its tensors do not
-        fit; poolers and heads are not needed.
+        If it is no BERT, or a causal one, lacks a size, has positions other than learned ones, or
+        its tensors do not fit; poolers and heads are not needed.
     """
-    from engine.encoders.hub import read_config
+    from engine.encoders.hub import check_numbers, read_config
     from engine.encoders.stock import load_stock
 
     config = {"model_type": "bert"} | read_config(folder)
@@ -84,9 +84,12 @@ def read_bert(folder: Path) -> tuple[dict[str, Any], Stock]:
     for key, wanted in (("model_type", "bert"), ("position_embedding_type", "absolute")):
         if config.get(key, wanted) != wanted:
             raise UserError(f"{where}: key '{key}' is {config[key]!r}; only '{wanted}' is read")
-    for key in NUMBERS:
-        if not isinstance(config.get(key), int):
-            raise UserError(f"{where}: key '{key}' is {config.get(key)!r}, not a whole number")
+    if config.get("is_decoder"):
+        raise UserError(
+            f"{where}: key 'is_decoder' makes the network causal, and its [CLS] would see nothing; "
+            "set it to false, or load the folder as family: transformers"
+        )
+    check_numbers(config, where, whole=NUMBERS)
     return config, load_stock(folder, config)
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from engine.encoders.base import POOLINGS, Encoder, EncoderCard, LoadRequest
-from engine.errors import UserError
 
 if TYPE_CHECKING:
     from engine.encoders.networks.mosaicbert import MosaicBertConfig
@@ -46,7 +45,7 @@ def load(request: LoadRequest) -> Encoder:
     from engine.encoders.checkpoint import state_hash
     from engine.encoders.hub import checkpoint_folder, load_published, read_config, read_tensors
     from engine.encoders.networks.mosaicbert import MosaicBert
-    from engine.encoders.vocab import read_bpe, stand_in
+    from engine.encoders.vocab import read_published, stand_in
 
     if request.weights == "random":
         sizes = network_config(PUBLISHED, "the published configuration")
@@ -57,7 +56,8 @@ def load(request: LoadRequest) -> Encoder:
     else:
         folder = checkpoint_folder(request)
         sizes = network_config(read_config(folder), str(folder / "config.json"))
-        tokenizer = read_bpe(folder / "tokenizer.json", padding="[PAD]")
+        rows = sizes.vocabulary_size
+        tokenizer = read_published(folder / "tokenizer.json", rows, front=True)
         network = MosaicBert(sizes)
         load_published(network, read_tensors(folder), folder, rename=own_name)
     return Encoder(
@@ -80,13 +80,13 @@ def network_config(published: dict[str, Any], where: str) -> MosaicBertConfig:
     Raises
     ------
     UserError
-        If a key of `PUBLISHED` is missing or no number; ``where`` says whose.
+        If a key of `PUBLISHED` is missing or no such number; ``where`` says whose.
     """
+    from engine.encoders.hub import check_numbers
     from engine.encoders.networks.mosaicbert import MosaicBertConfig
 
-    for key in PUBLISHED:
-        if not isinstance(published.get(key), int | float):
-            raise UserError(f"{where}: key '{key}' is {published.get(key)!r}, not a number")
+    real = {"layer_norm_eps"}
+    check_numbers(published, where, whole=PUBLISHED.keys() - real, real=real)
     return MosaicBertConfig(
         vocabulary_size=published["vocab_size"],
         token_types=published["type_vocab_size"],

@@ -1,9 +1,13 @@
 """Evo 2 (Brixi et al. 2025): causal, one token per base, through the authors' own package.
 
-Its network runs on kernels that need an NVIDIA GPU, so it comes from the optional package ``evo2``,
-which downloads its weights itself, at the newest revision, and reads them as tensors only. The
-package hands out the hidden states of a layer by name, and without gradients: Evo 2 is probed, not
-fine-tuned.
+Its network runs on kernels that need an NVIDIA GPU, so it comes from the optional package ``evo2``.
+The package hands out the hidden states of a layer by name, and without gradients: Evo 2 is probed,
+not fine-tuned.
+
+The package downloads the weights itself, at the newest revision, and no commit is recorded. It
+reads them as tensors only, but where that fails it reads them again as a pickle, which can run
+code: the published weights have to be trusted. A local file is read here first, as tensors only,
+and refused where that fails.
 
 The hidden states are those that leave one of the last blocks, since the authors find inner layers
 better than the last. For the 7B models it is block 26, of their exon classifier; for the others,
@@ -14,7 +18,9 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import io
 import json
+import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -124,6 +130,7 @@ def load(request: LoadRequest) -> Encoder:
         file = Path(request.weights) / f"{published}.pt"
         if not file.is_file():
             raise UserError(f"weights '{request.weights}': no {file.name}; give the folder of it")
+        check_tensors(file)
     try:
         evo2 = importlib.import_module("evo2").Evo2
         model = evo2(published, local_path=str(file)) if file else evo2(published)
@@ -135,7 +142,7 @@ def load(request: LoadRequest) -> Encoder:
             f"for the 1B, 20B and 40B models Transformer Engine too: see {request.card.source}, "
             f"and `hf download {request.card.hub}` where there is no network"
         ) from None
-    network = Evo2Network(model, f"blocks.{SIZES[name].layer}")
+    network = Evo2Network(model, SIZES[name].layer)
     return Encoder(
         name=name,
         tokenizer=ByteTokenizer(),
@@ -145,9 +152,28 @@ def load(request: LoadRequest) -> Encoder:
         tokens_per_base=1.0,
         summary_index=-1,
         adapter_targets=(),
-        blocks="stripes.blocks",
+        blocks="blocks",
         weights_hash=parameters_hash(network),
     )
+
+
+def check_tensors(file: Path) -> None:
+    """Find that a file holds tensors and no code, before the package reads it.
+
+    Raises
+    ------
+    UserError
+        If it holds more, or cannot be read.
+    """
+    import torch
+
+    try:
+        # Transformer Engine keeps its scales as bytes, which the package allows too.
+        with torch.serialization.safe_globals([io.BytesIO]):
+            torch.load(file, map_location="cpu", weights_only=True, mmap=True)
+    except (pickle.UnpicklingError, EOFError, OSError, RuntimeError) as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise UserError(f"{file}: cannot be read as tensors ({reason})") from None
 
 
 def _card(name: str, size: Size) -> EncoderCard:

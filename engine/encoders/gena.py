@@ -32,8 +32,16 @@ NUMBERS = (
     "num_attention_heads",
     "intermediate_size",
     "max_position_embeddings",
-    "layer_norm_eps",
 )
+SIZES = (
+    "vocab_size",
+    "hidden_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "max_position_embeddings",
+)
+"""Likewise of ModernGENA, where transformers has a default for the others."""
+
 FIXED: dict[str, Any] = {
     "pre_layer_norm": True,
     "position_embedding_type": "absolute",
@@ -114,7 +122,7 @@ def load(request: LoadRequest) -> Encoder:
     from engine.encoders.checkpoint import state_hash
     from engine.encoders.hub import checkpoint_folder, load_published, read_config, read_tensors
     from engine.encoders.networks.prenorm_bert import PrenormBert
-    from engine.encoders.vocab import read_bpe, stand_in
+    from engine.encoders.vocab import read_published, stand_in
 
     if request.weights == "random":
         sizes = network_config(PUBLISHED[request.card.name], "the published configuration")
@@ -125,7 +133,8 @@ def load(request: LoadRequest) -> Encoder:
     else:
         folder = checkpoint_folder(request)
         sizes = network_config(read_config(folder), str(folder / "config.json"))
-        tokenizer = read_bpe(folder / "tokenizer.json", padding="[PAD]")
+        rows = sizes.vocabulary_size
+        tokenizer = read_published(folder / "tokenizer.json", rows, front=True)
         network = PrenormBert(sizes)
         load_published(network, read_tensors(folder), folder, rename=own_name)
     return Encoder(
@@ -147,7 +156,7 @@ def load_modern(request: LoadRequest) -> Encoder:
     from engine.encoders.checkpoint import state_hash
     from engine.encoders.hub import checkpoint_folder, read_config
     from engine.encoders.stock import load_stock, random_stock
-    from engine.encoders.vocab import read_bpe, stand_in
+    from engine.encoders.vocab import read_published, stand_in
 
     if request.weights == "random":
         config = PUBLISHED[request.card.name]
@@ -157,7 +166,7 @@ def load_modern(request: LoadRequest) -> Encoder:
         folder = checkpoint_folder(request)
         config = read_config(folder)
         check_modern(config, str(folder / "config.json"))
-        tokenizer = read_bpe(folder / "tokenizer.json", padding="[PAD]")
+        tokenizer = read_published(folder / "tokenizer.json", config["vocab_size"], front=True)
         network = load_stock(folder, config)
     return Encoder(
         name=request.card.name,
@@ -181,9 +190,10 @@ def network_config(published: Mapping[str, Any], where: str) -> PrenormBertConfi
     UserError
         If a key is missing or has a value that no such published model has; ``where`` says whose.
     """
+    from engine.encoders.hub import check_numbers
     from engine.encoders.networks.prenorm_bert import PrenormBertConfig
 
-    _check_numbers(published, NUMBERS, where)
+    check_numbers(published, where, whole=NUMBERS, real=["layer_norm_eps"])
     for key, value in FIXED.items():
         if published.get(key) != value:
             raise UserError(f"{where}: key '{key}' is {published.get(key)!r}, not {value!r}")
@@ -211,24 +221,19 @@ def check_modern(published: Mapping[str, Any], where: str) -> None:
     UserError
         If it is no ModernBERT, or a size is missing.
     """
+    from engine.encoders.hub import check_numbers
+
     if published.get("model_type") != "modernbert":
         raise UserError(
             f"{where}: key 'model_type' is {published.get('model_type')!r}, not 'modernbert'"
         )
-    _check_numbers(published, ("hidden_size", "max_position_embeddings"), where)
+    check_numbers(published, where, whole=SIZES)
 
 
 def own_name(published: str) -> str | None:
     """Name of a published tensor of GENA-LM in the network; none for those of `IGNORED`."""
     name = published.removeprefix("bert.")
     return None if name.startswith(IGNORED) else name
-
-
-def _check_numbers(published: Mapping[str, Any], keys: tuple[str, ...], where: str) -> None:
-    for key in keys:
-        value = published.get(key)
-        if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-            raise UserError(f"{where}: key '{key}' is {value!r}, not a number above 0")
 
 
 def _card(name: str, parameters: int, revision: str, trained_on: str) -> EncoderCard:

@@ -62,6 +62,16 @@ def _published(hidden: int, layers: int, mlp: int) -> dict[str, Any]:
     }
 
 
+NUMBERS = (
+    "vocab_size",
+    "hidden_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "intermediate_size",
+    "max_position_embeddings",
+)
+"""Keys that have to be there: the library would take another model's sizes for them."""
+
 # As config.json of the first generation; of the second width and depth could be read, which agree.
 SIZES = {"1.2b": _published(2048, 26, 5632), "3b": _published(3072, 30, 8448)}
 
@@ -69,8 +79,9 @@ SIZES = {"1.2b": _published(2048, 26, 5632), "3b": _published(3072, 30, 8448)}
 def load(request: LoadRequest) -> Encoder:
     """Build the encoder; see `engine.encoders.base.load_encoder`."""
     from engine.encoders.checkpoint import state_hash
-    from engine.encoders.hub import checkpoint_folder, read_config
+    from engine.encoders.hub import check_numbers, checkpoint_folder, read_config
     from engine.encoders.stock import load_stock, random_stock
+    from engine.encoders.vocab import check_rows
 
     name = request.card.name
     separator = "-v2-" in name
@@ -86,7 +97,10 @@ def load(request: LoadRequest) -> Encoder:
                 f"{folder / 'config.json'}: key 'model_type' is {config.get('model_type')!r}; "
                 f"'{name}' is 'llama'"
             )
-        tokenizer = GeneratorTokenizer(read_vocabulary(folder / "vocab.txt"), separator)
+        check_numbers(config, folder / "config.json", whole=NUMBERS)
+        words = read_vocabulary(folder / "vocab.txt")
+        check_rows(words, folder / "vocab.txt", config["vocab_size"])
+        tokenizer = GeneratorTokenizer(words, separator)
         network = load_stock(folder, config)
     known = network.model.config
     return Encoder(

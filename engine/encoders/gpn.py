@@ -127,6 +127,7 @@ def network_config(published: Mapping[str, Any], where: str) -> GpnConfig:
         says whose.
     """
     from engine.encoders.characters import PLANT
+    from engine.encoders.hub import check_numbers
     from engine.encoders.networks.gpn import GpnConfig
 
     kind = published.get("model_type")
@@ -141,9 +142,7 @@ def network_config(published: Mapping[str, Any], where: str) -> GpnConfig:
         found = sizes.get(key, published.get(key))
         if found != value:
             raise UserError(f"{where}: key '{key}' is {found!r}; only {value!r} is supported")
-    for key, value in sizes.items():
-        if key not in required and (type(value) is not int or value < 1):
-            raise UserError(f"{where}: key '{key}' is {value!r}, not a whole number above 0")
+    check_numbers(sizes, where, whole=sizes.keys() - required.keys())
     if kind == "ConvNet":
         kernels = (sizes["kernel_size"],) * sizes["n_layers"]
     else:

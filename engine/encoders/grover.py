@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from engine.encoders.base import POOLINGS, Encoder, EncoderCard, LoadRequest
 from engine.encoders.dnabert import BERT_BASE, bert_encoder, read_bert
-from engine.errors import UserError
 
 if TYPE_CHECKING:
     from engine.encoders.vocab import BpeTokenizer
@@ -33,7 +32,7 @@ def load(request: LoadRequest) -> Encoder:
     """Build the encoder; see `engine.encoders.base.load_encoder`."""
     from engine.encoders.hub import checkpoint_folder
     from engine.encoders.stock import random_stock
-    from engine.encoders.vocab import read_bpe
+    from engine.encoders.vocab import read_published
 
     if request.weights == "random":
         config = PUBLISHED
@@ -42,28 +41,9 @@ def load(request: LoadRequest) -> Encoder:
     else:
         folder = checkpoint_folder(request)
         config, network = read_bert(folder)
-        path = folder / "tokenizer.json"
-        tokenizer = read_bpe(path, padding="[PAD]")
-        check_rows(tokenizer, str(path), config["vocab_size"])
+        # The published file has one token more than the network: the empty one.
+        tokenizer = read_published(folder / "tokenizer.json", config["vocab_size"], front=True)
     return bert_encoder(request.card.name, tokenizer, network, config, TOKENS_PER_BASE)
-
-
-def check_rows(tokenizer: BpeTokenizer, where: str, rows: int) -> None:
-    """Find that the network has a row for every token that can come out.
-
-    The published file has one more than the network: the empty token, which no text gives.
-
-    Raises
-    ------
-    UserError
-        If it has none for another token.
-    """
-    beyond = [token for token, i in tokenizer.engine.get_vocab().items() if token and i >= rows]
-    if beyond:
-        raise UserError(
-            f"{where}: token '{beyond[0]}' has no row in the network; key 'vocab_size' of "
-            f"config.json is {rows}"
-        )
 
 
 def stand_in() -> BpeTokenizer:

@@ -6,6 +6,7 @@ No code of the hub is ever run: only configuration, tokenizer files and tensors 
 from __future__ import annotations
 
 import json
+import math
 import pickle
 import re
 from collections.abc import Callable, Collection, Mapping
@@ -32,6 +33,22 @@ FILES = (
     SAFETENSORS_INDEX,
 )
 PICKLED_FILES = ("*.bin", "*.bin.index.json")
+
+BPE, WORDS = "tokenizer.json", "vocab.txt"
+TOKENS = {
+    "dnabert": (WORDS,),
+    "dnabert2": (BPE,),
+    "gena": (BPE,),
+    "generator": (WORDS,),
+    "genomeocean": (BPE,),
+    "grover": (BPE,),
+    "mistral-dna": (BPE,),
+    "nucleotide-transformer": (WORDS,),
+    "specieslm": (WORDS, BPE),
+    "transformers": (BPE, WORDS),
+}
+"""Which file a family takes its tokens from, any one of those named. Other families have a rule for
+them. Another program that shares the hub's cache may have left it out."""
 
 HUB_PREFIX, DEFAULT_REVISION = "hub:", "main"
 FORM = "write hub:OWNER/NAME or hub:OWNER/NAME@REVISION"
@@ -124,7 +141,8 @@ def checkpoint_folder(request: LoadRequest) -> Path:
     """Folder that holds a checkpoint, downloaded first where it must be.
 
     What is in the hub's cache is used without any request, also where the revision is a branch that
-    has moved since. A download that breaks is resumed, and leaves no file that is not whole.
+    has moved since; what another program has left out of it is fetched. A download that breaks is
+    resumed, and leaves no file that is not whole.
 
     Parameters
     ----------
@@ -160,7 +178,7 @@ def checkpoint_folder(request: LoadRequest) -> Path:
     try:
         try:
             folder = fetch(FILES, local=True)
-            if _complete(folder):
+            if _complete(folder) and _readable(folder, request.card.family):
                 return folder
         except errors.LocalEntryNotFoundError:
             pass
@@ -169,7 +187,7 @@ def checkpoint_folder(request: LoadRequest) -> Path:
         HfApi().model_info(source.repository, revision=source.revision, timeout=REACH_SECONDS)
         folder = fetch(FILES, local=False)
         # Pickled tensors only where there are no others.
-        return folder if _weight_files(folder) else fetch((*FILES, *PICKLED_FILES), local=False)
+        return folder if weight_files(folder) else fetch((*FILES, *PICKLED_FILES), local=False)
     # The base of all errors of the client's HTTP library, whichever that is.
     except (errors.HTTPError, OSError) as error:  # type: ignore[attr-defined]
         raise UserError(
@@ -196,6 +214,44 @@ def read_config(folder: Path) -> dict[str, Any]:
     return config
 
 
+def check_numbers(
+    config: Mapping[str, Any],
+    where: object,
+    *,
+    whole: Collection[str] = (),
+    real: Collection[str] = (),
+) -> None:
+    """Find that the sizes of a configuration are numbers above 0, and that heads divide the width.
+
+    Parameters
+    ----------
+    config : mapping
+        What `read_config` gives, or a part of it.
+    where : object
+        Its file, for messages.
+    whole, real : collection of str
+        Keys that must be there: of whole numbers, and of any.
+
+    Raises
+    ------
+    UserError
+        If one is not.
+    """
+    for key in (*whole, *real):
+        value = config.get(key)
+        kind = (int,) if key in whole else (int, float)
+        # True is an int; NaN and Infinity are read from JSON too.
+        if type(value) not in kind or not 0 < value < math.inf:  # type: ignore[operator]
+            noun = "a whole number" if key in whole else "a number"
+            raise UserError(f"{where}: key '{key}' is {value!r}, not {noun} above 0")
+    for heads in {"heads", "num_attention_heads"} & {*whole}:
+        if config["hidden_size"] % config[heads]:
+            raise UserError(
+                f"{where}: key '{heads}' is {config[heads]}, which does not divide 'hidden_size', "
+                f"{config['hidden_size']}"
+            )
+
+
 def read_tensors(folder: Path) -> dict[str, Tensor]:
     """Every tensor of a checkpoint, whole or in shards, by its published name.
 
@@ -208,19 +264,23 @@ def read_tensors(folder: Path) -> dict[str, Tensor]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    files = _weight_files(folder)
+    files = weight_files(folder)
     if not files:
         raise UserError(f"weights '{folder}': neither {SAFETENSORS} nor {PICKLED}")
     tensors: dict[str, Tensor] = {}
     for file in files:
         try:
             if file.suffix == ".safetensors":
-                tensors |= load_file(file)
+                read = load_file(file)
             else:
-                tensors |= torch.load(file, map_location="cpu", weights_only=True)
-        except (SafetensorError, pickle.UnpicklingError, OSError, RuntimeError) as error:
-            reason = str(error).splitlines()[0]
+                read = torch.load(file, map_location="cpu", weights_only=True)
+        # EOFError: an empty file.
+        except (SafetensorError, pickle.UnpicklingError, EOFError, OSError, RuntimeError) as error:
+            reason = next(iter(str(error).splitlines()), type(error).__name__)
             raise UserError(f"{file}: cannot be read as tensors ({reason})") from None
+        if not isinstance(read, dict) or not all(map(torch.is_tensor, read.values())):
+            raise UserError(f"{file}: not tensors by name; give a state dict and nothing beside it")
+        tensors |= read
     return tensors
 
 
@@ -232,6 +292,8 @@ def load_published(
     rename: Callable[[str], str | None],
 ) -> None:
     """Copy published tensors into a network; each of its own must come, and none be left over.
+
+    A tensor that the network has once may be published under several names, if it is the same.
 
     Parameters
     ----------
@@ -247,9 +309,21 @@ def load_published(
     Raises
     ------
     UserError
-        For a missing or unexpected tensor, or one of another shape.
+        For a missing or unexpected tensor, one of another shape, or two for one that differ.
     """
-    given = {own: tensor for name, tensor in tensors.items() if (own := rename(name)) is not None}
+    import torch
+
+    given: dict[str, Tensor] = {}
+    for name, tensor in tensors.items():
+        own = rename(name)
+        if own is None:
+            continue
+        first = given.setdefault(own, tensor)
+        if first.dtype != tensor.dtype or not torch.equal(first, tensor):
+            raise UserError(
+                f"weights '{folder}': '{name}' differs from another tensor that stands for "
+                f"'{own}' too, of which the network has one"
+            )
     expected = network.state_dict()
     missing = sorted(expected.keys() - given.keys())
     unexpected = sorted(given.keys() - expected.keys())
@@ -267,24 +341,51 @@ def load_published(
     network.load_state_dict(given)
 
 
-def _weight_files(folder: Path) -> list[Path]:
-    """Files of a checkpoint's tensors: safetensors before pickled ones, all shards of an index."""
+def weight_files(folder: Path) -> list[Path]:
+    """Files of a checkpoint's tensors: safetensors before pickled ones, all shards of an index.
+
+    Raises
+    ------
+    UserError
+        If an index does not name files of the folder.
+    """
     for whole, index in ((SAFETENSORS, SAFETENSORS_INDEX), (PICKLED, PICKLED_INDEX)):
         if (folder / whole).is_file():
             return [folder / whole]
         if (folder / index).is_file():
-            shards = json.loads((folder / index).read_text(encoding="utf-8"))["weight_map"]
-            return [folder / name for name in sorted(set(shards.values()))]
+            return [folder / name for name in _shards(folder / index)]
     return []
+
+
+def _shards(index: Path) -> list[str]:
+    """Files that an index names."""
+    try:
+        shards = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+        plain = all(Path(n).name == n and n.endswith((".safetensors", ".bin")) for n in shards)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        plain = False
+    if not plain:
+        raise UserError(
+            f"{index}: not an index; key 'weight_map' must give each tensor a file of this folder"
+        )
+    return shards
 
 
 def _complete(folder: Path) -> bool:
     """Whether a folder has a checkpoint's tensors, every shard of them."""
     try:
-        files = _weight_files(folder)
-    except (OSError, ValueError, KeyError):
+        files = weight_files(folder)
+    except UserError:
         return False
     return bool(files) and all(file.is_file() for file in files)
+
+
+def _readable(folder: Path, family: str) -> bool:
+    """Whether a folder has the configuration, and what the family takes its tokens from."""
+    tokens = TOKENS.get(family)
+    return (folder / "config.json").is_file() and (
+        tokens is None or any((folder / name).is_file() for name in tokens)
+    )
 
 
 def _reason(error: Exception, source: HubSource) -> str:

@@ -13,7 +13,10 @@ from engine.encoders.base import POOLINGS, Encoder, EncoderCard, LoadRequest
 from engine.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
+
+    from torch import Tensor
 
     from engine.encoders.networks.hyenadna import HyenaDnaConfig
 
@@ -30,6 +33,9 @@ SHARED: dict[str, int | float] = {
     "layer_norm_epsilon": 1e-5,
     "pad_vocab_size_multiple": 8,
 }
+
+REAL = {"activation_freq", "layer_norm_epsilon"}
+"""Those of `SHARED` that need not be whole numbers."""
 
 #: Of each card: layers, width, longest input in tokens.
 SIZES: dict[str, tuple[int, int, int]] = {
@@ -51,6 +57,7 @@ def load(request: LoadRequest) -> Encoder:
     from engine.encoders.checkpoint import state_hash
     from engine.encoders.hub import checkpoint_folder, load_published, read_config, read_tensors
     from engine.encoders.networks.hyenadna import HyenaDna
+    from engine.encoders.vocab import check_rows
 
     name = request.card.name
     if request.weights == "random":
@@ -61,8 +68,11 @@ def load(request: LoadRequest) -> Encoder:
     else:
         folder = checkpoint_folder(request)
         config = _config(read_config(folder), folder)
+        check_rows(HUMAN.vocabulary, f"tokens of '{name}'", config.vocab_size)
         network = HyenaDna(config)
-        load_published(network, read_tensors(folder), folder, rename=own_name)
+        tensors = read_tensors(folder)
+        check_positions(tensors, config, folder)
+        load_published(network, tensors, folder, rename=own_name)
     return Encoder(
         name=name,
         tokenizer=HUMAN,
@@ -92,11 +102,40 @@ def published_config(name: str) -> HyenaDnaConfig:
     return HyenaDnaConfig(**sizes)
 
 
+def check_positions(tensors: Mapping[str, Tensor], config: HyenaDnaConfig, folder: Path) -> None:
+    """Find that the positions that a filter is drawn from are the closed form that is used here.
+
+    The published code can train them, and so writes them with the weights.
+
+    Raises
+    ------
+    UserError
+        If they are not.
+    """
+    import torch
+
+    from engine.encoders.networks.hyenadna import positional_encoding
+
+    published = {name: t for name, t in tensors.items() if name.endswith(".pos_emb.z")}
+    if not published:
+        return
+    length, size = config.max_seq_len, config.emb_dim
+    place = torch.arange(length, dtype=torch.float32)[:, None]
+    expected = positional_encoding(place, length, size)[None]
+    for name, tensor in published.items():
+        same = tensor.shape == expected.shape
+        if not same or not torch.allclose(tensor.float(), expected, rtol=0, atol=1e-4):
+            raise UserError(
+                f"weights '{folder}': '{name}' is not the positional encoding of {length} tokens; "
+                "a checkpoint with trained positions is not supported"
+            )
+
+
 def own_name(published: str) -> str | None:
     """Name of a published tensor in the network, or none where it is not needed.
 
     The language-model head is dropped, and so are positional encoding and window, which are closed
-    forms. The sine of a filter is one tensor under several names.
+    forms (see `check_positions`). The sine of a filter is one tensor under several names.
     """
     if published.startswith("lm_head.") or re.search(r"\.(pos_emb|modulation)\.", published):
         return None
@@ -106,15 +145,13 @@ def own_name(published: str) -> str | None:
 
 def _config(published: dict[str, Any], folder: Path) -> HyenaDnaConfig:
     """Configuration of a ``config.json``, checked."""
+    from engine.encoders.hub import check_numbers
     from engine.encoders.networks.hyenadna import HyenaDnaConfig
 
     where = folder / "config.json"
-    sizes: dict[str, Any] = {}
-    for field in fields(HyenaDnaConfig):
-        value = published.get(field.name)
-        if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-            raise UserError(f"{where}: key '{field.name}' is {value!r}, not a number above 0")
-        sizes[field.name] = value
+    names = {field.name for field in fields(HyenaDnaConfig)}
+    check_numbers(published, where, whole=names - REAL, real=REAL)
+    sizes: dict[str, Any] = {name: published[name] for name in names}
     if published.get("hyena_order", 2) != 2:
         raise UserError(
             f"{where}: key 'hyena_order' is {published['hyena_order']!r}; only 2 is supported"

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.encoders.tokens import BASES, N_CODE, RULES, encode
+from engine.encoders.vocab import check_rows
 from engine.errors import UserError
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ def check_kmers(vocabulary: Sequence[str], where: str, rows: int) -> None:
     ------
     UserError
         If a special token is missing, a token is there twice, the k-mers of one length are not all
-        there, or there are more tokens than rows.
+        there, or see `check_rows`.
     """
     missing = [token for token in SPECIAL if token not in vocabulary]
     if missing:
@@ -138,10 +139,7 @@ def check_kmers(vocabulary: Sequence[str], where: str, rows: int) -> None:
         raise UserError(
             f"{where}: it has {len(kmers)} k-mers with k of {lengths}; all 4^k of one k are needed"
         )
-    if len(vocabulary) > rows:
-        raise UserError(
-            f"{where}: {len(vocabulary)} tokens, but key 'vocab_size' of config.json is {rows}"
-        )
+    check_rows(vocabulary, where, rows)
 
 
 def read_kmers(path: Path, rows: int) -> OverlappingKmers:

@@ -56,6 +56,7 @@ def load(request: LoadRequest) -> Encoder:
     from engine.encoders.checkpoint import state_hash
     from engine.encoders.hub import checkpoint_folder, read_config
     from engine.encoders.stock import load_stock
+    from engine.encoders.vocab import check_rows
 
     if request.weights in ("hub", "random"):
         raise UserError(
@@ -75,7 +76,8 @@ def load(request: LoadRequest) -> Encoder:
             raise UserError(
                 f"{folder / 'config.json'}: no number '{key}', nor one that stands for it"
             )
-    _check_vocabulary(tokenizer, network, folder)
+    rows = len(network.model.get_input_embeddings().weight)
+    check_rows(tokenizer.engine.get_vocab(with_added_tokens=True), f"tokenizer of '{folder}'", rows)
     blocks = block_list(network, known.num_hidden_layers, folder)
     batch = tokenizer([dna(1000)])
     encoder = Encoder(
@@ -311,18 +313,6 @@ def _check_family(config: Mapping[str, Any], folder: Path) -> None:
         )
     if config.get("is_encoder_decoder"):
         raise UserError(_two_towers(folder))
-
-
-def _check_vocabulary(tokenizer: BpeTokenizer, network: Stock, folder: Path) -> None:
-    """Refuse a tokenizer whose ids the network has no vectors for."""
-    # No text gives the empty token, for which some networks have no row.
-    vocabulary = tokenizer.engine.get_vocab(with_added_tokens=True)
-    largest = max(identifier for token, identifier in vocabulary.items() if token)
-    rows = len(network.model.get_input_embeddings().weight)
-    if largest >= rows:
-        raise UserError(
-            f"{folder}: its tokenizer has ids up to {largest}, its network {rows} words"
-        )
 
 
 def _two_towers(folder: Path) -> str:

@@ -15,6 +15,8 @@ from engine.encoders.base import POOLINGS, Encoder, EncoderCard, LoadRequest
 from engine.errors import UserError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from engine.encoders.networks.esm import EsmConfig
 
 BASES = "ATCG"
@@ -62,7 +64,6 @@ NUMBERS = (
     "num_hidden_layers",
     "num_attention_heads",
     "intermediate_size",
-    "layer_norm_eps",
     "pad_token_id",
     "max_position_embeddings",
 )
@@ -92,6 +93,7 @@ def load(request: LoadRequest) -> Encoder:
         published = read_config(folder)
         sizes = network_config(published, str(folder / "config.json"))
         tokenizer = read_six_mers(folder / "vocab.txt")
+        check_length(tokenizer.vocabulary, folder / "vocab.txt", sizes.vocabulary_size)
         network = Esm(sizes)
 
         def rename(name: str) -> str | None:
@@ -125,6 +127,23 @@ def vocabulary(size: int) -> tuple[str, ...]:
     return (*FIRST, *more, *kmers, *BASES, "N")
 
 
+def check_length(tokens: tuple[str, ...], where: Path, rows: int) -> None:
+    """Find that a vocabulary has as many tokens as the network.
+
+    Fewer would be those of the other generation, whose 6-mers have other ids.
+
+    Raises
+    ------
+    UserError
+        If it has not.
+    """
+    if len(tokens) != rows:
+        raise UserError(
+            f"{where}: {len(tokens)} tokens, but key 'vocab_size' of config.json is {rows}; give "
+            "the vocabulary that was published with the weights"
+        )
+
+
 def network_config(published: dict[str, Any], where: str) -> EsmConfig:
     """Sizes by the keys of a published ``config.json``.
 
@@ -135,11 +154,10 @@ def network_config(published: dict[str, Any], where: str) -> EsmConfig:
     UserError
         If a key is missing or has a value that no published model has; ``where`` says whose.
     """
+    from engine.encoders.hub import check_numbers
     from engine.encoders.networks.esm import EsmConfig
 
-    for key in NUMBERS:
-        if not isinstance(published.get(key), int | float):
-            raise UserError(f"{where}: key '{key}' is {published.get(key)!r}, not a number")
+    check_numbers(published, where, whole=NUMBERS, real=["layer_norm_eps"])
     positions = published.get("position_embedding_type")
     if positions not in ("rotary", "absolute"):
         raise UserError(
@@ -232,7 +250,7 @@ CARDS = (
     _card(
         "nt-500m-human-ref",
         "nucleotide-transformer-500m-human-ref",
-        "main",
+        "f6c12b1b79fa6330349ca04ad0a9531b29fd515b",
         478_798_080,
         "human reference genome GRCh38",
     ),

@@ -18,6 +18,20 @@ if TYPE_CHECKING:
 #: Weights that an encoder does not need: poolers and heads, by their first part.
 HEADS = ("pooler.", "cls.", "lm_head.", "head.", "decoder.", "classifier.", "score.")
 
+#: Keys of a configuration that say how a network is to be run, not what it is: code and attention
+#: of the hub, and other forms of what comes out.
+RUN = (
+    "auto_map",
+    "attn_implementation",
+    "_attn_implementation",
+    "return_dict",
+    "output_attentions",
+    "output_hidden_states",
+    "torchscript",
+)
+
+ADAPTER = "adapter_config.json"
+
 #: Weights of what `_without_pooler` takes out, which need not be there.
 DROPPED = ("pooler.",)
 
@@ -53,7 +67,7 @@ def load_stock(
     ----------
     folder : Path
     config : mapping
-        Its ``config.json``; what it says of remote code is not read.
+        Its ``config.json``; the keys of `RUN` are not read.
     ignored : collection of str, optional
         First parts of the names of published tensors that are not needed. None for all that are of
         no part of the network, which are heads.
@@ -61,8 +75,8 @@ def load_stock(
     Raises
     ------
     UserError
-        If transformers does not implement the architecture, or a tensor is missing, left over, of
-        another shape or not to be read.
+        If transformers does not implement the architecture, a tensor is missing, left over, of
+        another shape or not to be read, or the weights are quantized or have an adapter with them.
     """
     import pickle
 
@@ -71,11 +85,27 @@ def load_stock(
     from safetensors import SafetensorError
     from transformers import AutoConfig, AutoModel
 
+    from engine.encoders.hub import weight_files
     from engine.encoders.networks.stock import Stock
 
-    sizes = {key: value for key, value in config.items() if key != "auto_map"}
+    if (folder / ADAPTER).is_file():
+        raise UserError(
+            f"{folder / ADAPTER}: an adapter, which would bring the weights of another checkpoint; "
+            "merge it into them first and leave this file out"
+        )
+    if config.get("quantization_config"):
+        raise UserError(
+            f"{folder / 'config.json'}: key 'quantization_config': quantized weights are not read; "
+            "give the ones that they were made from"
+        )
+    # The library would follow an index out of the folder.
+    weight_files(folder)
+    # Without a wish of the file the library takes fused attention (sdpa) where a network has it.
+    sizes = {key: value for key, value in config.items() if key not in RUN}
+    if not isinstance(kind := sizes.pop("model_type", None), str):
+        raise UserError(f"{folder / 'config.json'}: key 'model_type' is {kind!r}, not a name")
     try:
-        known = AutoConfig.for_model(sizes.pop("model_type"), **sizes)
+        known = AutoConfig.for_model(kind, **sizes)
         with _quiet():
             model, found = AutoModel.from_pretrained(
                 folder,
@@ -88,13 +118,15 @@ def load_stock(
                 ignore_mismatched_sizes=True,
                 output_loading_info=True,
             )
-    except KeyError as error:
-        raise UserError(f"{folder / 'config.json'}: no key {error}") from None
     except StrictDataclassError as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{folder / 'config.json'}: not understood ({reason})") from None
-    except (ValueError, OSError, RuntimeError, SafetensorError, pickle.UnpicklingError) as error:
-        reason = str(error).splitlines()[0]
+    # The library checks few of the values of a file, and fails over others where it uses them.
+    except (
+        *(ValueError, TypeError, AttributeError, LookupError, ArithmeticError, AssertionError),
+        *(ImportError, OSError, RuntimeError, SafetensorError, pickle.UnpicklingError, EOFError),
+    ) as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise UserError(f"weights '{folder}': cannot be loaded ({reason})") from None
     # A decoder's own layers are called so too, and must be there.
     missing = sorted(name for name in found["missing_keys"] if not name.startswith(DROPPED))

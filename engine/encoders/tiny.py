@@ -46,6 +46,7 @@ def load(request: LoadRequest) -> Encoder:
     from engine.encoders.checkpoint import read_folder, state_hash
     from engine.encoders.hub import load_published
     from engine.encoders.tokens import BaseTokenizer, SixMerTokenizer
+    from engine.encoders.vocab import check_rows
 
     name = request.card.name
     if request.weights == "random":
@@ -57,6 +58,8 @@ def load(request: LoadRequest) -> Encoder:
         folder = SHIPPED / name if request.weights == "hub" else Path(request.weights)
         config, state = read_folder(folder)
         sizes = _sizes(name, config, folder)
+        words = (SixMerTokenizer() if name == "tiny-bert" else BaseTokenizer()).vocabulary
+        check_rows(words, f"tokens of '{name}'", int(sizes["vocabulary_size"]))
         network = build(name, sizes)
         load_published(network, state, folder, rename=str)
     attention = name == "tiny-bert"
@@ -84,6 +87,8 @@ def build(name: str, sizes: dict[str, Any]) -> nn.Module:
 
 def _sizes(name: str, config: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Sizes of a ``config.json``, checked."""
+    from engine.encoders.hub import check_numbers
+
     if config.get("encoder") != name:
         raise UserError(
             f"{folder / 'config.json'}: key 'encoder' is {config.get('encoder')!r}, not '{name}'"
@@ -91,6 +96,8 @@ def _sizes(name: str, config: dict[str, Any], folder: Path) -> dict[str, Any]:
     sizes = config.get("sizes")
     if not isinstance(sizes, dict) or sizes.keys() != SIZES[name].keys():
         raise UserError(f"{folder / 'config.json'}: key 'sizes' needs {', '.join(SIZES[name])}")
+    real = {key for key, value in SIZES[name].items() if isinstance(value, float)}
+    check_numbers(sizes, folder / "config.json", whole=sizes.keys() - real, real=real)
     return sizes
 
 

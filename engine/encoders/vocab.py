@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -102,18 +102,76 @@ def read_bpe(path: Path, padding: str) -> BpeTokenizer:
 
     if not path.is_file():
         raise UserError(f"{path}: no such file; give a folder laid out as the hub")
-    text = path.read_text(encoding="utf-8")
     try:
-        json.loads(text)["model"]["vocab"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path}: not a tokenizer file ({error!r})") from None
-    engine = tokenizers.Tokenizer.from_str(text)
+        text = path.read_text(encoding="utf-8")
+        # Not from_str, whose errors are of no class of their own.
+        engine = tokenizers.Tokenizer.from_buffer(text.encode())
+    except ValueError as error:
+        raise UserError(f"{path}: not a tokenizer file ({error})") from None
     identifier = engine.token_to_id(padding)
     if identifier is None:
         raise UserError(f"{path}: its vocabulary has no token '{padding}'")
     engine.no_truncation()
+    # It leaves out merges by chance, for training: a sequence would get other tokens each time.
+    if getattr(engine.model, "dropout", None) is not None:
+        engine.model.dropout = None
     engine.enable_padding(pad_id=identifier, pad_token=padding)
     return BpeTokenizer(engine, hashlib.sha256(text.encode()).hexdigest())
+
+
+def read_published(path: Path, rows: int, *, front: bool) -> BpeTokenizer:
+    """Tokenizer of a published ``tokenizer.json`` for a network.
+
+    Parameters
+    ----------
+    path : Path
+        Its padding token is [PAD].
+    rows : int
+        Tokens that the network has.
+    front : bool
+        Whether the network's summary is a token before the sequence, [CLS].
+
+    Raises
+    ------
+    UserError
+        See `read_bpe` and `check_rows`; or if nothing comes before a sequence, though it must.
+    """
+    tokenizer = read_bpe(path, padding="[PAD]")
+    check_rows(tokenizer.engine.get_vocab(with_added_tokens=True), path, rows)
+    if front and not tokenizer(["ACGT"]).special_tokens_mask[0, 0]:
+        raise UserError(
+            f"{path}: it adds no token before a sequence, which would be the summary; its key "
+            "'post_processor' must put [CLS] there"
+        )
+    return tokenizer
+
+
+def check_rows(vocabulary: Mapping[str, int] | Sequence[str], where: object, rows: int) -> None:
+    """Find that a network has a row for every token that can come out.
+
+    Parameters
+    ----------
+    vocabulary : mapping, or sequence of str
+        Id of each token, or the tokens in order of their ids. The empty one, which no text gives,
+        needs no row: some published files have it.
+    where : object
+        Its file, for messages.
+    rows : int
+        Tokens that the network has.
+
+    Raises
+    ------
+    UserError
+        If there is none for a token.
+    """
+    if not isinstance(vocabulary, Mapping):
+        vocabulary = {token: index for index, token in enumerate(vocabulary)}
+    beyond = [token for token, index in vocabulary.items() if token and index >= rows]
+    if beyond:
+        raise UserError(
+            f"{where}: token '{beyond[0]}' has no row in the network ({len(beyond)} have none), "
+            f"which has {rows} by config.json; give the tokenizer that came with the weights"
+        )
 
 
 def stand_in(special: Sequence[str]) -> BpeTokenizer:

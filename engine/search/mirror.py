@@ -113,24 +113,24 @@ class Mirror:
     def _work(self) -> None:
         try:
             storage = open_storage(str(self._given), self._out)
+            there = set(optuna.get_all_study_names(storage))
             for cell, search in self._searches.items():
-                self._open(storage, cell, search)
+                self._open(storage, there, cell, search)
             while (record := self._queue.get()) is not None:
                 self._write(record)
         except Exception as error:
             log.exception("the Optuna storage is no longer written")
             self.failed = f"{type(error).__name__}: {str(error).splitlines()[0]}"
 
-    def _open(self, storage: BaseStorage, cell: str, search: CellSearch) -> None:
+    def _open(self, storage: BaseStorage, there: set[str], cell: str, search: CellSearch) -> None:
         """Find or create a cell's study; a changed search of the same cell has another."""
-        best = METRICS[search.plan.metric].greater_is_better
-        study = optuna.create_study(
-            storage=storage,
-            study_name=f"{self._out.resolve().name}/{cell} {search.key[:8]}",
-            direction="maximize" if best else "minimize",
-            load_if_exists=True,
-        )
-        if not study.user_attrs:
+        name = f"{self._out.resolve().name}/{cell} {search.key[:8]}"
+        if name in there:
+            study = optuna.load_study(study_name=name, storage=storage)
+        else:
+            best = METRICS[search.plan.metric].greater_is_better
+            direction = "maximize" if best else "minimize"
+            study = optuna.create_study(storage=storage, study_name=name, direction=direction)
             about = {"metric": search.plan.metric, "search": search.key}
             study.set_user_attr("dnasweep", {**search.plan.cell._asdict(), **about})
         self._studies[cell] = study

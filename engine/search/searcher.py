@@ -189,7 +189,10 @@ class CellSearch:
     def _recall(self, record: TrialRecord) -> None:
         """Take a trial of an earlier run."""
         if self._sampler in STATEFUL:
-            self._tell(self._draw(record.number, record.params)[0], record)
+            trial, _ = self._draw(record.number, record.params)
+            # Optuna asks a sampler for nothing as long as values are given: this makes it.
+            _ = trial.relative_params
+            self._tell(trial, record)
         else:
             self._study.add_trial(frozen_trial(record, self.plan.space))
         self.records[record.number] = record

@@ -179,7 +179,7 @@ def test_a_configuration_that_is_not_the_tensors_is_told(folder, change, message
         ("[SEP]", "[END]", r"no token '\[SEP\]' \(1 missing\)"),
         ("GGC", "GGG", "token 'GGG' is there twice"),
         ("GGG", "GGNG", "63 k-mers"),
-        ("GGG", "GGG\nextra", "70 tokens, but key 'vocab_size' of config.json is 69"),
+        ("GGG", "GGG\nextra", "token 'extra' has no row in the network"),
     ],
 )
 def test_a_damaged_vocabulary_is_told(folder, old, new, message):

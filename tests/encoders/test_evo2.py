@@ -2,8 +2,10 @@
 
 import dataclasses
 import importlib.machinery
+import io
 import sys
 import types
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
@@ -109,8 +111,14 @@ def test_hidden_states_are_those_of_the_documented_layer(package):
 def test_inner_layers_are_numbered_as_those_of_any_encoder(package):
     encoder = load_encoder(NAME)
     tokens = encoder.tokenize(SEQUENCES[:1])
-    assert encoder.depth == 32
-    first, ninth, last = encoder.layer_states(tokens.input_ids, tokens.attention_mask, (0, 9, -1))
+    # The last state is that of block 26, and there are none behind it.
+    assert encoder.depth == 27
+    first, ninth, last, same = encoder.layer_states(
+        tokens.input_ids, tokens.attention_mask, (0, 9, -1, 27)
+    )
+    assert torch.equal(last, same)
+    with pytest.raises(ValueError, match="hidden states 0 to 27"):
+        encoder.layer_states(tokens.input_ids, tokens.attention_mask, (28,))
     torch.testing.assert_close(first[0], expected(SEQUENCES[0], 0))
     torch.testing.assert_close(ninth[0], expected(SEQUENCES[0], 9))
     torch.testing.assert_close(last[0], expected(SEQUENCES[0], 27))
@@ -131,8 +139,10 @@ def test_weights_stay_where_and_as_the_package_put_them(package):
 
 
 def test_the_hash_is_of_the_parameters_alone(package):
-    network = Evo2Network(Evo2("evo2_7b"), "blocks.26")
+    network = Evo2Network(Evo2("evo2_7b"), 26)
     before = parameters_hash(network)
+    names = [name for name, _ in network.named_parameters()]
+    assert names == [f"stripes.{name}" for name, _ in network.stripes.named_parameters()]
     # Transformer Engine keeps what is no tensor in the state dict.
     network.stripes.blocks[0].get_extra_state = lambda: b"scales"
     assert parameters_hash(network) == before
@@ -151,9 +161,30 @@ def test_embeddings_in_place_of_ids_are_refused(package):
 def test_a_folder_of_weights_is_handed_to_the_package(package, tmp_path):
     with pytest.raises(UserError, match=r"no evo2_7b\.pt; give the folder of it"):
         load_encoder(NAME, weights=tmp_path)
-    (tmp_path / "evo2_7b.pt").touch()
+    # Bytes beside tensors, as the published files have for the scales of Transformer Engine.
+    torch.save({"weight": torch.ones(2), "scales": io.BytesIO(b"s")}, tmp_path / "evo2_7b.pt")
     load_encoder(NAME, weights=tmp_path)
     assert Evo2.made == [("evo2_7b", str(tmp_path / "evo2_7b.pt"))]
+
+
+class Payload:
+    """Would write a file if it were unpickled."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+def test_a_file_that_holds_more_than_tensors_does_not_reach_the_package(package, tmp_path):
+    # The package would read it once more as a pickle, and run what is in it.
+    torch.save({"weight": Payload(tmp_path / "ran")}, tmp_path / "evo2_7b.pt")
+    with pytest.raises(UserError, match=r"evo2_7b\.pt: cannot be read as tensors") as caught:
+        load_encoder(NAME, weights=tmp_path)
+    assert "\n" not in str(caught.value)
+    assert Evo2.made == []
+    assert not (tmp_path / "ran").exists()
 
 
 def test_tokens_are_upper_case_letters_in_ascii():

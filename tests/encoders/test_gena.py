@@ -123,8 +123,12 @@ def test_the_longest_input_is_the_table_of_positions(folder):
 @pytest.mark.parametrize(
     ("name", "keys", "message"),
     [
-        (PLAIN, {"hidden_size": None}, "key 'hidden_size' is None, not a number"),
-        (PLAIN, {"num_hidden_layers": 0}, "key 'num_hidden_layers' is 0, not a number above 0"),
+        (PLAIN, {"hidden_size": None}, "key 'hidden_size' is None, not a whole number above 0"),
+        (
+            PLAIN,
+            {"num_hidden_layers": 0},
+            "key 'num_hidden_layers' is 0, not a whole number above 0",
+        ),
         (PLAIN, {"pre_layer_norm": None}, "key 'pre_layer_norm' is None, not True"),
         (PLAIN, {"position_embedding_type": "rotary"}, "'rotary', not 'absolute'"),
         (PLAIN, {"sparse_config_cls": "deepspeed:BigBird"}, "sparse attention"),

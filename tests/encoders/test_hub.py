@@ -14,12 +14,14 @@ from engine.encoders.base import LoadRequest
 from engine.encoders.hub import (
     HubSource,
     cached_commit,
+    check_numbers,
     checkpoint_folder,
     hub_source,
     load_published,
     read_config,
     read_tensors,
 )
+from engine.encoders.stock import load_stock
 from engine.encoders.tiny import SHIPPED
 from engine.errors import UserError
 
@@ -72,6 +74,40 @@ class Payload:
         return Path.touch, (self.path,)
 
 
+@pytest.mark.parametrize(
+    "saved", [[torch.ones(1)], {"state_dict": TENSORS, "epoch": 3}, {"weight": "text"}]
+)
+def test_a_pickle_that_holds_no_tensors_by_name_is_one_line(saved: object, tmp_path: Path) -> None:
+    torch.save(saved, tmp_path / "pytorch_model.bin")
+    with pytest.raises(UserError, match=r"pytorch_model\.bin: not tensors by name; give a state"):
+        read_tensors(tmp_path)
+
+
+def test_an_empty_pickle_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "pytorch_model.bin").touch()
+    with pytest.raises(UserError, match=r"pytorch_model\.bin: cannot be read as tensors"):
+        read_tensors(tmp_path)
+
+
+INDICES = ["", "[]", "{}", *(f'{{"weight_map": {value}}}' for value in ('["a"]', '{"a": 3}'))]
+OUTSIDE = ["../outside.safetensors", "/outside.safetensors", "deep/er.safetensors", ".."]
+
+
+@pytest.mark.parametrize(
+    "index", [*INDICES, *(json.dumps({"weight_map": {"secret": file}}) for file in OUTSIDE)]
+)
+def test_an_index_names_files_of_its_folder_and_no_others(index: str, tmp_path: Path) -> None:
+    (tmp_path / "in" / "deep").mkdir(parents=True)
+    for path in (tmp_path / "outside.safetensors", tmp_path / "in" / "deep" / "er.safetensors"):
+        save_file({"secret": torch.ones(2)}, path)
+    (tmp_path / "in" / "model.safetensors.index.json").write_text(index)
+    config = {"model_type": "bert"}
+    for read in (read_tensors, lambda folder: load_stock(folder, config)):
+        with pytest.raises(UserError, match=r"index\.json: not an index; key 'weight_map'") as told:
+            read(tmp_path / "in")
+        assert "\n" not in str(told.value)
+
+
 def test_a_pickle_that_holds_more_than_tensors_is_refused_and_not_run(tmp_path: Path) -> None:
     torch.save({"weight": Payload(tmp_path / "ran")}, tmp_path / "pytorch_model.bin")
     with pytest.raises(UserError, match=r"pytorch_model.bin: cannot be read as tensors"):
@@ -91,6 +127,41 @@ def test_every_tensor_must_fit(tensors: dict, told: str, tmp_path: Path) -> None
     with pytest.raises(UserError) as error:
         load_published(nn.Linear(3, 2), tensors, tmp_path, rename=str)
     assert told in str(error.value)
+
+
+def test_two_tensors_that_stand_for_one_must_be_equal(tmp_path: Path) -> None:
+    other = {f"other.{name}": tensor for name, tensor in TENSORS.items()}
+
+    def own(name: str) -> str:
+        return name.removeprefix("other.")
+
+    network = nn.Linear(3, 2)
+    load_published(network, TENSORS | other, tmp_path, rename=own)
+    assert torch.equal(network.weight, TENSORS["weight"])
+    for changed in (TENSORS["bias"] + 1, TENSORS["bias"].double()):
+        with pytest.raises(UserError, match=r"'other\.bias' differs .* stands for 'bias' too"):
+            load_published(network, TENSORS | other | {"other.bias": changed}, tmp_path, rename=own)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("layers", None, "is None, not a whole number above 0"),
+        ("layers", True, "is True, not a whole number above 0"),
+        ("layers", 2.0, "is 2.0, not a whole number above 0"),
+        ("layers", "2", "is '2', not a whole number above 0"),
+        ("epsilon", 0, "is 0, not a number above 0"),
+        ("epsilon", float("nan"), "is nan, not a number above 0"),
+        ("epsilon", float("inf"), "is inf, not a number above 0"),
+        ("num_attention_heads", 5, "is 5, which does not divide 'hidden_size', 12"),
+    ],
+)
+def test_sizes_are_numbers_above_zero_that_fit(key: str, value: object, told: str) -> None:
+    sizes = {"layers": 2, "epsilon": 1e-5, "hidden_size": 12, "num_attention_heads": 4}
+    whole = sizes.keys() - {"epsilon"}
+    check_numbers(sizes, "c.json", whole=whole, real=["epsilon"])
+    with pytest.raises(UserError, match=f"^c.json: key '{key}' {told}"):
+        check_numbers(sizes | {key: value}, "c.json", whole=whole, real=["epsilon"])
 
 
 def test_documented_tensors_are_left_out(tmp_path: Path) -> None:
@@ -220,5 +291,37 @@ def test_shipped_encoders_take_a_checkpoint_of_the_hub_too(cache: Path) -> None:
     for name in ("config.json", "model.safetensors"):
         (folder / name).write_bytes((own / name).read_bytes())
     loaded, shipped = load_encoder("tiny-hyena", weights="hub:a/b"), load_encoder("tiny-hyena")
-    assert loaded.fingerprint == shipped.fingerprint
+    assert loaded.weights_hash == shipped.weights_hash
     assert (loaded.revision, shipped.revision) == (COMMIT, "")
+
+
+def test_weights_that_another_package_reads_have_no_commit(cache: Path) -> None:
+    # Evo 2: no folder of tensors, but a file that its package downloads at the newest revision.
+    folder = snapshot(cache, "main")
+    (folder / "config.json").write_text("{}")
+    (folder / "evo2_7b.pt").touch()
+    assert cached_commit(HubSource("a/b", "main")) == ""
+
+
+@pytest.mark.parametrize("lacking", ["config.json", "tokenizer.json"])
+def test_offline_a_cache_that_another_program_filled_in_part_is_one_line(
+    cache: Path, lacking: str
+) -> None:
+    folder = snapshot(cache, "main")
+    save_file(TENSORS, folder / "model.safetensors")
+    (folder / {"config.json": "tokenizer.json", "tokenizer.json": "config.json"}[lacking]).touch()
+    with pytest.raises(UserError, match="`hf download a/b --revision main`") as told:
+        load_encoder("dnabert2", weights="hub:a/b")
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("caduceus", "is a family; name one of it: caduceus-ph-1k, caduceus-ph-131k, caduceus-ps"),
+        ("caduceuss", "is unknown; did you mean"),
+    ],
+)
+def test_the_name_of_a_family_is_answered_with_its_cards(name: str, told: str) -> None:
+    with pytest.raises(UserError, match=f"^encoder '{name}' {told}"):
+        find_card(name)

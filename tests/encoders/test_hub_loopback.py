@@ -163,6 +163,21 @@ def test_a_missing_shard_is_fetched_again(hub, folder):
     assert same_files(fetched(hub, f"hub:{MINE}")[0], folder)
 
 
+@pytest.mark.parametrize("lacking", ["config.json", "tokenizer.json"])
+def test_what_another_program_left_out_of_the_cache_is_fetched_once(hub, folder, lacking):
+    hub.publish(MINE, FIRST, folder)
+    (found,) = fetched(hub, f"hub:{MINE}")
+    for listing in hub.home.rglob("trees/*.json"):
+        listing.unlink()
+    (found / lacking).unlink()
+    line = refused(hub, f"hub:{MINE}", HF_HUB_OFFLINE="1")
+    assert f"`hf download {MINE} --revision main`" in line
+    assert same_files(fetched(hub, f"hub:{MINE}")[0], folder)
+    hub.requests.clear()
+    assert fetched(hub, f"hub:{MINE}") == [found]
+    assert hub.requests == []
+
+
 def test_without_hub_and_cache_the_command_that_fetches_is_told_at_once(tmp_path, folder):
     with serving(tmp_path / "home") as gone:
         gone.publish(MINE, FIRST, folder)

@@ -52,7 +52,7 @@ def test_saved_and_loaded_is_the_same(name, tmp_path):
     config = {"encoder": name, "sizes": SIZES[name]}
     write_folder(tmp_path / "w", config, saved.network, torch.float32)
     loaded = load_encoder(name, weights=tmp_path / "w")
-    assert loaded.fingerprint == saved.fingerprint
+    assert loaded.weights_hash == saved.weights_hash
     assert sorted(p.name for p in (tmp_path / "w").iterdir()) == [
         "config.json",
         "model.safetensors",

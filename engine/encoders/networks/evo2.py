@@ -33,15 +33,18 @@ class Evo2Network(nn.Module):
     Parameters
     ----------
     evo2 : Evo2Model
-    layer : str
-        A module of ``evo2.model``.
+    block : int
+        The block whose states are read. `blocks` ends with it: those behind are run by the package,
+        but what leaves them is no hidden state of this network.
     """
 
-    def __init__(self, evo2: Evo2Model, layer: str):
+    def __init__(self, evo2: Evo2Model, block: int):
         super().__init__()
         self.evo2 = evo2
-        self.layer = layer
+        self.layer = f"blocks.{block}"
         self.stripes = evo2.model
+        # The same modules once more, so that names of parameters stay those of the model.
+        self.blocks = nn.ModuleList(list(evo2.model.blocks)[: block + 1])  # type: ignore[arg-type]
 
     def forward(
         self, input_ids: Tensor, attention_mask: Tensor, inputs_embeds: Tensor | None = None

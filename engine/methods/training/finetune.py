@@ -7,7 +7,7 @@ keep the best epoch's weights, hand back class probabilities.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,14 +21,15 @@ from engine.encoders import Encoder, TokenBatch
 from engine.encoders.base import pooled_width
 from engine.methods.base import InfeasibleError, Report
 from engine.methods.training.adapters import trainable, without_gradient
+from engine.methods.training.inputs import Inputs, shuffled_batches
+from engine.methods.training.ladder import Ladder
 from engine.metrics import METRICS, compute
 from engine.pooling import pool
 from engine.tasks import Split, Task
-from engine.windows import Windows, length_batches, windows
+from engine.windows import length_batches
 
 WARM_UP = 0.1
 PATIENCE = 2
-EVALUATION_TOKENS = 65536
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,9 @@ class Training:
 class Classifier(nn.Module):
     """An encoder's network, pooling and a linear head.
 
+    A GPU that can runs the network in bfloat16 while it is trained (automatic mixed precision: the
+    weights and their gradients stay in float32); pooling, head and loss are in float32 everywhere.
+
     Parameters
     ----------
     encoder : Encoder
@@ -79,6 +83,7 @@ class Classifier(nn.Module):
         self.head = nn.Linear(width, classes)
         self.pooling = pooling
         self.summary_index = encoder.summary_index
+        self.mixed_precision = has_bfloat16(encoder.device)
 
     def forward(self, tokens: TokenBatch, owners: Tensor | None) -> Tensor:
         """Logits of the sequences that windows belong to.
@@ -93,9 +98,12 @@ class Classifier(nn.Module):
 
         Returns
         -------
-        Tensor, shape (B, K)
+        Tensor, shape (B, K), float32
         """
-        hidden = self.network(tokens.input_ids, tokens.attention_mask)
+        # Only to train: scores would depend on what a row is batched with, and close ones tie.
+        half = self.training and self.mixed_precision
+        with torch.autocast(tokens.input_ids.device.type, torch.bfloat16, enabled=half):
+            hidden = self.network(tokens.input_ids, tokens.attention_mask)
         pooled = pool(
             hidden,
             tokens.attention_mask,
@@ -111,8 +119,18 @@ class Classifier(nn.Module):
         return logits
 
 
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether a device computes in bfloat16 faster than in float32; an emulation does not."""
+    return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+
+
 def train(
-    model: Classifier, encoder: Encoder, task: Task, training: Training, report: Report
+    model: Classifier,
+    encoder: Encoder,
+    task: Task,
+    training: Training,
+    report: Report,
+    ladder: Ladder,
 ) -> tuple[float, ...]:
     """Train on the train split; leave the weights of the best validation epoch in the model.
 
@@ -125,6 +143,8 @@ def train(
     training : Training
     report : callable
         Told epoch and validation score after every epoch.
+    ladder : Ladder
+        How much runs at once; goes down where memory is short.
 
     Returns
     -------
@@ -134,14 +154,13 @@ def train(
     Raises
     ------
     InfeasibleError
-        If the loss is not finite, or memory is short.
+        If the loss is not finite, or a single sequence does not fit into memory.
     RuntimeError
         If a trainable parameter receives no gradient.
     """
     given = Inputs.of(encoder, task.train.sequences, training.truncate)
     validation = Inputs.of(encoder, task.validation.sequences, training.truncate)
     labels = torch.from_numpy(task.train.labels)
-    device = encoder.device
     rng = np.random.default_rng(training.seed)
     steps = training.epochs * math.ceil(len(labels) / training.batch_size)
     optimizer = torch.optim.AdamW(_groups(model, training), betas=(0.9, 0.98))
@@ -152,19 +171,16 @@ def train(
     for epoch in range(1, training.epochs + 1):
         model.train()
         for rows in shuffled_batches(given.tokens, training.batch_size, rng):
-            loss = functional.cross_entropy(
-                model(*given.batch(rows, device)), labels[rows].to(device)
-            )
+            loss = batch_gradient(model, given, labels, rows, ladder)
             if not torch.isfinite(loss):
                 raise InfeasibleError(f"training diverged in epoch {epoch}: the loss is {loss}")
-            loss.backward()  # type: ignore[no-untyped-call]
             if schedule.last_epoch == 0 and (silent := without_gradient(model)):
                 raise RuntimeError(f"no gradient reaches {silent[0]} (and {len(silent) - 1} more)")
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             schedule.step()
             optimizer.zero_grad(set_to_none=True)
-        scores = _scores(model, validation, device)
+        scores = _scores(model, validation, ladder)
         if not np.isfinite(scores).all():
             raise InfeasibleError(f"training diverged in epoch {epoch}: scores are not finite")
         curve.append(compute(training.metric, task.validation.labels, scores))
@@ -180,78 +196,103 @@ def train(
     return tuple(curve)
 
 
-@dataclass(frozen=True)
-class Inputs:
-    """Sequences of a split, tokenized once.
+def batch_gradient(
+    model: Classifier,
+    given: Inputs,
+    labels: Tensor,
+    rows: npt.NDArray[np.int64],
+    ladder: Ladder,
+) -> Tensor:
+    """Add the gradient of a batch's mean loss, in as many micro-batches as memory asks for.
 
-    Attributes
+    Parameters
     ----------
-    windows : Windows
-    first : ndarray, shape (N + 1,), int64
-        Windows ``first[i]`` to ``first[i + 1]`` are those of sequence i.
-    tokens : ndarray, shape (N,), int64
-        Tokens of the longest window of each sequence.
+    model : Classifier
+        Without gradients so far.
+    given : Inputs
+    labels : Tensor, shape (N,), int64
+    rows : ndarray, shape (B,)
+        The batch.
+    ladder : Ladder
+        Goes down where a micro-batch does not fit; the whole batch is then run again.
+
+    Returns
+    -------
+    Tensor, shape (), float32
+        Mean loss over the batch.
+
+    Raises
+    ------
+    InfeasibleError
+        If a single row does not fit.
     """
+    losses = []
+    sizes = given.sizes[rows]
+    for part in length_batches(sizes, ladder.training_tokens):
+        loss = _part_gradient(model, given, labels, rows[part], len(rows))
+        if loss is None:
+            # Those of the parts before and, from a backward pass cut short, of this one.
+            model.zero_grad(set_to_none=True)
+            ladder.train_smaller(sizes[part])
+            return batch_gradient(model, given, labels, rows, ladder)
+        losses.append(loss)
+    ladder.tell()
+    return torch.stack(losses).sum()
 
-    windows: Windows
-    first: npt.NDArray[np.int64]
-    tokens: npt.NDArray[np.int64]
 
-    @staticmethod
-    def of(encoder: Encoder, sequences: Sequence[str], truncate: str) -> Inputs:
-        """Tokenize sequences."""
-        made = windows(encoder, sequences, truncate)
-        first = np.searchsorted(made.owners, np.arange(len(sequences) + 1))
-        longest = np.maximum.reduceat(made.counts, first[:-1]) if len(sequences) else made.counts
-        return Inputs(made, first, longest)
+def _part_gradient(
+    model: Classifier, given: Inputs, labels: Tensor, rows: npt.NDArray[np.int64], batch_size: int
+) -> Tensor | None:
+    """Add the gradient of some rows' share of a batch's mean loss; none where they do not fit.
 
-    def batch(
-        self, rows: npt.NDArray[np.int64], device: torch.device
-    ) -> tuple[TokenBatch, Tensor | None]:
-        """All windows of some sequences, and their owners as `Classifier` wants them."""
-        spans = [np.arange(self.first[row], self.first[row + 1]) for row in rows]
-        tokens = self.windows.batch(np.concatenate(spans))
-        moved = TokenBatch(*(t.to(device, non_blocking=True) for t in tokens))
-        if len(tokens.input_ids) == len(rows):
-            return moved, None
-        owners = np.repeat(np.arange(len(rows)), [len(span) for span in spans])
-        return moved, torch.from_numpy(owners).to(device)
+    What the error holds on to (frames, activations) is let go when this returns.
+    """
+    device = model.head.weight.device
+    try:
+        logits = model(*given.batch(rows, device))
+        wanted = labels[rows].to(device)
+        loss = functional.cross_entropy(logits, wanted, reduction="sum") / batch_size
+        loss.backward()  # type: ignore[no-untyped-call]
+    except torch.OutOfMemoryError:
+        return None
+    return loss.detach()
 
 
 def predict(
-    model: Classifier, encoder: Encoder, split: Split, truncate: str
+    model: Classifier, encoder: Encoder, split: Split, truncate: str, ladder: Ladder
 ) -> npt.NDArray[np.float64]:
     """Class probabilities, shape (N, K), rows in the split's order."""
-    return _scores(model, Inputs.of(encoder, split.sequences, truncate), encoder.device)
+    return _scores(model, Inputs.of(encoder, split.sequences, truncate), ladder)
 
 
-def _scores(model: Classifier, given: Inputs, device: torch.device) -> npt.NDArray[np.float64]:
+def _scores(model: Classifier, given: Inputs, ladder: Ladder) -> npt.NDArray[np.float64]:
     model.eval()
-    scores = np.zeros((len(given.tokens), model.head.out_features))
-    with torch.inference_mode():
-        for rows in length_batches(given.tokens * np.diff(given.first), EVALUATION_TOKENS):
-            logits = model(*given.batch(rows, device))
-            # Softmax in float64, so that probabilities keep the order of close logits.
-            scores[rows] = logits.double().softmax(dim=1).cpu().numpy()
+    scores = np.zeros((len(given.sizes), model.head.out_features))
+    # Longest first: what does not fit fails at once.
+    order = np.argsort(-given.sizes, kind="stable")
+    done = 0
+    while done < len(order):
+        room = ladder.evaluation_tokens // max(1, int(given.sizes[order[done]]))
+        rows = order[done : done + max(1, room)]
+        logits = _logits(model, given, rows)
+        if logits is None:
+            ladder.evaluate_smaller(given.sizes[rows])
+            continue
+        ladder.tell()
+        # Softmax in float64, so that probabilities keep the order of close logits.
+        scores[rows] = logits.double().softmax(dim=1).cpu().numpy()
+        done += len(rows)
     return scores
 
 
-def shuffled_batches(
-    lengths: npt.NDArray[np.int64], batch_size: int, rng: np.random.Generator
-) -> Iterator[npt.NDArray[np.int64]]:
-    """Batches of about equal length in random order: little padding, a new mix each epoch.
-
-    Rows are shuffled, cut into pools of 32 batches, sorted by length within a pool, and the batches
-    of all pools are shuffled again.
-    """
-    order = rng.permutation(len(lengths))
-    batches: list[npt.NDArray[np.int64]] = []
-    for start in range(0, len(order), 32 * batch_size):
-        pool_rows = order[start : start + 32 * batch_size]
-        pool_rows = pool_rows[np.argsort(lengths[pool_rows], kind="stable")]
-        batches += [pool_rows[i : i + batch_size] for i in range(0, len(pool_rows), batch_size)]
-    for index in rng.permutation(len(batches)):
-        yield batches[index]
+def _logits(model: Classifier, given: Inputs, rows: npt.NDArray[np.int64]) -> Tensor | None:
+    """Logits of some rows, or none where they do not fit into memory."""
+    try:
+        with torch.inference_mode():
+            logits: Tensor = model(*given.batch(rows, model.head.weight.device))
+    except torch.OutOfMemoryError:
+        return None
+    return logits
 
 
 def _groups(model: Classifier, training: Training) -> list[dict[str, Any]]:

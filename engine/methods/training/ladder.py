@@ -26,7 +26,7 @@ EVALUATION_TOKENS = 65536
 
 @dataclass
 class Ladder:
-    """How far down a trial had to go; it never goes up again.
+    """How far down a trial had to go; it stays there.
 
     Sizes are those of `engine.methods.training.inputs.Inputs.sizes`.
 
@@ -37,12 +37,15 @@ class Ladder:
         Largest rows x longest row of what runs at once; a single longer row runs alone.
     checkpointing : bool
         Whether the encoder's gradients are checkpointed.
+    news : str
+        What was found and is not logged yet.
     """
 
     encoder: Encoder
     training_tokens: int = NO_LIMIT
     evaluation_tokens: int = EVALUATION_TOKENS
     checkpointing: bool = False
+    news: str = ""
 
     def checkpoint_gradients(self) -> None:
         """Save memory of activations from here on, at the price of running each layer twice."""
@@ -68,7 +71,9 @@ class Ladder:
             self.checkpoint_gradients()
             self.training_tokens = longest
         else:
-            raise _too_large(longest, "trained", "even with checkpointed gradients")
+            raise _too_large(longest, "trained on, even with checkpointed gradients")
+        saved = ", with checkpointed gradients" if self.checkpointing else ""
+        self.news = f"training takes {self.training_tokens:,} tokens at once{saved}"
 
     def evaluate_smaller(self, sizes: npt.NDArray[np.int64]) -> None:
         """Go down after rows of these sizes did not fit forwards.
@@ -81,20 +86,19 @@ class Ladder:
         torch.cuda.empty_cache()
         longest = int(sizes.max())
         if len(sizes) == 1:
-            raise _too_large(longest, "predicted", "alone")
+            raise _too_large(longest, "scored")
         self.evaluation_tokens = len(sizes) * longest // 2
+        self.news = f"evaluation takes {self.evaluation_tokens:,} tokens at once"
 
     def tell(self) -> None:
-        """Log where the trial stands, once that is known to be far enough down."""
-        trained = "" if self.training_tokens == NO_LIMIT else f"{self.training_tokens:,} trained"
-        saved = "checkpointed gradients" if self.checkpointing else ""
-        predicted = f"{self.evaluation_tokens:,} predicted"
-        limits = ", ".join(part for part in (trained, saved, predicted) if part)
-        log.warning("memory is short; tokens at once from here on: %s", limits)
+        """Log what was found, once something fitted."""
+        if self.news:
+            log.warning("memory is short: %s from here on", self.news)
+            self.news = ""
 
 
-def _too_large(tokens: int, used: str, how: str) -> InfeasibleError:
+def _too_large(tokens: int, use: str) -> InfeasibleError:
     return InfeasibleError(
-        f"out of memory: a sequence of {tokens:,} tokens cannot be {used} {how}; "
+        f"out of memory: a sequence of {tokens:,} tokens alone cannot be {use}; "
         "choose a smaller encoder, a shorter input, or a device with more memory"
     )

@@ -1,6 +1,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,15 +12,10 @@ from engine.encoders import Encoder, load_encoder
 from engine.encoders.base import POOLINGS
 from engine.methods.base import InfeasibleError
 from engine.methods.training.adapters import attach_lora, linear_names, trainable, without_gradient
-from engine.methods.training.finetune import (
-    Classifier,
-    Inputs,
-    Training,
-    predict,
-    shuffled_batches,
-    train,
-)
-from engine.records import TrialSpec
+from engine.methods.training.finetune import Classifier, Training, predict, train
+from engine.methods.training.inputs import Inputs
+from engine.methods.training.ladder import Ladder
+from engine.records import TaskSpec, TrialSpec
 from engine.tasks import load_task
 from engine.trial import ignore, refit, run_trial
 
@@ -46,7 +42,9 @@ def test_only_adapters_and_head_are_trained(name: str, spec_of: Spec, device: st
     attach_lora(encoder.network, rank=4, alpha=8, dropout=0, targets=linear_names(encoder.network))
     model = Classifier(encoder, "mean", 2).to(device)
     before = {n: p.detach().clone() for n, p in model.named_parameters()}
-    train(model, encoder, load_task(spec_of("lora", PARAMS).task), training(), ignore)
+    train(
+        model, encoder, load_task(spec_of("lora", PARAMS).task), training(), ignore, Ladder(encoder)
+    )
     names = set(trainable(model))
     assert names
     for parameter_name, parameter in model.named_parameters():
@@ -133,7 +131,7 @@ def test_divergence_is_infeasible_and_says_when(spec_of: Spec) -> None:
         model.head.weight.fill_(math.nan)
     task = load_task(spec_of("lora", PARAMS).task)
     with pytest.raises(InfeasibleError, match="diverged in epoch 1"):
-        train(model, encoder, task, training(), ignore)
+        train(model, encoder, task, training(), ignore, Ladder(encoder))
 
 
 def test_report_hears_every_epoch(spec_of: Spec) -> None:
@@ -147,7 +145,9 @@ def test_prediction_does_not_depend_on_the_order_of_rows(spec_of: Spec) -> None:
     model = Classifier(encoder, "max", 2)
     split = load_task(spec_of("lora", PARAMS).task).train
     turned = replace(split, sequences=split.sequences[::-1], labels=split.labels[::-1])
-    forwards, backwards = (predict(model, encoder, given, "center") for given in (split, turned))
+    forwards, backwards = (
+        predict(model, encoder, given, "center", Ladder(encoder)) for given in (split, turned)
+    )
     np.testing.assert_allclose(forwards, backwards[::-1], atol=1e-5)
     np.testing.assert_allclose(forwards.sum(axis=1), 1.0, atol=1e-12)
 
@@ -184,9 +184,9 @@ def test_sequences_in_chunks_are_trained_and_predicted(spec_of: Spec) -> None:
     short = replace(encoder, max_tokens=4)
     model = Classifier(short, "mean", 2)
     task = load_task(spec_of("lora", PARAMS).task)
-    curve = train(model, short, task, training(truncate="chunk"), ignore)
+    curve = train(model, short, task, training(truncate="chunk"), ignore, Ladder(short))
     assert len(curve) == 2
-    scores = predict(model, short, task.validation, "chunk")
+    scores = predict(model, short, task.validation, "chunk", Ladder(short))
     assert scores.shape == (len(task.validation.labels), 2)
     assert np.isfinite(scores).all()
 
@@ -198,14 +198,28 @@ def test_checkpointed_gradients_train_the_same_model(spec_of: Spec) -> None:
     np.testing.assert_allclose(plain.curve, saved.curve, atol=1e-6)
 
 
-def test_batches_hold_every_row_once_and_differ_between_epochs() -> None:
-    lengths = np.array([1 + i % 50 for i in range(333)])
+def test_probabilities_stand_in_the_order_of_the_classes(tmp_path: Path) -> None:
+    """Three classes, not named in the order of their rows; each has a base that prevails."""
     rng = np.random.default_rng(0)
-    first = list(shuffled_batches(lengths, 16, rng))
-    second = list(shuffled_batches(lengths, 16, rng))
-    assert sorted(np.concatenate(first)) == list(range(333))
-    assert max(len(batch) for batch in first) == 16
-    assert [b.tolist() for b in first] != [b.tolist() for b in second]
+    base_of = {"zinc": "A", "iron": "C", "lead": "G"}
+    rows = ["sequence,label,split"]
+    for row in range(90):
+        label = ("zinc", "iron", "lead")[row % 3]
+        sequence = "".join(rng.choice(list(base_of[label] * 6 + "T"), size=24))
+        split = ("train", "validation", "test")[row // 3 % 3]
+        rows.append(f"{sequence},{label},{split}")
+    (tmp_path / "metals.csv").write_text("\n".join(rows))
+    task = load_task(TaskSpec("metals", str(tmp_path / "metals.csv")))
+    torch.manual_seed(0)
+    encoder = encoder_of("tiny-hyena")
+    attach_lora(encoder.network, rank=4, alpha=8, dropout=0, targets=encoder.adapter_targets)
+    model = Classifier(encoder, "mean", 3)
+    rates = {"learning_rate": 1e-3, "head_learning_rate": 1e-2, "metric": "log_loss"}
+    loop = training(epochs=6, batch_size=8, **rates)
+    train(model, encoder, task, loop, ignore, Ladder(encoder))
+    chosen = predict(model, encoder, task.validation, "error", Ladder(encoder)).argmax(axis=1)
+    prevails = [max("ACG", key=sequence.count) for sequence in task.validation.sequences]
+    assert [base_of[task.classes[k]] for k in chosen] == prevails
 
 
 def test_parameters_are_counted(spec_of: Spec) -> None:
