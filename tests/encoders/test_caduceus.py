@@ -262,6 +262,12 @@ def name_both(tensors):
             tensors[name.replace("mamba_fwd", "mamba_rev")] = tensors[name].clone()
 
 
+def change_backward(tensors):
+    for name in tensors:
+        if "mamba_rev.out_proj" in name:
+            tensors[name] = tensors[name] + 1
+
+
 @pytest.mark.parametrize("edit", [name_backward, name_both])
 def test_shared_projections_have_either_name_or_both(small, tmp_path, edit):
     encoder = small(PS)
@@ -275,6 +281,10 @@ def test_shared_projections_have_either_name_or_both(small, tmp_path, edit):
         (lambda t: t.pop("caduceus.backbone.norm_f.weight"), r"missing \['norm_f.weight'\]"),
         (lambda t: t.update(extra=torch.zeros(1)), r"unexpected \['extra'\]"),
         (lambda t: t.update({"caduceus.backbone.norm_f.weight": torch.zeros(5)}), "shape"),
+        (
+            lambda t: (name_both(t), change_backward(t)),
+            "differs from another .*'layers.0.mixer.out_p",
+        ),
     ],
 )
 def test_weights_that_do_not_fit_are_told(small, tmp_path, edit, told):
@@ -295,6 +305,7 @@ def test_weights_that_do_not_fit_are_told(small, tmp_path, edit, told):
         ({"ssm_cfg": {"dt_rank": "some"}}, "'dt_rank' is 'some'"),
         ({"ssm_cfg": [16]}, "'ssm_cfg'"),
         ({"d_model": None}, "'d_model' is None"),
+        ({"vocab_size": 7}, "token 'A' has no row in the network"),
     ],
 )
 def test_a_configuration_that_is_not_known_is_told(small, tmp_path, changed, told):

@@ -288,12 +288,58 @@ def test_a_configuration_without_a_size_is_told(folder, key):
         (None, "no such file"),
         ("{", "not a tokenizer file"),
         ("{}", "not a tokenizer file"),
+        ("", "not a tokenizer file"),
+        ('{"model": {"vocab": {}}}', "not a tokenizer file"),
     ],
 )
 def test_a_missing_or_damaged_tokenizer_is_told(folder, text, message):
     path = folder / "tokenizer.json"
     path.unlink() if text is None else path.write_text(text)
-    with pytest.raises(UserError, match=message):
+    with pytest.raises(UserError, match=message) as told:
+        load_encoder("dnabert2", weights=folder)
+    assert "\n" not in str(told.value)
+
+
+def change_tokenizer(folder, edit):
+    path = folder / "tokenizer.json"
+    settings = json.loads(path.read_text())
+    edit(settings)
+    path.write_text(json.dumps(settings))
+
+
+def test_merges_are_never_left_out_by_chance(folder):
+    sequence = "ACGTTGCAACGT" * 5
+    expected = load_encoder("dnabert2", weights=folder).tokenize([sequence]).input_ids
+    change_tokenizer(folder, lambda settings: settings["model"].update(dropout=0.5))
+    encoder = load_encoder("dnabert2", weights=folder)
+    for _ in range(5):
+        assert torch.equal(encoder.tokenize([sequence]).input_ids, expected)
+
+
+def test_a_tokenizer_without_the_summary_token_is_told(folder):
+    change_tokenizer(folder, lambda settings: settings.update(post_processor=None))
+    with pytest.raises(UserError, match="adds no token before a sequence, which would be the summ"):
+        load_encoder("dnabert2", weights=folder)
+
+
+def test_a_token_that_the_network_has_no_row_for_is_told(folder):
+    change_tokenizer(folder, lambda settings: settings["model"]["vocab"].update(GATT=32))
+    with pytest.raises(UserError, match=r"json: token 'GATT' has no row in the network \(1 have"):
+        load_encoder("dnabert2", weights=folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"num_attention_heads": 5}, "is 5, which does not divide 'hidden_size', 48"),
+        ({"num_attention_heads": True}, "is True, not a whole number above 0"),
+        ({"hidden_size": 48.5}, "is 48.5, not a whole number above 0"),
+        ({"layer_norm_eps": -1}, "is -1, not a number above 0"),
+    ],
+)
+def test_an_odd_size_is_told(folder, change, message):
+    (folder / "config.json").write_text(json.dumps(DNABERT2 | change))
+    with pytest.raises(UserError, match=f"config.json: key '{next(iter(change))}' {message}"):
         load_encoder("dnabert2", weights=folder)
 
 

@@ -123,12 +123,19 @@ def test_the_sine_of_a_filter_has_any_of_its_names(folder):
     assert load_encoder(NAME, weights=folder).fingerprint == encoder.fingerprint
 
 
+POSITIONS = "hyena.backbone.layers.0.mixer.filter_fn.pos_emb.z"
+SINE = "hyena.backbone.layers.0.mixer.filter_fn.implicit_filter.1.freq"
+
+
 @pytest.mark.parametrize(
     ("edit", "told"),
     [
         (lambda t: t.pop("hyena.backbone.ln_f.bias"), r"missing \['ln_f.bias'\]"),
         (lambda t: t.update(extra=torch.zeros(1)), r"unexpected \['extra'\]"),
         (lambda t: t.update({"hyena.backbone.ln_f.bias": torch.zeros(5)}), "shape"),
+        (lambda t: t[POSITIONS].add_(3e-4), f"'{POSITIONS}' is not the positional encoding"),
+        (lambda t: t.update({POSITIONS: t[POSITIONS][:, 1:]}), "is not the positional encoding"),
+        (lambda t: t.update({SINE.replace("1.freq", "3.freq"): t[SINE] + 1}), "3.freq' differs"),
     ],
 )
 def test_weights_that_do_not_fit_are_told(folder, edit, told):
@@ -144,6 +151,7 @@ def test_weights_that_do_not_fit_are_told(folder, edit, told):
         ("d_model", None, "key 'd_model' is None"),
         ("n_layer", "two", "key 'n_layer' is 'two'"),
         ("max_seq_len", True, "key 'max_seq_len' is True"),
+        ("vocab_size", 11, "token 'N' has no row in the network"),
         ("hyena_order", 3, "only 2 is supported"),
     ],
 )

@@ -166,6 +166,14 @@ def test_a_missing_or_unexpected_tensor_is_one_line(name, tensor, tmp_path):
     assert "\n" not in str(told.value)
 
 
+def test_the_vocabulary_of_the_other_generation_is_told(tmp_path):
+    # All tokens are there, two ids lower.
+    SMALL[SECOND](tmp_path)
+    (tmp_path / "vocab.txt").write_text("\n".join(vocabulary(4105)))
+    with pytest.raises(UserError, match="4105 tokens, but key 'vocab_size' of config.json is 4107"):
+        load_encoder(SECOND, weights=tmp_path)
+
+
 def test_the_first_generation_needs_its_table_of_positions(tmp_path):
     SMALL[FIRST](tmp_path)
     state = load_file(tmp_path / "model.safetensors")
