@@ -7,10 +7,17 @@ from engine.methods import methods
 from engine.plan import CellPlan
 from engine.records import Cell, EncoderSpec, TaskSpec, TrialResult
 from engine.search.searcher import CellSearch, Proposal
+from engine.search.stopping import NO_RULES, StopRules
 from engine.space import parse_space
 
 
-def search(encoder: str, method: str, seconds: list[float], budget: int = 6) -> CellSearch:
+def search(
+    encoder: str,
+    method: str,
+    seconds: list[float],
+    budget: int = 6,
+    rules: StopRules = NO_RULES,
+) -> CellSearch:
     """A cell whose first trials took so long and scored 0.5, 0.6, ..."""
     data = {
         "method": method,
@@ -21,7 +28,7 @@ def search(encoder: str, method: str, seconds: list[float], budget: int = 6) -> 
         Cell(encoder, "t", method), EncoderSpec(encoder, encoder), TaskSpec("t"),
         methods()[method], parse_space(data, "s"), "auroc",
     )  # fmt: skip
-    made = CellSearch(plan, encoder, budget, "random", True, [])
+    made = CellSearch(plan, encoder, budget, "random", True, [], rules)
     for number, took in enumerate(seconds):
         proposal = made.ask()
         assert isinstance(proposal, Proposal)
@@ -57,3 +64,14 @@ def test_the_table_has_a_row_per_cell_with_its_best() -> None:
     assert "0.6000" in lines[1]
     assert "0/6" in lines[2]
     assert "2/12 trials" in lines[3]
+
+
+def test_a_stopped_cell_says_why_and_has_no_time_left() -> None:
+    cells = {"a/t/probe": search("a", "probe", [1.0, 1.0], rules=StopRules(target=0.6))}
+    assert time_left(cells, SLOTS) == 0.0
+    console = Console(width=100)
+    with console.capture() as shown:
+        console.print(search_table(cells, SLOTS, 3.0))
+    row = shown.get().splitlines()[1]
+    assert "2/6" in row
+    assert "target 0.6 reached" in row

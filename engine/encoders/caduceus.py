@@ -59,18 +59,14 @@ SIZES: dict[str, tuple[int, int, bool]] = {
 
 def load(request: LoadRequest) -> Encoder:
     """Build a Caduceus encoder; see `engine.encoders.base.load_encoder`."""
-    import torch
-
-    from engine.encoders.checkpoint import state_hash
+    from engine.encoders.checkpoint import seeded, state_hash
     from engine.encoders.hub import checkpoint_folder, load_published, read_config, read_tensors
     from engine.encoders.networks.caduceus import Caduceus, merge_strands
 
     card = request.card
     if request.weights == "random":
         config = published_config(card.name)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(request.seed)
-            network = Caduceus(config)
+        network = seeded(request.seed, lambda: Caduceus(config))
     else:
         folder = checkpoint_folder(request)
         config = _config(read_config(folder), tokenizer(card.name), folder / "config.json")

@@ -1,19 +1,20 @@
-"""Weights in a folder: ``config.json`` and ``model.safetensors``; and the hash of a network."""
+"""Weights of a network: drawn from a seed, hashed, and written to a folder."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from engine.errors import UserError
 from engine.files import replacing, write_text
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor, nn
+    from torch import nn
+
+Network = TypeVar("Network", bound="nn.Module")
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
@@ -31,49 +32,19 @@ def state_hash(module: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def read_folder(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Configuration and tensors of a folder.
-
-    Returns
-    -------
-    config : dict
-    state : dict of str to Tensor
-        Floating tensors as float32, however they are stored.
-
-    Raises
-    ------
-    UserError
-        If a file is absent or cannot be read.
-    """
+def seeded(seed: int, build: Callable[[], Network]) -> Network:
+    """Network with random weights that follow a seed; torch's own generator is left alone."""
     import torch
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
 
-    for name in (CONFIG, WEIGHTS):
-        if not (folder / name).is_file():
-            raise UserError(
-                f"weights '{folder}': no {name}; give a folder with {CONFIG} and {WEIGHTS}"
-            )
-    try:
-        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UserError(f"{folder / CONFIG}: not JSON ({error})") from error
-    if not isinstance(config, dict):
-        raise UserError(f"{folder / CONFIG}: not a JSON object; give the sizes by name")
-    try:
-        state = load_file(folder / WEIGHTS)
-    except SafetensorError as error:
-        raise UserError(f"{folder / WEIGHTS}: not a safetensors file ({error})") from error
-    return config, {
-        name: tensor.to(torch.float32) if tensor.is_floating_point() else tensor
-        for name, tensor in state.items()
-    }
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return build()
 
 
 def write_folder(
     folder: Path, config: Mapping[str, Any], module: nn.Module, dtype: torch.dtype
 ) -> None:
-    """Store a network so that `read_folder` finds it; each file is renamed into place."""
+    """Store a network as `engine.encoders.hub` reads it; each file is renamed into place."""
     from safetensors.torch import save
 
     state = {

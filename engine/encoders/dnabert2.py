@@ -40,9 +40,7 @@ IGNORED = ("pooler.", "cls.", "classifier.")
 
 def load(request: LoadRequest) -> Encoder:
     """Build the encoder; see `engine.encoders.base.load_encoder`."""
-    import torch
-
-    from engine.encoders.checkpoint import state_hash
+    from engine.encoders.checkpoint import seeded, state_hash
     from engine.encoders.hub import checkpoint_folder, load_published, read_config, read_tensors
     from engine.encoders.networks.mosaicbert import MosaicBert
     from engine.encoders.vocab import read_published, stand_in
@@ -50,9 +48,7 @@ def load(request: LoadRequest) -> Encoder:
     if request.weights == "random":
         sizes = network_config(PUBLISHED, "the published configuration")
         tokenizer = stand_in(SPECIAL)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(request.seed)
-            network = MosaicBert(sizes)
+        network = seeded(request.seed, lambda: MosaicBert(sizes))
     else:
         folder = checkpoint_folder(request)
         sizes = network_config(read_config(folder), str(folder / "config.json"))

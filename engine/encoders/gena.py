@@ -117,9 +117,7 @@ IGNORED = ("pooler.", "cls.", "classifier.", "embeddings.position_ids")
 
 def load(request: LoadRequest) -> Encoder:
     """Build a GENA-LM encoder; see `engine.encoders.base.load_encoder`."""
-    import torch
-
-    from engine.encoders.checkpoint import state_hash
+    from engine.encoders.checkpoint import seeded, state_hash
     from engine.encoders.hub import checkpoint_folder, load_published, read_config, read_tensors
     from engine.encoders.networks.prenorm_bert import PrenormBert
     from engine.encoders.vocab import read_published, stand_in
@@ -127,9 +125,7 @@ def load(request: LoadRequest) -> Encoder:
     if request.weights == "random":
         sizes = network_config(PUBLISHED[request.card.name], "the published configuration")
         tokenizer = stand_in(SPECIAL)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(request.seed)
-            network = PrenormBert(sizes)
+        network = seeded(request.seed, lambda: PrenormBert(sizes))
     else:
         folder = checkpoint_folder(request)
         sizes = network_config(read_config(folder), str(folder / "config.json"))

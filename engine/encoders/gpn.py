@@ -86,18 +86,14 @@ BYTENET_PARTS = {
 
 def load(request: LoadRequest) -> Encoder:
     """Build a GPN encoder; see `engine.encoders.base.load_encoder`."""
-    import torch
-
     from engine.encoders.characters import PLANT
-    from engine.encoders.checkpoint import state_hash
+    from engine.encoders.checkpoint import seeded, state_hash
     from engine.encoders.hub import checkpoint_folder, load_published, read_config, read_tensors
     from engine.encoders.networks.gpn import Gpn
 
     if request.weights == "random":
         sizes = network_config(PUBLISHED[request.card.name], "the published configuration")
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(request.seed)
-            network = Gpn(sizes)
+        network = seeded(request.seed, lambda: Gpn(sizes))
     else:
         folder = checkpoint_folder(request)
         sizes = network_config(read_config(folder), str(folder / "config.json"))

@@ -221,21 +221,12 @@ def check_numbers(
     whole: Collection[str] = (),
     real: Collection[str] = (),
 ) -> None:
-    """Find that the sizes of a configuration are numbers above 0, and that heads divide the width.
-
-    Parameters
-    ----------
-    config : mapping
-        What `read_config` gives, or a part of it.
-    where : object
-        Its file, for messages.
-    whole, real : collection of str
-        Keys that must be there: of whole numbers, and of any.
+    """Find that keys of a configuration, whole or real numbers, are there, and above 0.
 
     Raises
     ------
     UserError
-        If one is not.
+        If one is not, or heads do not divide the width; ``where`` says whose.
     """
     for key in (*whole, *real):
         value = config.get(key)
@@ -245,7 +236,8 @@ def check_numbers(
             noun = "a whole number" if key in whole else "a number"
             raise UserError(f"{where}: key '{key}' is {value!r}, not {noun} above 0")
     for heads in {"heads", "num_attention_heads"} & {*whole}:
-        if config["hidden_size"] % config[heads]:
+        # Where the size of a head is said, heads together need not be as wide as the network.
+        if not config.get("head_dim") and config["hidden_size"] % config[heads]:
             raise UserError(
                 f"{where}: key '{heads}' is {config[heads]}, which does not divide 'hidden_size', "
                 f"{config['hidden_size']}"

@@ -51,10 +51,8 @@ SIZES: dict[str, tuple[int, int, int]] = {
 
 def load(request: LoadRequest) -> Encoder:
     """Build a HyenaDNA encoder; see `engine.encoders.base.load_encoder`."""
-    import torch
-
     from engine.encoders.characters import HUMAN
-    from engine.encoders.checkpoint import state_hash
+    from engine.encoders.checkpoint import seeded, state_hash
     from engine.encoders.hub import checkpoint_folder, load_published, read_config, read_tensors
     from engine.encoders.networks.hyenadna import HyenaDna
     from engine.encoders.vocab import check_rows
@@ -62,9 +60,7 @@ def load(request: LoadRequest) -> Encoder:
     name = request.card.name
     if request.weights == "random":
         config = published_config(name)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(request.seed)
-            network = HyenaDna(config)
+        network = seeded(request.seed, lambda: HyenaDna(config))
     else:
         folder = checkpoint_folder(request)
         config = _config(read_config(folder), folder)

@@ -74,9 +74,7 @@ IGNORED = ("lm_head.", "contact_head.", "pooler.", "classifier.", "embeddings.po
 
 def load(request: LoadRequest) -> Encoder:
     """Build the encoder; see `engine.encoders.base.load_encoder`."""
-    import torch
-
-    from engine.encoders.checkpoint import state_hash
+    from engine.encoders.checkpoint import seeded, state_hash
     from engine.encoders.hub import checkpoint_folder, load_published, read_config, read_tensors
     from engine.encoders.networks.esm import Esm
     from engine.encoders.vocab import SixMerVocabulary, read_six_mers
@@ -85,9 +83,7 @@ def load(request: LoadRequest) -> Encoder:
         published = PUBLISHED[request.card.name]
         sizes = network_config(published, "the published configuration")
         tokenizer = SixMerVocabulary(vocabulary(published["vocab_size"]))
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(request.seed)
-            network = Esm(sizes)
+        network = seeded(request.seed, lambda: Esm(sizes))
     else:
         folder = checkpoint_folder(request)
         published = read_config(folder)

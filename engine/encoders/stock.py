@@ -46,16 +46,14 @@ def random_stock(config: Mapping[str, Any], seed: int) -> Stock:
     seed : int
         Draws the weights, as the architecture initializes them; torch's generator is left alone.
     """
-    import torch
     from transformers import AutoConfig, AutoModel
 
+    from engine.encoders.checkpoint import seeded
     from engine.encoders.networks.stock import Stock
 
     sizes = dict(config)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = AutoModel.from_config(AutoConfig.for_model(sizes.pop("model_type"), **sizes))
-    return Stock(_without_pooler(model))
+    known = AutoConfig.for_model(sizes.pop("model_type"), **sizes)
+    return Stock(_without_pooler(seeded(seed, lambda: AutoModel.from_config(known))))
 
 
 def load_stock(

@@ -41,27 +41,22 @@ SIZES: dict[str, dict[str, int | float]] = {
 
 def load(request: LoadRequest) -> Encoder:
     """Build a tiny encoder; see `engine.encoders.base.load_encoder`."""
-    import torch
-
-    from engine.encoders.checkpoint import read_folder, state_hash
-    from engine.encoders.hub import load_published
+    from engine.encoders.checkpoint import seeded, state_hash
+    from engine.encoders.hub import checkpoint_folder, load_published, read_config, read_tensors
     from engine.encoders.tokens import BaseTokenizer, SixMerTokenizer
     from engine.encoders.vocab import check_rows
 
     name = request.card.name
     if request.weights == "random":
         sizes = SIZES[name]
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(request.seed)
-            network = build(name, sizes)
+        network = seeded(request.seed, lambda: build(name, sizes))
     else:
-        folder = SHIPPED / name if request.weights == "hub" else Path(request.weights)
-        config, state = read_folder(folder)
-        sizes = _sizes(name, config, folder)
+        folder = SHIPPED / name if request.weights == "hub" else checkpoint_folder(request)
+        sizes = _sizes(name, read_config(folder), folder)
         words = (SixMerTokenizer() if name == "tiny-bert" else BaseTokenizer()).vocabulary
         check_rows(words, f"tokens of '{name}'", int(sizes["vocabulary_size"]))
         network = build(name, sizes)
-        load_published(network, state, folder, rename=str)
+        load_published(network, read_tensors(folder), folder, rename=str)
     attention = name == "tiny-bert"
     return Encoder(
         name=name,

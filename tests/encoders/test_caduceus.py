@@ -283,7 +283,7 @@ def test_shared_projections_have_either_name_or_both(small, tmp_path, edit):
         (lambda t: t.update({"caduceus.backbone.norm_f.weight": torch.zeros(5)}), "shape"),
         (
             lambda t: (name_both(t), change_backward(t)),
-            "differs from another .*'layers.0.mixer.out_p",
+            "differs from another tensor",
         ),
     ],
 )

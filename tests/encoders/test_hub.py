@@ -9,9 +9,12 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from engine.encoders import find_card, load_encoder
+from engine.encoders import cards, find_card, load_encoder
 from engine.encoders.base import LoadRequest
 from engine.encoders.hub import (
+    BPE,
+    TOKENS,
+    WORDS,
     HubSource,
     cached_commit,
     check_numbers,
@@ -24,6 +27,7 @@ from engine.encoders.hub import (
 from engine.encoders.stock import load_stock
 from engine.encoders.tiny import SHIPPED
 from engine.errors import UserError
+from tests.encoders.contract import small_folders
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 TENSORS = {"weight": torch.arange(6.0).reshape(2, 3), "bias": torch.ones(2)}
@@ -325,3 +329,13 @@ def test_offline_a_cache_that_another_program_filled_in_part_is_one_line(
 def test_the_name_of_a_family_is_answered_with_its_cards(name: str, told: str) -> None:
     with pytest.raises(UserError, match=f"^encoder '{name}' {told}"):
         find_card(name)
+
+
+def test_every_family_that_takes_tokens_from_a_file_says_which(tmp_path: Path) -> None:
+    families = {card.family: name for name, card in cards().items() if name in small_folders()}
+    for family, name in families.items():
+        small_folders()[name](tmp_path / family)
+        present = {file.name for file in (tmp_path / family).iterdir()} & {BPE, WORDS}
+        assert present <= {*TOKENS.get(family, ())}
+        assert bool(present) == (family in TOKENS)
+    assert TOKENS.keys() <= families.keys()

@@ -170,7 +170,7 @@ def test_the_vocabulary_of_the_other_generation_is_told(tmp_path):
     # All tokens are there, two ids lower.
     SMALL[SECOND](tmp_path)
     (tmp_path / "vocab.txt").write_text("\n".join(vocabulary(4105)))
-    with pytest.raises(UserError, match="4105 tokens, but key 'vocab_size' of config.json is 4107"):
+    with pytest.raises(UserError, match="4105 tokens, but key 'vocab_size' of config"):
         load_encoder(SECOND, weights=tmp_path)
 
 

@@ -86,12 +86,12 @@ def test_weights_that_do_not_fit_are_told(folder, change, told):
     ("file", "content", "told"),
     [
         ("config.json", None, "no config.json"),
-        ("model.safetensors", None, "no model.safetensors"),
-        ("config.json", "{", "not JSON"),
+        ("model.safetensors", None, "neither model.safetensors nor"),
+        ("config.json", "{", "cannot be read"),
         ("config.json", "[]", "not a JSON object"),
         ("config.json", '{"encoder": "tiny-bert"}', "key 'encoder' is 'tiny-bert'"),
         ("config.json", '{"encoder": "tiny-hyena", "sizes": {}}', "key 'sizes' needs"),
-        ("model.safetensors", "none", "not a safetensors file"),
+        ("model.safetensors", "none", "cannot be read as tensors"),
     ],
 )
 def test_a_broken_folder_is_told(folder, file, content, told):

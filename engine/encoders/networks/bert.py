@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from engine.encoders.networks.initial import draw_weights
+
 
 @dataclass(frozen=True)
 class BertConfig:
@@ -81,7 +83,7 @@ class Bert(nn.Module):
         self.embedding = nn.Embedding(config.vocabulary_size, config.hidden_size)
         self.layers = nn.ModuleList(Layer(config) for _ in range(config.layers))
         self.final_norm = nn.LayerNorm(config.hidden_size)
-        self.apply(_initialize)
+        self.apply(draw_weights)
 
     def get_input_embeddings(self) -> nn.Embedding:
         """Token embedding, under the name that PEFT and transformers look for."""
@@ -114,11 +116,3 @@ class Bert(nn.Module):
             hidden = layer(hidden, cosine, sine, mask)
         out: Tensor = self.final_norm(hidden)
         return out
-
-
-def _initialize(module: nn.Module) -> None:
-    """Normal weights of standard deviation 0.02 and no bias, as BERT."""
-    if isinstance(module, nn.Linear | nn.Embedding):
-        nn.init.normal_(module.weight, std=0.02)
-    if isinstance(module, nn.Linear):
-        nn.init.zeros_(module.bias)

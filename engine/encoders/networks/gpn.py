@@ -17,6 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from engine.encoders.networks.initial import draw_weights
+
 
 @dataclass(frozen=True)
 class GpnConfig:
@@ -126,7 +128,7 @@ class Gpn(nn.Module):
             layer(config, kernel, dilation)
             for kernel, dilation in zip(config.kernels, config.dilations, strict=True)
         )
-        self.apply(_initialize)
+        self.apply(draw_weights)
 
     def get_input_embeddings(self) -> nn.Module:
         """Module that turns ``input_ids`` into ``inputs_embeds``."""
@@ -156,14 +158,3 @@ class Gpn(nn.Module):
             hidden = layer(hidden, mask)
         out: Tensor = self.final_norm(hidden)
         return out
-
-
-def _initialize(module: nn.Module) -> None:
-    """Normal weights of standard deviation 0.02, no bias; convolutions as torch draws them.
-
-    So the published code does it.
-    """
-    if isinstance(module, nn.Linear | nn.Embedding):
-        nn.init.normal_(module.weight, std=0.02)
-    if isinstance(module, nn.Linear) and module.bias is not None:
-        nn.init.zeros_(module.bias)

@@ -43,7 +43,9 @@ def selective_scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D:
         In the dtype of ``u``.
     """
     values = (u.float(), delta.float(), A.float(), B.float(), C.float())
-    scanned = _kernel_scan(*values) if u.is_cuda and _has_kernel() else _blocked_scan(*values)
+    # Autocast would round the states before they are read out.
+    with torch.autocast(u.device.type, enabled=False):
+        scanned = _kernel_scan(*values) if u.is_cuda and _has_kernel() else _blocked_scan(*values)
     return (scanned + values[0] * D.float()).to(u.dtype)
 
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from engine.encoders.networks.initial import draw_weights
 from engine.encoders.networks.packing import Grid
 
 
@@ -186,7 +187,7 @@ class MosaicBert(nn.Module):
         self.config = config
         self.embeddings = Embeddings(config)
         self.encoder = Encoder(config)
-        self.apply(_initialize)
+        self.apply(draw_weights)
 
     def get_input_embeddings(self) -> nn.Embedding:
         """Table from a token to its embedding."""
@@ -219,11 +220,3 @@ class MosaicBert(nn.Module):
         hidden = self.embeddings(words)
         bias = linear_bias(self.config.heads, mask, hidden.dtype)
         return grid.unpack(self.encoder(hidden, grid, bias))
-
-
-def _initialize(module: nn.Module) -> None:
-    """Normal weights of standard deviation 0.02 (the published initializer_range), no bias."""
-    if isinstance(module, nn.Linear | nn.Embedding):
-        nn.init.normal_(module.weight, std=0.02)
-    if isinstance(module, nn.Linear) and module.bias is not None:
-        nn.init.zeros_(module.bias)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from engine.encoders.networks.initial import draw_weights
 from engine.encoders.networks.packing import Grid
 from engine.errors import UserError
 
@@ -167,7 +168,7 @@ class PrenormBert(nn.Module):
         self.config = config
         self.embeddings = Embeddings(config)
         self.encoder = Encoder(config)
-        self.apply(_initialize)
+        self.apply(draw_weights)
 
     def get_input_embeddings(self) -> nn.Embedding:
         """Table from a token to its embedding."""
@@ -206,11 +207,3 @@ class PrenormBert(nn.Module):
         # Without a mask, attention may take its fastest path.
         attended = None if mask.all() else mask[:, None, None, :]
         return grid.unpack(self.encoder(self.embeddings(words, grid), grid, attended))
-
-
-def _initialize(module: nn.Module) -> None:
-    """Normal weights of standard deviation 0.02 (the published initializer_range), no bias."""
-    if isinstance(module, nn.Linear | nn.Embedding):
-        nn.init.normal_(module.weight, std=0.02)
-    if isinstance(module, nn.Linear):
-        nn.init.zeros_(module.bias)

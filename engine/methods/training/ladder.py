@@ -49,9 +49,8 @@ class Ladder:
 
     def checkpoint_gradients(self) -> None:
         """Save memory of activations from here on, at the price of running each layer twice."""
-        if not self.checkpointing:
-            self.encoder.checkpoint_gradients()
-            self.checkpointing = True
+        self.encoder.checkpoint_gradients()
+        self.checkpointing = True
 
     def train_smaller(self, sizes: npt.NDArray[np.int64]) -> None:
         """Go down after a micro-batch of rows of these sizes did not fit forwards or backwards.
