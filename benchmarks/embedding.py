@@ -27,12 +27,13 @@ import pandas as pd
 import torch
 from encoders import arithmetic, padded_and_eager, peak, seconds
 
-from engine.embedding import TOKEN_BUDGET, Recipe, embed_shards
+from engine.embedding import Recipe, embed_shards
 from engine.encoders import Encoder, load_encoder
 from engine.encoders.base import TokenBatch, best_device
 from engine.pooling import pool
 from engine.prepare import PRECISION, named
 from engine.store import Store
+from engine.vectors import TOKEN_BUDGET
 
 LENGTHS = (41, 70, 81, 101, 200, 251, 300, 398, 500, 600, 1000)
 POOLINGS = ("summary", "mean", "max")

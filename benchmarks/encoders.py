@@ -29,10 +29,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from engine.embedding import TOKEN_BUDGET, length_batches
 from engine.encoders import Encoder, load_encoder
 from engine.encoders.base import TokenBatch, best_device
 from engine.encoders.networks.packing import Grid
+from engine.vectors import TOKEN_BUDGET
+from engine.windows import length_batches
 
 ROWS = 16
 

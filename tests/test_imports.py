@@ -26,6 +26,7 @@ ORDER = (
     "tasks",
     "windows",
     "pooling",
+    "vectors",
     "embedding",
     "prepare",
     "methods",
