@@ -83,6 +83,8 @@ def start(address: str | None) -> Cluster:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address is None:
+        # Ray would join whatever cluster runs on this machine.
+        options["address"] = "local"
         options["num_cpus"] = len(os.sched_getaffinity(0))
     else:
         options["address"] = address

@@ -2,6 +2,8 @@
 
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -80,3 +82,21 @@ def test_a_worker_that_dies_is_told_and_never_taken_for_the_end(one_node: None) 
     with pytest.raises(UserError, match=r"a worker died.*give the same command again") as told:
         every(killed, [7])
     assert "\n" not in str(told.value)
+
+
+@pytest.mark.slow
+def test_without_an_address_a_cluster_that_runs_here_is_left_alone() -> None:
+    """Ray itself would join it, and refuse to be told how many processors to take."""
+    script = (
+        "import ray; from ray.cluster_utils import Cluster; from engine import cluster\n"
+        "made = Cluster(initialize_head=True, head_node_args={'num_cpus': 7})\n"
+        "import os; os.environ['RAY_ADDRESS'] = made.address\n"
+        "print('cpus', cluster.start(None).cpus, os.sched_getaffinity(0).__len__())\n"
+        "cluster.stop(); made.shutdown()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    _, found, own = next(ln for ln in done.stdout.splitlines() if ln.startswith("cpus")).split()
+    assert float(found) == float(own) != 7
