@@ -26,13 +26,11 @@ from engine.prepare import (
     Prepared,
     PrepareRequest,
     about,
-    check,
     checked_task,
     count_too_long,
     describe,
-    discard,
-    embedding_key,
     loaded,
+    look_up,
     named,
     split_of,
 )
@@ -106,19 +104,15 @@ def survey(requests: Sequence[PrepareRequest], root: str, reuse: bool) -> Survey
             truncated += count_too_long(encoder, sequences)
             if not request.poolings:
                 continue
-            check(encoder, request)
-            keys[name] = key = embedding_key(encoder, request, sequences)
-            if not reuse:
-                discard(store, key)
+            keys[name], done = look_up(encoder, request, sequences, store, reuse)
             rows += len(sequences)
-            if store.load(key) is None:
-                done = store.draft(key).done()
+            if done is not None:
                 shards = tuple(
                     (part.number, part.start, len(part.sequences))
                     for part in parts_of(encoder, sequences, request.recipe)
                     if part.number not in done
                 )
-                missing.append(Missing(place, name, key, len(sequences), shards))
+                missing.append(Missing(place, name, keys[name], len(sequences), shards))
                 rows -= sum(count for _, _, count in shards)
         there.append(rows)
         prepared.append(describe(encoder, request.encoder, keys, truncated, 0))

@@ -165,15 +165,12 @@ def prepare_in_steps(
         truncated += count_too_long(encoder, sequences)
         if not request.poolings:
             continue
-        keys[name] = key = embedding_key(encoder, request, sequences)
-        if not reuse:
-            discard(store, key)
-        if store.load(key) is not None:
+        keys[name], done = look_up(encoder, request, sequences, store, reuse)
+        if done is None:
             yield len(sequences)
             continue
-        check(encoder, request)
+        key = keys[name]
         draft = store.draft(key)
-        done = draft.done()
         ran = 0
         for shard in embed_shards(encoder, sequences, request.recipe, skip=done):
             ran += len(shard.rows)
@@ -224,10 +221,33 @@ def describe(
     )
 
 
-def discard(store: Store, key: str) -> None:
-    """Remove an entry and what was drafted of it."""
-    store.discard(key)
-    store.draft(key).discard()
+def look_up(
+    encoder: Encoder | FeatureEncoder,
+    request: PrepareRequest,
+    sequences: Sequence[str],
+    store: Store,
+    reuse: bool,
+) -> tuple[str, frozenset[int] | None]:
+    """See what the store has of a split's embeddings; without ``reuse`` it is removed first.
+
+    Returns
+    -------
+    str
+        Their key.
+    frozenset of int or None
+        Numbers of the shards that are drafted; none where the entry is whole.
+
+    Raises
+    ------
+    UserError
+        For a pooling or layer that the encoder does not have.
+    """
+    check(encoder, request)
+    key = embedding_key(encoder, request, sequences)
+    if not reuse:
+        store.discard(key)
+        store.draft(key).discard()
+    return key, store.draft(key).done() if store.load(key) is None else None
 
 
 def checked_task(request: PrepareRequest) -> Task:

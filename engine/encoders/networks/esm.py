@@ -242,10 +242,7 @@ class Esm(nn.Module):
         """
         mask = attention_mask.bool()
         grid = Grid.of(mask)
-        if inputs_embeds is None:
-            words = self.get_input_embeddings()(grid.pack(input_ids))
-        else:
-            words = grid.pack(inputs_embeds)
+        words = grid.words(self.get_input_embeddings(), input_ids, inputs_embeds)
         hidden = self.embeddings(words, grid)
         positions = None
         if not self.config.position_rows:

@@ -213,10 +213,7 @@ class MosaicBert(nn.Module):
         """
         mask = attention_mask.bool()
         grid = Grid.of(mask)
-        if inputs_embeds is None:
-            words = self.get_input_embeddings()(grid.pack(input_ids))
-        else:
-            words = grid.pack(inputs_embeds)
+        words = grid.words(self.get_input_embeddings(), input_ids, inputs_embeds)
         hidden = self.embeddings(words)
         bias = linear_bias(self.config.heads, mask, hidden.dtype)
         return grid.unpack(self.encoder(hidden, grid, bias))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import Tensor
+from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,13 @@ class Grid:
         """(B, T, ...) to (N, ...)."""
         flat = padded.flatten(0, 1)
         return flat if self.tokens is None else flat.index_select(0, self.tokens)
+
+    def words(self, table: nn.Module, input_ids: Tensor, inputs_embeds: Tensor | None) -> Tensor:
+        """Word embeddings (N, H) of a call: of its tokens by the table, or those it gives."""
+        if inputs_embeds is None:
+            out: Tensor = table(self.pack(input_ids))
+            return out
+        return self.pack(inputs_embeds)
 
     def unpack(self, packed: Tensor) -> Tensor:
         """(N, ...) to (B, T, ...), zero at padding."""

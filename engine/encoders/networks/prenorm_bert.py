@@ -200,10 +200,7 @@ class PrenormBert(nn.Module):
         """
         mask = attention_mask.bool()
         grid = Grid.of(mask)
-        if inputs_embeds is None:
-            words = self.get_input_embeddings()(grid.pack(input_ids))
-        else:
-            words = grid.pack(inputs_embeds)
+        words = grid.words(self.get_input_embeddings(), input_ids, inputs_embeds)
         # Without a mask, attention may take its fastest path.
         attended = None if mask.all() else mask[:, None, None, :]
         return grid.unpack(self.encoder(self.embeddings(words, grid), grid, attended))
