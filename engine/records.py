@@ -15,6 +15,9 @@ TRIAL_FORMAT = 1
 Status = Literal["complete", "pruned", "failed", "infeasible"]
 Variant = Literal["tuned", "default"]
 
+#: What labels are: one class a row; several that hold or not, each on its own; a number.
+TaskKind = Literal["classification", "multilabel", "regression"]
+
 
 class Cell(NamedTuple):
     """One (encoder, task, method) combination."""
@@ -178,6 +181,8 @@ class TrialResult:
     trainable_parameters : int
     error : str or None
         One line that says why it failed.
+    cost : mapping
+        What it took beside seconds: ``examples_per_second``, ``peak_memory_bytes`` ...
     """
 
     status: Status
@@ -187,6 +192,7 @@ class TrialResult:
     seconds: float = 0.0
     trainable_parameters: int = 0
     error: str | None = None
+    cost: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

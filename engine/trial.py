@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import UserError
@@ -24,7 +25,9 @@ def ignore(epoch: int, score: float) -> None:
     """Report to nobody."""
 
 
-def run_trial(spec: TrialSpec, report: Report = ignore) -> TrialResult:
+def run_trial(
+    spec: TrialSpec, report: Report = ignore, checkpoint: Path | None = None
+) -> TrialResult:
     """Fit one configuration and score it on the validation split.
 
     Parameters
@@ -32,6 +35,8 @@ def run_trial(spec: TrialSpec, report: Report = ignore) -> TrialResult:
     spec : TrialSpec
     report : callable
         Told epoch and validation score after every epoch.
+    checkpoint : Path or None
+        The trial's own folder, from which it goes on.
 
     Returns
     -------
@@ -42,7 +47,7 @@ def run_trial(spec: TrialSpec, report: Report = ignore) -> TrialResult:
     started = time.perf_counter()
     try:
         labels = _labels(spec)
-        fitted = methods()[spec.method].fit(spec, report)
+        fitted = methods()[spec.method].fit(spec, report, checkpoint)
         score = compute(spec.metric, labels, fitted.validation)
         metrics = compute_all(labels, fitted.validation)
     except InfeasibleError as error:
@@ -59,6 +64,7 @@ def run_trial(spec: TrialSpec, report: Report = ignore) -> TrialResult:
         curve=fitted.curve,
         seconds=_since(started),
         trainable_parameters=fitted.trainable_parameters,
+        cost=fitted.cost,
     )
 
 
@@ -85,7 +91,7 @@ def refit(spec: TrialSpec) -> Refit:
     """Fit a configuration and score the test split, which must have been unsealed."""
     started = time.perf_counter()
     labels = _labels(spec)
-    fitted = methods()[spec.method].fit(spec, ignore)
+    fitted = methods()[spec.method].fit(spec, ignore, None)
     return Refit(
         validation=compute(spec.metric, labels, fitted.validation),
         test=fitted.test(),

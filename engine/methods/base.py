@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from engine.errors import UserError, nearest
+from engine.records import TaskKind
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,19 +40,26 @@ class Fitted:
     Attributes
     ----------
     validation : ndarray, shape (N, K), float64
-        Class probabilities of the validation split.
+        Scores of the validation split: class probabilities (classification), a probability per
+        label (multilabel), or predicted values, K = 1 (regression).
     test : callable
-        Class probabilities of the test split, shape (N, K); called only after it was unsealed.
+        The same of the test split; called only after it was unsealed.
     curve : tuple of float
         Validation score after each epoch; one entry where there are no epochs.
     trainable_parameters : int
         Numbers that the fit adjusted; 0 where the model is not parametric.
+    save : callable or None
+        ``save(folder)`` writes the fitted model's files, without pickle; `Method.load` reads them.
+    cost : mapping
+        What the fit took beside seconds: ``examples_per_second``, ``peak_memory_bytes`` ...
     """
 
     validation: Scores
     test: Callable[[], Scores]
     curve: tuple[float, ...]
     trainable_parameters: int
+    save: Callable[[Path], None] | None = None
+    cost: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -68,14 +77,27 @@ class Method:
         Hyperparameters that a search space may declare -> the values of those that are names of
         something; empty for numbers and for what the encoder decides.
     fit : callable
-        ``fit(spec, report) -> Fitted``.
+        ``fit(spec, report, checkpoint) -> Fitted``. The folder ``checkpoint``, or none, is the
+        trial's own: a method that takes long keeps its state there after every epoch and goes on
+        from what it finds, first reporting again the epochs that are done.
+    kinds : tuple of str
+        Kinds of tasks that it can be fitted to.
+    load : callable or None
+        ``load(folder, spec) -> score``, where ``score(sequences)`` gives the scores of new
+        sequences, shape (N, K), with the model that `Fitted.save` wrote.
+    fit_many : callable or None
+        ``fit_many(specs) -> list of Fitted``: configurations of one cell fitted together, faster
+        than one by one and with the same scores.
     """
 
     name: str
     needs: Literal["embeddings", "network"]
     summary: str
     parameters: Mapping[str, tuple[str | bool, ...]]
-    fit: Callable[[TrialSpec, Report], Fitted]
+    fit: Callable[[TrialSpec, Report, Path | None], Fitted]
+    kinds: tuple[TaskKind, ...] = ("classification",)
+    load: Callable[[Path, TrialSpec], Callable[[Sequence[str]], Scores]] | None = None
+    fit_many: Callable[[Sequence[TrialSpec]], list[Fitted]] | None = None
 
 
 @cache

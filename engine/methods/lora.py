@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.encoders import Encoder, best_device, load_encoder
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 
-def fit(spec: TrialSpec, report: Report) -> Fitted:
+def fit(spec: TrialSpec, report: Report, checkpoint: Path | None = None) -> Fitted:
     """Adapt an encoder to the train split of a task."""
     import torch
 

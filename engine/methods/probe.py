@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import UserError
@@ -57,7 +58,7 @@ def classifier(params: dict[str, Any], seed: int) -> Any:
     raise UserError(f"classifier '{kind}' is unknown; valid: logistic_regression, random_forest")
 
 
-def fit(spec: TrialSpec, report: Report) -> Fitted:
+def fit(spec: TrialSpec, report: Report, checkpoint: Path | None = None) -> Fitted:
     """Fit a classifier on the stored embeddings of the train split."""
     task = cached_task(spec.task)
     name = array_name(str(spec.params["pooling"]), int(spec.params.get("layer", -1)))

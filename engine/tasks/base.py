@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from engine.errors import UserError, nearest
-from engine.records import TaskSpec
+from engine.records import TaskKind, TaskSpec
 
 if TYPE_CHECKING:
     import numpy as np
@@ -128,6 +128,7 @@ class Task:
         Absolute path of the file.
     spec : TaskSpec
         How it was asked for.
+    kind : {"classification", "multilabel", "regression"}
     """
 
     name: str
@@ -147,6 +148,7 @@ class Task:
     file_hash: str
     file: str
     spec: TaskSpec
+    kind: TaskKind = "classification"
 
     @property
     def rows(self) -> int:
