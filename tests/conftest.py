@@ -24,3 +24,14 @@ def in_repository(monkeypatch: pytest.MonkeyPatch) -> Path:
     """The repository as working directory, since studies name search spaces relative to it."""
     monkeypatch.chdir(REPOSITORY)
     return REPOSITORY
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print which methods were found to work on which encoders, where tests looked at it."""
+    reports = [r for found in terminalreporter.stats.values() for r in found]
+    noted = [p for r in reports for p in getattr(r, "user_properties", ()) if p[0] == "support"]
+    if noted:
+        from tests.methods.support import summary
+
+        terminalreporter.section("fine-tuning methods on encoders, as found")
+        terminalreporter.write_line(summary({(row, column): o for _, (row, column, o) in noted}))

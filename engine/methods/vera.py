@@ -21,17 +21,18 @@ def attach(encoder: Encoder, params: Params, steps: int) -> Adapted:
     """
     from peft import VeraConfig
 
-    from engine.methods.training.peft_adapters import inject, target_names
+    from engine.methods.training.peft_adapters import inject, seeded_projections, target_names
 
-    config = VeraConfig(
-        r=params.get("rank", RANK),
-        vera_dropout=params.get("dropout", 0.0),
-        d_initial=params.get("d_initial", 0.1),
-        target_modules=target_names(encoder, params),
-        bias="none",
-        projection_prng_key=0,
-        save_projection=False,
-    )
+    with seeded_projections():
+        config = VeraConfig(
+            r=params.get("rank", RANK),
+            vera_dropout=params.get("dropout", 0.0),
+            d_initial=params.get("d_initial", 0.1),
+            target_modules=target_names(encoder, params),
+            bias="none",
+            projection_prng_key=0,
+            save_projection=False,
+        )
     inject(encoder, config)
     return Adapted(encoder, silent=(".vera_lambda_d.",))
 

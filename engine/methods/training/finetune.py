@@ -157,9 +157,7 @@ def train(
     given = Inputs.of(
         adapted.encoder, both_strands(sequences) if strands == 2 else sequences, scorer.truncate
     )
-    targets = objective.targets(task.train.labels).repeat(
-        strands, *[1] * (task.train.labels.ndim - 1)
-    )
+    targets = torch.cat([objective.targets(task.train.labels)] * strands)
     validation = scorer.read(task.validation.sequences)
     steps = steps_of(training, len(sequences))
     optimizer = torch.optim.AdamW(

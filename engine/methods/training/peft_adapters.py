@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -152,16 +154,29 @@ def load(encoder: Encoder, folder: Path) -> Adapted:
     UserError
         If the adapters are not those of such a network.
     """
-    config = PeftConfig.from_pretrained(str(folder))
-    inject(encoder, config)
     state = load_file(folder / WEIGHTS_FILE)
     named = {name.removeprefix(PREFIX): tensor for name, tensor in state.items()}
-    found = set_peft_model_state_dict(encoder.network, named, adapter_name=ADAPTER)
-    expected = adapter_state(encoder.network).keys()
-    if found.unexpected_keys or named.keys() != expected:
-        wrong = sorted(named.keys() ^ expected)
+    try:
+        with seeded_projections():
+            inject(encoder, PeftConfig.from_pretrained(str(folder)))
+            set_peft_model_state_dict(encoder.network, named, adapter_name=ADAPTER)
+        fault = named.keys() ^ adapter_state(encoder.network).keys()
+    except (ValueError, RuntimeError) as error:
+        fault = {str(error).splitlines()[0]}
+    if fault:
         raise UserError(
-            f"{folder / WEIGHTS_FILE}: not the adapters of {encoder.name}: {wrong[0]}; "
+            f"{folder / WEIGHTS_FILE}: not adapters of {encoder.name} ({min(fault)}); "
             "load them with the encoder and the method that they were trained with"
         )
     return Adapted(encoder)
+
+
+@contextmanager
+def seeded_projections() -> Iterator[None]:
+    """Without PEFT's warning that VeRA's projections are drawn again from their seed.
+
+    It draws them on the CPU, where a seed means the same everywhere.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Specified to not")
+        yield

@@ -155,7 +155,9 @@ def test_a_gradient_that_is_not_finite_is_told_though_the_loss_is(spec_of: Spec)
     scorer = scorer_of(encoder)
     scorer.model.head.weight.register_hook(lambda gradient: gradient * math.inf)
     task = load_task(spec_of("lora", PARAMS).task)
-    with pytest.raises(InfeasibleError, match=r"norm of its gradient (nan|inf); lower the learning"):
+    with pytest.raises(
+        InfeasibleError, match=r"norm of its gradient (nan|inf); lower the learning"
+    ):
         train(scorer, change, task, training(), ignore)
 
 
