@@ -27,7 +27,9 @@ def in_repository(monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print which methods were found to work on which encoders, where tests looked at it."""
+    """Print which methods work on which encoders, as a run of the slow tests found it."""
+    if terminalreporter.config.getoption("markexpr") == "not slow":
+        return
     reports = [r for found in terminalreporter.stats.values() for r in found]
     noted = [p for r in reports for p in getattr(r, "user_properties", ()) if p[0] == "support"]
     if noted:

@@ -194,7 +194,9 @@ def read(text: str) -> dict[tuple[str, str], str]:
     """Outcomes that a document shows between the marks; inverse of `render`."""
     shown = text[text.index(START) + len(START) : text.index(END)].strip().splitlines()
     reasons = dict(line.rstrip().split(" ", 1) for line in shown if line.startswith("("))
-    heads, _, *body = ([cell.strip() for cell in line.split("|")[1:-1]] for line in shown if "|" in line)
+    heads, _, *body = (
+        [cell.strip() for cell in line.split("|")[1:-1]] for line in shown if "|" in line
+    )
     return {
         (row, head): WORKS if cell == "yes" else reasons[cell]
         for row, *cells in body

@@ -1,6 +1,6 @@
 """A fitted model that is saved and loaded scores as before, and PEFT reads the adapters."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +27,12 @@ def spec_for(column: str, spec_of: Spec) -> TrialSpec:
     return spec_of(method, {**PARAMS, **options})
 
 
-@pytest.mark.parametrize("column", columns())
+def some_fast(given: Sequence[str], fast: tuple[str, ...]) -> list:
+    """Columns to parametrize by; the others are slow."""
+    return [c if c in fast else pytest.param(c, marks=pytest.mark.slow) for c in given]
+
+
+@pytest.mark.parametrize("column", some_fast(columns(), ("lora", "bitfit", "pasta")))
 def test_a_loaded_model_gives_the_same_scores(column: str, spec_of: Spec, tmp_path: Path) -> None:
     spec = spec_for(column, spec_of)
     method = methods()[spec.method]
@@ -48,7 +53,7 @@ def test_a_loaded_model_gives_the_same_scores(column: str, spec_of: Spec, tmp_pa
     assert not [file for file in (tmp_path / "model").iterdir() if file.suffix in (".pt", ".bin")]
 
 
-@pytest.mark.parametrize("column", PEFT)
+@pytest.mark.parametrize("column", some_fast(PEFT, ("lora, pissa",)))
 def test_peft_reads_the_adapters(column: str, spec_of: Spec, tmp_path: Path) -> None:
     """Its own loader, on a network that was never adapted, gives the same hidden states."""
     spec = spec_for(column, spec_of)

@@ -19,7 +19,7 @@ from engine.methods.base import InfeasibleError
 log = logging.getLogger(__name__)
 
 #: Rows x longest row of what is trained at once, where memory does not say otherwise.
-TRAINING_TOKENS = {"cpu": 8192, "cuda": 65536}
+TRAINING_TOKENS = {"cpu": 4096, "cuda": 65536}
 
 EVALUATION_TOKENS = 65536
 

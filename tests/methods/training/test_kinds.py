@@ -51,7 +51,7 @@ def on(monkeypatch: pytest.MonkeyPatch) -> Callable[[Task, Callable], None]:
     return use
 
 
-@pytest.mark.parametrize("loss", ["mse", "huber"])
+@pytest.mark.parametrize("loss", ["mse", pytest.param("huber", marks=pytest.mark.slow)])
 def test_a_regression_predicts_in_the_unit_of_its_labels(
     loss: str, motif_file: Path, spec_of: Spec, on: Callable, tmp_path: Path
 ) -> None:
