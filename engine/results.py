@@ -145,7 +145,11 @@ def _write_parquet(path: Path, table: pd.DataFrame) -> None:
 
 
 def _predictions(run: Run, tasks: Sequence[TaskFits]) -> pd.DataFrame:
-    """Class scores of every test row under every fitted model."""
+    """Scores of every test row under every fitted model.
+
+    ``label`` is the class's place among the task's classes, or the number that was measured; labels
+    that hold or not have a column ``label_K`` each. Scores of each are in ``score_K``.
+    """
     parts = []
     for task in tasks:
         ids = run.plan.tasks[task.task].unseal_test().ids
@@ -156,7 +160,11 @@ def _predictions(run: Run, tasks: Sequence[TaskFits]) -> pd.DataFrame:
             frame.insert(1, "variant", fit.variant)
             frame.insert(2, "seed", fit.seed)
             frame.insert(3, "id", ids)
-            frame.insert(4, "label", task.labels)
+            if task.labels.ndim == 1:
+                frame.insert(4, "label", task.labels)
+            else:
+                for k, held in enumerate(task.labels.T):
+                    frame.insert(4 + k, f"label_{k}", held)
             parts.append(frame)
     return pd.concat(parts, ignore_index=True)
 
@@ -209,7 +217,6 @@ def _about_encoder(run: Run, spec: EncoderSpec, truncated: Mapping[str, int]) ->
 
 def _about_task(run: Run, name: str) -> dict[str, Any]:
     task = run.plan.tasks[name]
-    rows = {split: sum(of.values()) for split, of in task.counts.items()}
     card = None if task.spec.path else task_cards()[name]
     return {
         "title": card.title if card else name,
@@ -220,9 +227,10 @@ def _about_task(run: Run, name: str) -> dict[str, Any]:
         "file": task.file,
         "file_hash": task.file_hash,
         "fingerprint": task.fingerprint,
-        "n_train": rows["train"],
-        "n_validation": rows["validation"],
-        "n_test": rows["test"],
+        "n_train": task.sizes["train"],
+        "n_validation": task.sizes["validation"],
+        "n_test": task.sizes["test"],
+        "kind": task.kind,
         "classes": list(task.classes),
         "counts": {split: dict(of) for split, of in task.counts.items()},
         "max_bases": task.max_bases,

@@ -68,7 +68,7 @@ class FinalFit:
     seed : int
     validation : float
     scores : ndarray, shape (N, K), float64
-        Class probabilities of the test rows, in the split's order.
+        Of the test rows, in the split's order; see `engine.methods.Fitted.validation`.
     seconds : float
     trainable_parameters : int
     """

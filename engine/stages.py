@@ -15,7 +15,7 @@ from engine.compare import TaskFits, comparison_table, score_table
 from engine.embedding_ray import embed_over_cluster
 from engine.errors import UserError
 from engine.files import write_text
-from engine.metrics import METRICS
+from engine.metrics import METRICS, metrics_of
 from engine.plan import CellPlan
 from engine.prepare import Prepared, PrepareRequest, prepare_all, recall
 from engine.records import Cell, TrialRecord, TrialSpec
@@ -132,7 +132,7 @@ def _embed(run: Run, pairs: Sequence[tuple[str, str]], splits: tuple[str, ...]) 
         run.view.say(f"[green]✓[/] embed  [dim]all {len(requests)} in the store[/]")
         return
     total = sum(
-        sum(plan.tasks[task].counts[split].values())
+        plan.tasks[task].sizes[split]
         for request, (_, task) in missing.items()
         if request.poolings
         for split in splits
@@ -354,7 +354,10 @@ def _track_results(
             "validation": winner.best.result.score or float("nan"),
             "test_mean": float(rows["value"].mean()),
             "test_sd": float(rows["value"].std()) if len(rows) > 1 else 0.0,
-            **{f"test_{m}": float(rows[m].mean()) for m in ("auroc", "auprc", "mcc", "accuracy")},
+            **{
+                f"test_{m}": float(rows[m].mean())
+                for m in metrics_of(run.plan.tasks[cell.task].kind)
+            },
             "trials": len(searches[cell.id].records),
         }
         best = run.file(f"best/{cell.slug}.yaml")

@@ -76,7 +76,7 @@ class Refit:
     ----------
     validation : float
     test : ndarray, shape (N, K), float64
-        Class probabilities.
+        As `engine.methods.Fitted.validation`.
     seconds : float
     trainable_parameters : int
     """
@@ -100,7 +100,7 @@ def refit(spec: TrialSpec) -> Refit:
     )
 
 
-def _labels(spec: TrialSpec) -> npt.NDArray[np.int64]:
+def _labels(spec: TrialSpec) -> npt.NDArray[np.int64 | np.float64]:
     """Labels of the validation split, of the very data that the study was planned on."""
     task = cached_task(spec.task)
     if task.fingerprint != spec.task_fingerprint:
