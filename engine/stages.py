@@ -17,12 +17,13 @@ from engine.errors import UserError
 from engine.files import write_text
 from engine.metrics import METRICS, metrics_of
 from engine.plan import CellPlan
+from engine.predict import CARD, CONFIG
 from engine.prepare import Prepared, PrepareRequest, prepare_all, recall
 from engine.records import Cell, TrialRecord, TrialSpec
 from engine.report import ReportPaths, write_report
 from engine.results import earlier_seconds, write_manifest, write_results, write_trials
 from engine.run import Run, now
-from engine.search.ledger import Ledger, cell_key
+from engine.search.ledger import Ledger, Searched, cell_key, write_search
 from engine.search.mirror import Mirror
 from engine.search.runner import run_trials
 from engine.search.searcher import CellSearch, Proposal
@@ -202,6 +203,9 @@ def _search(run: Run, tracker: Tracker | None) -> dict[str, CellSearch]:
         )
         for p in plan.cells
     }
+    write_search(
+        run.out, {c: Searched(s.key, s.budget, s.plan.metric) for c, s in searches.items()}
+    )
     if tracker:
         for p in plan.cells:
             tracker.cell(keys[p.cell.id], p.cell, _cell_tags(run, p))
@@ -279,7 +283,11 @@ def _select(
     requests: list[FitRequest] = []
     for winner in winners.values():
         requests += requests_of(
-            winner, study.seeds, partial(_fit_spec, run, winner.plan), str(run.fits)
+            winner,
+            study.seeds,
+            partial(_fit_spec, run, winner.plan),
+            str(run.fits),
+            str(run.models),
         )
     fits: dict[Cell, list[FinalFit]] = {cell: [] for cell in winners}
     with run.view.stage(f"refit the winners over {len(study.seeds)} seeds", len(requests)) as count:
@@ -360,8 +368,8 @@ def _track_results(
             },
             "trials": len(searches[cell.id].records),
         }
-        best = run.file(f"best/{cell.slug}.yaml")
-        tracker.result(searches[cell.id].key, metrics, winner.best.params, [best])
+        best = [run.file(f"best/{cell.slug}/{name}") for name in (CONFIG, CARD)]
+        tracker.result(searches[cell.id].key, metrics, winner.best.params, best)
     names = ("study.yaml", "scores.csv", "comparisons.csv", "trials.parquet", "predictions.parquet")
     files = [run.file(name) for name in (*names, "manifest.json")]
     tracker.report([*files, paths.html, paths.markdown, run.file("figures")])

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import UserError
+from engine.files import replacing_folder
 from engine.methods import InfeasibleError, Report, methods
 from engine.metrics import compute, compute_all
 from engine.records import TrialResult, TrialSpec
@@ -87,14 +88,26 @@ class Refit:
     trainable_parameters: int
 
 
-def refit(spec: TrialSpec) -> Refit:
-    """Fit a configuration and score the test split, which must have been unsealed."""
+def refit(spec: TrialSpec, model: Path | None = None) -> Refit:
+    """Fit a configuration and score the test split, which must have been unsealed.
+
+    Parameters
+    ----------
+    spec : TrialSpec
+    model : Path or None
+        Folder for the fitted model's files; it is left empty by a method that cannot be saved.
+    """
     started = time.perf_counter()
     labels = _labels(spec)
     fitted = methods()[spec.method].fit(spec, ignore, None)
+    test = fitted.test()
+    if model:
+        with replacing_folder(model) as temporary:
+            if fitted.save:
+                fitted.save(temporary)
     return Refit(
         validation=compute(spec.metric, labels, fitted.validation),
-        test=fitted.test(),
+        test=test,
         seconds=_since(started),
         trainable_parameters=fitted.trainable_parameters,
     )
