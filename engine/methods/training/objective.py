@@ -45,7 +45,7 @@ class Objective:
     center: float = 0.0
     scale: float = 1.0
 
-    def targets(self, labels: npt.NDArray[np.int64] | npt.NDArray[np.float64]) -> Tensor:
+    def targets(self, labels: npt.NDArray[np.int64 | np.float64]) -> Tensor:
         """Labels as `losses` takes them: (N,) int64, (N, K) float32, or (N, 1) standardised."""
         if self.kind == "classification":
             return torch.from_numpy(labels)
