@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +164,7 @@ def test_whatever_is_drawn_is_accepted_and_inactive_parameters_are_absent(data: 
             assert parameter.accepts(drawn[parameter.name])
 
 
+@cache
 def shipped(path: Path) -> Space:
     return parse_space(read_yaml(path, "search space"), str(path))
 
