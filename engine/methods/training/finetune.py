@@ -8,9 +8,6 @@ where validation no longer improves, and leave the best weights in the model.
 from __future__ import annotations
 
 import math
-import resource
-import sys
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +24,7 @@ from engine.methods.training.adaptation import Adapted, Params
 from engine.methods.training.checkpoint import Progress
 from engine.methods.training.inputs import Inputs, both_strands, epoch_batches
 from engine.methods.training.ladder import Ladder
+from engine.methods.training.meter import Meter
 from engine.methods.training.model import Model
 from engine.methods.training.parameters import copied, put, trainable, without_gradient
 from engine.methods.training.scoring import Scorer
@@ -160,6 +158,7 @@ def train(
     targets = torch.cat([objective.targets(task.train.labels)] * strands)
     validation = scorer.read(task.validation.sequences)
     steps = steps_of(training, len(sequences))
+    parameters = list(trainable(model).values())
     optimizer = torch.optim.AdamW(
         _groups(model, adapted, training), betas=(0.9, 0.98), fused=_device(model).type == "cuda"
     )
@@ -177,7 +176,7 @@ def train(
         meter.start()
         for rows in _part(batches, part, training.evaluations):
             loss = batch_gradient(scorer, given, targets, rows, adapted)
-            norm = nn.utils.clip_grad_norm_(trainable(model).values(), CLIP)
+            norm = nn.utils.clip_grad_norm_(parameters, CLIP)
             if not torch.isfinite(loss + norm):
                 raise InfeasibleError(
                     f"training diverged in epoch {epoch + 1}: the loss is {loss:.4g} and the norm "
@@ -373,51 +372,3 @@ def _restore(
 
 def _device(model: Model) -> torch.device:
     return model.head.weight.device
-
-
-class Meter:
-    """Examples and tokens a second while training, and the most memory in use.
-
-    Parameters
-    ----------
-    device : torch.device
-    """
-
-    def __init__(self, device: torch.device) -> None:
-        self.device = device
-        self.examples, self.tokens, self.seconds, self.started = 0, 0, 0.0, 0.0
-        if device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(device)
-
-    def start(self) -> None:
-        """Training goes on."""
-        self.started = time.perf_counter()
-
-    def count(self, examples: int, tokens: int) -> None:
-        """A batch was trained on."""
-        self.examples += examples
-        self.tokens += tokens
-
-    def stop(self) -> None:
-        """Training pauses."""
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
-        self.seconds += time.perf_counter() - self.started
-
-    def cost(self) -> dict[str, float]:
-        """What was measured; rates are left out where nothing was trained."""
-        if self.device.type == "cuda":
-            peak = torch.cuda.max_memory_allocated(self.device)
-        else:
-            # In KiB, but on macOS in bytes.
-            unit = 1 if sys.platform == "darwin" else 1024
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-        rates = (
-            {
-                "examples_per_second": self.examples / self.seconds,
-                "tokens_per_second": self.tokens / self.seconds,
-            }
-            if self.seconds
-            else {}
-        )
-        return {**rates, "peak_memory_bytes": float(peak)}
