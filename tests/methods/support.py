@@ -35,8 +35,9 @@ END = "<!-- end of what works on what -->"
 #: Weights whose gradient is zero by construction: one expert a token leaves its router no choice.
 WITHOUT_EFFECT = {"mistral-dna-1m": ".mlp.gate."}
 
-#: Options of LoRA that are methods of their own in the literature.
+#: Options of LoRA that act on other layers, or are methods of their own in the literature.
 VARIANTS = {
+    "lora, all linear": ("lora", {"targets": "all_linear"}),
     "lora, rslora": ("lora", {"rslora": True}),
     "lora, pissa": ("lora", {"init": "pissa"}),
 }

@@ -18,7 +18,7 @@ FAST = dict(
         (
             *("nt-v2-50m", "hyenadna-tiny-1k", "dnabert2", "caduceus-ps-1k", "moderngena-base"),
             *("gpn-brassicales", "dnabert-3", "gena-lm-bert-base", "caduceus-ph-1k"),
-            *("genomeocean-100m", "tiny-hyena", "tiny-bert"),
+            *("genomeocean-100m", "hyenadna-tiny-1k", "tiny-hyena", "tiny-bert"),
         ),
         strict=True,
     )

@@ -92,7 +92,7 @@ def test_it_goes_on_within_an_epoch_and_in_micro_batches(
     from engine.methods.training import ladder
 
     monkeypatch.setattr(ladder, "TRAINING_TOKENS", {"cpu": 60})
-    spec = spec_of("lora", PARAMS | HARD)
+    spec = spec_of("lora", PARAMS | HARD | {"epochs": 2})
     fit = methods()["lora"].fit
     expected = fit(spec, ignore, None)
     save, written = finetune.checkpoints.save, []
@@ -107,7 +107,7 @@ def test_it_goes_on_within_an_epoch_and_in_micro_batches(
     with pytest.raises(Killed):
         fit(spec, ignore, tmp_path / "checkpoint")
     assert_same(fit(spec, ignore, tmp_path / "checkpoint"), expected, tmp_path)
-    assert len(written) == 2 * PARAMS["epochs"], "no part was trained twice"
+    assert len(written) == 2 * 2, "no part was trained twice"
 
 
 def test_a_finished_training_is_only_told_again(spec_of: Spec, tmp_path: Path) -> None:
