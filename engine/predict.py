@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from engine.errors import UserError, nearest
 from engine.files import file_hash
-from engine.methods import find_method
+from engine.methods import Method, find_method
 from engine.records import Cell, EncoderSpec, TaskKind, TaskSpec, TrialSpec
 from engine.yamlio import parse_yaml
 
@@ -55,21 +55,19 @@ class Best:
         """What the columns of its scores stand for."""
         return tuple(self.config["classes"])
 
-    def load(self) -> Callable[[Sequence[str]], Scores]:
-        """Read the model: ``score(sequences)`` gives scores of shape (N, K).
+    def check(self) -> None:
+        """Make sure that the model can be loaded, and that its files are those that were written.
 
         Raises
         ------
         UserError
-            If files are missing or are not those that were written, or the method's models cannot
-            be saved.
+            If files are missing or changed, or models of the method cannot be loaded.
         """
-        method = find_method(self.spec.method, str(self.folder / CONFIG))
         files = self.config["files"]
-        if method.load is None or not files:
+        if self._method.load is None or not files:
             raise UserError(
-                f"{self.folder}: models of the method '{method.name}' are not kept, so that nothing"
-                " can be predicted; run the study with another method"
+                f"{self.folder}: models of the method '{self.spec.method}' are not kept, so that"
+                " nothing can be predicted; run the study with another method"
             )
         for name, expected in files.items():
             path = self.folder / name
@@ -77,7 +75,21 @@ class Best:
                 raise UserError(f"{path}: is missing; copy the whole folder of the model")
             if file_hash(path) != expected:
                 raise UserError(f"{path}: is not the file that was written (SHA-256); copy it anew")
-        return method.load(self.folder / MODEL, self.spec)
+
+    def load(self) -> Callable[[Sequence[str]], Scores]:
+        """Read the model, checked before: ``score(sequences)`` gives scores of shape (N, K).
+
+        Raises
+        ------
+        UserError
+            If the encoder is not there, or is another one.
+        """
+        assert self._method.load is not None, "see `check`"
+        return self._method.load(self.folder / MODEL, self.spec)
+
+    @property
+    def _method(self) -> Method:
+        return find_method(self.spec.method, str(self.folder / CONFIG))
 
 
 class Predicted(NamedTuple):
@@ -246,6 +258,8 @@ READ = {
 def _predicted(best: Best, sequences: Sequence[str], batch: int) -> Predicted:
     import numpy as np
 
+    best.check()
+    # Before the model is read: two networks may not fit into memory together.
     too_long = _count_too_long(best, sequences)
     score = best.load()
     starts = range(0, len(sequences), batch)
