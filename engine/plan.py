@@ -305,8 +305,9 @@ def _metric(study: Study, spec: TaskSpec, task: Task) -> str:
     """What ranks the models of a task: as the study says, else its card, else by its kind."""
     name = spec.metric or study.metric or task.metric or DEFAULT_METRICS[task.kind]
     if task.kind not in METRICS[name].kinds:
-        where = f"tasks.{spec.name}.metric" if spec.metric else "metric"
-        remedy = "" if spec.metric else "; or give the task a `metric` of its own"
+        common = study.metric is not None and spec.metric is None
+        where = "metric" if common else f"tasks.{spec.name}.metric"
+        remedy = "; leave it out, or give the task a `metric` of its own" if common else ""
         raise UserError(
             f"{study.source}: {where}: '{name}' does not fit {spec.name}, a {task.kind} task; "
             f"valid: {', '.join(metrics_of(task.kind))}{remedy}"
