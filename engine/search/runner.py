@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ray import tune
 from ray.tune.search import Searcher
 
+from engine.capacity import Capacity
+from engine.cluster import keep_to_share
 from engine.metrics import METRICS
 from engine.records import TrialRecord, TrialResult, TrialSpec
 from engine.search.scheduler import EPOCH, SCORE, CellScheduler
@@ -30,36 +32,6 @@ TUNE_ENVIRONMENT = {
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
     "RAY_AIR_NEW_OUTPUT": "0",
 }
-
-
-@dataclass(frozen=True)
-class Capacity:
-    """What the cluster has, and what a trial of each kind takes.
-
-    Attributes
-    ----------
-    cpus, gpus : float
-        Of all nodes together.
-    cpus_per_trial, gpus_per_trial : float
-        A trial that trains a network takes both where there are GPUs; a probe takes CPUs only.
-    """
-
-    cpus: float
-    gpus: float
-    cpus_per_trial: float
-    gpus_per_trial: float
-
-    def resources(self, needs: str) -> dict[str, float]:
-        """What Ray is asked for."""
-        if needs == "network" and self.gpus > 0:
-            return {"cpu": self.cpus_per_trial, "gpu": self.gpus_per_trial}
-        return {"cpu": self.cpus_per_trial}
-
-    def slots(self) -> dict[str, int]:
-        """How many trials of each kind can run at once."""
-        cpu_slots = max(1, int(self.cpus / self.cpus_per_trial))
-        gpu_slots = int(self.gpus / self.gpus_per_trial)
-        return {"network": gpu_slots or cpu_slots, "embeddings": cpu_slots}
 
 
 class CellSearcher(Searcher):  # type: ignore[misc]
@@ -145,6 +117,7 @@ class CellSearcher(Searcher):  # type: ignore[misc]
 
 def trainable(config: dict[str, Any]) -> None:
     """Run one trial in a Ray worker."""
+    keep_to_share()
     spec = TrialSpec.from_json(config["spec"])
     result = run_trial(spec, lambda epoch, score: tune.report({EPOCH: epoch, SCORE: score}))
     tune.report({RESULT: json.dumps(asdict(result))})
@@ -182,9 +155,8 @@ def run_trials(
         reduction_factor=study.search.reduction_factor,
         records={cell: list(s.records.values()) for cell, s in searches.items()},
     )
-    needs = {cell: search.plan.method.needs for cell, search in searches.items()}
     tuner = tune.Tuner(
-        tune.with_resources(trainable, _resources(capacity, needs)),
+        tune.with_resources(trainable, _resources(capacity, list(searches))),
         tune_config=tune.TuneConfig(
             search_alg=CellSearcher(turns, scheduler.stopped, spec_of, on_record),
             scheduler=scheduler,
@@ -202,12 +174,13 @@ def run_trials(
     tuner.fit()
 
 
-def _resources(capacity: Capacity, needs: Mapping[str, str]) -> Any:
+def _resources(capacity: Capacity, cells: Sequence[str]) -> Any:
     """One shape where all trials take the same, since Tune reuses actors within a shape only."""
-    kinds: Sequence[dict[str, float]] = [capacity.resources(n) for n in sorted(set(needs.values()))]
-    if all(kind == kinds[0] for kind in kinds):
-        return kinds[0]
-    return lambda config: tune.PlacementGroupFactory([capacity.resources(needs[config["cell"]])])
+    asked = {cell: tune.PlacementGroupFactory([capacity.shapes[cell].for_ray()]) for cell in cells}
+    first = asked[cells[0]]
+    if all(factory == first for factory in asked.values()):
+        return first
+    return lambda config: asked[config["cell"]]
 
 
 def _longest(search: CellSearch) -> int:
