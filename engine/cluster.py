@@ -135,7 +135,11 @@ def on_nodes(
     list of (Node, value or Exception)
         What came of each: what the function raised, or a `TimeoutError`, in place of a value.
     """
-    remote = ray.remote(num_cpus=0, max_retries=0, max_calls=1)(function)
+
+    def call(node: Node) -> Value:
+        return function(node)
+
+    remote = ray.remote(num_cpus=0, max_retries=0, max_calls=1)(call)
     asked = [
         remote.options(
             num_gpus=gpus, scheduling_strategy=NodeAffinitySchedulingStrategy(node.id, soft=False)

@@ -113,36 +113,34 @@ def plan_table(plan: Plan, folder: Path) -> Group:
     for reason in dict.fromkeys(skipped.reason for skipped in plan.skipped):
         cells = sum(skipped.reason == reason for skipped in plan.skipped)
         lines.append(Text(f"skipped: {reason} ({cells} cells)", style="dim"))
-    lines += _memory_lines(plan)
     lines += _hub_lines(plan)
     for name, task in plan.tasks.items():
         lines += [Text(f"warning: {name}: {warning}", style="yellow") for warning in task.warnings]
     return Group(*lines)
 
 
-def _memory_lines(plan: Plan) -> list[Any]:
-    """What the largest trial of each kind of cell that trains a network takes, and how it packs."""
+def memory_table(plan: Plan) -> Group:
+    """What the largest trial of each kind of cell that trains a network takes of a GPU."""
     from engine.capacity import parts
     from engine.sharing import GB, kinds
 
-    on_gpu, on_cpu = kinds(plan, gpu=True), kinds(plan, gpu=False)
-    if not on_gpu:
-        return []
+    found = kinds(plan, gpu=True)
+    if not found:
+        return Group()
     table = Table(box=None, pad_edge=False, header_style="bold")
-    names = ("encoder", "method", "tokens", "on a CPU", "on a GPU")
-    for name in (*names, *(f"per {size} GB" for size in GPU_SIZES)):
-        table.add_column(name, justify="left" if name in ("encoder", "method") else "right")
-    for gpu, cpu in zip(on_gpu, on_cpu, strict=True):
-        row = [Text(gpu.encoder), Text(gpu.method)]
-        if gpu.estimate is None or cpu.estimate is None:
+    for name in ("encoder", "method", "batch", "memory", *(f"{size} GB" for size in GPU_SIZES)):
+        left = name in ("encoder", "method")
+        table.add_column(name, justify="left" if left else "right", no_wrap=left)
+    for kind in found:
+        row = [Text(kind.encoder), Text(kind.method)]
+        if kind.estimate is None:
             table.add_row(*row, "", "not known")
             continue
-        total = gpu.estimate.total
-        batch = f"{gpu.estimate.rows} x {gpu.estimate.tokens:,}"
-        needs = [f"{estimate.total / GB:.1f} GB" for estimate in (cpu.estimate, gpu.estimate)]
-        fit = [str(parts(total, s * GB)) if total <= s * GB else "no" for s in GPU_SIZES]
-        table.add_row(*row, batch, *needs, *fit)
-    return [Text("memory of the largest trial, and trials that share a GPU of some sizes:"), table]
+        total = kind.estimate.total
+        batch = f"{kind.estimate.rows} x {kind.estimate.tokens:,}"
+        fit = [str(parts(total, s * GB)) if total <= s * GB else "none" for s in GPU_SIZES]
+        table.add_row(*row, batch, f"{total / GB:.1f} GB", *fit)
+    return Group(Text("largest trial on a GPU, and how many share one of so much memory"), table)
 
 
 def _hub_lines(plan: Plan) -> list[Text]:

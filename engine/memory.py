@@ -3,7 +3,7 @@
 A training step and an evaluation of the encoder's own network are run on tensors that have shapes
 but no values (torch's fake tensors), and the bytes that are alive at once are counted, layer by
 layer as PyTorch would free them. That is done for few rows, two short lengths and one and two
-layers; what a trial takes follows, since bytes are ``fixed + rows (a T + b T^2)`` for T tokens, and
+layers; what a trial takes follows, since bytes are a polynomial in rows and tokens (`Bytes`), and
 grow by the same with each layer. So a network of billions costs no more to plan than a small one.
 """
 
@@ -12,9 +12,9 @@ from __future__ import annotations
 import logging
 import math
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 #: Bytes of a process before it holds a tensor: on a GPU CUDA's context and the libraries' own
 #: buffers, on a CPU Python with torch and what it imports.
-GPU_PROCESS, CPU_PROCESS = 5 * 10**8, 8 * 10**8
+GPU_PROCESS, CPU_PROCESS = 5 * 10**8, 6 * 10**8
 
 #: Bytes of a trained number beside its weight: AdamW's two moments, the gradient, and the copy that
 #: is kept of the best epoch, in float32 all of them.
@@ -47,34 +47,52 @@ STATE_BYTES = 8 + 4 + 4
 #: What an allocator cannot use, since its blocks are of other sizes than what is asked for.
 HEAD_ROOM = 1.1
 
+#: Share of a row's bytes below which those that grow with the square of its tokens are none.
+NEGLIGIBLE = 0.01
+
+#: Tokens of the longer try: enough for what grows with their square to stand out.
+LONGEST_TRY = 1024
+
 #: Rank of adapters whose space names none: about as many numbers as any other kind of adapter has.
 RANK = 32
 
 
 @dataclass(frozen=True)
 class Bytes:
-    """Bytes of a step over R rows of T tokens: ``fixed + R (linear T + square T^2)``."""
+    """Bytes of a step over R rows of T tokens: ``fixed + shared T + R (linear T + square T^2)``."""
 
     fixed: float
+    shared: float
     linear: float
     square: float
 
+    @classmethod
+    def fitted(cls, tried: Mapping[tuple[int, int], float]) -> Bytes:
+        """From what one and two rows of two lengths took; (rows, tokens) -> bytes."""
+        short, long = sorted({tokens for _, tokens in tried})
+        row = {tokens: tried[2, tokens] - tried[1, tokens] for tokens in (short, long)}
+        rest = {tokens: tried[1, tokens] - row[tokens] for tokens in (short, long)}
+        square = (row[long] / long - row[short] / short) / (long - short)
+        if square * long < NEGLIGIBLE * row[long] / long:
+            # A rounded size, which would outgrow all else in a million tokens.
+            square = 0.0
+        shared = max(0.0, (rest[long] - rest[short]) / (long - short))
+        return cls(
+            fixed=max(0.0, rest[long] - shared * long),
+            shared=shared,
+            linear=row[long] / long - square * long,
+            square=square,
+        )
+
     def of(self, rows: int, tokens: int) -> float:
         """Bytes of so many rows of so many tokens."""
-        return self.fixed + rows * (self.linear * tokens + self.square * tokens**2)
+        each = self.linear * tokens + self.square * tokens**2
+        return self.fixed + self.shared * tokens + rows * each
 
     def grown(self, deeper: Bytes, layers: int) -> Bytes:
         """The same with more layers, each of which adds what `deeper` has beyond this one."""
-        return Bytes(
-            *(
-                one + layers * max(0.0, two - one)
-                for one, two in zip(self._numbers, deeper._numbers, strict=True)
-            )
-        )
-
-    @property
-    def _numbers(self) -> tuple[float, float, float]:
-        return self.fixed, self.linear, self.square
+        pairs = zip(astuple(self), astuple(deeper), strict=True)
+        return Bytes(*(one + layers * max(0.0, two - one) for one, two in pairs))
 
 
 @dataclass(frozen=True)
@@ -203,31 +221,26 @@ def footprint(
     if not find_card(card).parameters:
         return None
     whole = _shapes(card, trains, rank, everywhere)
-    depth = whole.depth
-    sizes = [p.numel() for p in whole.network.parameters()]
-    trained = [p.numel() for p in whole.network.parameters() if p.requires_grad]
-    found: dict[tuple[int, bool], Bytes] = {}
+    one, two = (_shapes(card, trains, rank, everywhere) for _ in range(2))
+    del one._layers()[1:], two._layers()[2:]
     try:
         with _quiet():
-            for layers in (1, 2):
-                encoder = _shapes(card, trains, rank, everywhere)
-                del encoder._layers()[layers:]
-                lengths = _lengths(encoder)
-                for training in (True, False):
-                    found[layers, training] = _bytes(encoder, lengths, training, half)
+            lengths = _lengths(one)
+            single = _bytes(one, lengths, training=True, half=half)
+            double = _bytes(two, lengths, training=True, half=half)
+            forwards = _bytes(two, lengths, training=False, half=False)
     except RuntimeError as error:
         log.info("the memory of '%s' cannot be told (%s)", card, error)
         return None
-    more = depth - 1
-    one, two = found[1, True], found[2, True]
-    # Of every further layer, its input.
-    kept = Bytes(0.0, 4.0 * whole.hidden_size, 0.0)
+    more = whole.depth - 1
+    parameters = list(whole.network.parameters())
     return Footprint(
-        weights=sum(sizes),
-        trained=sum(trained),
-        training=one.grown(two, more),
-        checkpointed=replace(one, linear=one.linear + more * kept.linear),
-        evaluation=found[2, False],
+        weights=sum(p.numel() for p in parameters),
+        trained=sum(p.numel() for p in parameters if p.requires_grad),
+        training=single.grown(double, more),
+        # Of every further layer, its input alone.
+        checkpointed=replace(single, linear=single.linear + more * 4.0 * whole.hidden_size),
+        evaluation=forwards,
         max_tokens=whole.max_tokens,
         tokens_per_base=whole.tokens_per_base,
     )
@@ -279,21 +292,23 @@ def _adapt(encoder: Encoder, rank: int, everywhere: bool) -> None:
 
 
 def _bytes(encoder: Encoder, lengths: tuple[int, int], training: bool, half: bool) -> Bytes:
-    """Coefficients of a step, from three tries."""
-    short, long = lengths
-    one = _run(encoder, 1, short, training, half).peak
-    two = _run(encoder, 2, short, training, half).peak
-    other = _run(encoder, 1, long, training, half).peak
-    fixed = max(0, 2 * one - two)
-    per_token = (one - fixed) / short
-    square = max(0.0, ((other - fixed) / long - per_token) / (long - short))
-    return Bytes(fixed, per_token - square * short, square)
+    """Bytes of a step, from four tries."""
+    return Bytes.fitted(
+        {
+            (rows, tokens): _run(encoder, rows, tokens, training, half).peak
+            for rows in (1, 2)
+            for tokens in lengths
+        }
+    )
 
 
 def _lengths(encoder: Encoder) -> tuple[int, int]:
-    """Two lengths to try: shorter ones where a network takes one token after the other."""
+    """Two lengths to try: short ones where a network takes one token after the other."""
     steps = [_run(encoder, 1, tokens, False, False).operations for tokens in (8, 16)]
-    return (64, 256) if steps[0] == steps[1] else (16, 32)
+    if steps[0] != steps[1]:
+        return 16, 32
+    longest = min(LONGEST_TRY, encoder.max_tokens or LONGEST_TRY)
+    return longest // 4, longest
 
 
 def _run(encoder: Encoder, rows: int, tokens: int, training: bool, half: bool) -> _Alive:
