@@ -47,9 +47,6 @@ STATE_BYTES = 8 + 4 + 4
 #: What an allocator cannot use, since its blocks are of other sizes than what is asked for.
 HEAD_ROOM = 1.1
 
-#: Share of a row's bytes below which those that grow with the square of its tokens are none.
-NEGLIGIBLE = 0.01
-
 #: Tokens of the longer try: enough for what grows with their square to stand out.
 LONGEST_TRY = 1024
 
@@ -67,15 +64,22 @@ class Bytes:
     square: float
 
     @classmethod
-    def fitted(cls, tried: Mapping[tuple[int, int], float]) -> Bytes:
-        """From what one and two rows of two lengths took; (rows, tokens) -> bytes."""
+    def fitted(cls, tried: Mapping[tuple[int, int], float], squares: bool) -> Bytes:
+        """From what one and two rows of two lengths took.
+
+        Parameters
+        ----------
+        tried : mapping
+            (rows, tokens) -> bytes.
+        squares : bool
+            Whether anything grows faster than the tokens. Where nothing does, the two lengths
+            may still differ in which operation takes most, and that must not be read as a square.
+        """
         short, long = sorted({tokens for _, tokens in tried})
         row = {tokens: tried[2, tokens] - tried[1, tokens] for tokens in (short, long)}
         rest = {tokens: tried[1, tokens] - row[tokens] for tokens in (short, long)}
-        square = (row[long] / long - row[short] / short) / (long - short)
-        if square * long < NEGLIGIBLE * row[long] / long:
-            # A rounded size, which would outgrow all else in a million tokens.
-            square = 0.0
+        square = max(0.0, (row[long] / long - row[short] / short) / (long - short))
+        square = square if squares else 0.0
         shared = max(0.0, (rest[long] - rest[short]) / (long - short))
         return cls(
             fixed=max(0.0, rest[long] - shared * long),
@@ -293,13 +297,16 @@ def _adapt(encoder: Encoder, rank: int, everywhere: bool) -> None:
 
 def _bytes(encoder: Encoder, lengths: tuple[int, int], training: bool, half: bool) -> Bytes:
     """Bytes of a step, from four tries."""
-    return Bytes.fitted(
-        {
-            (rows, tokens): _run(encoder, rows, tokens, training, half).peak
-            for rows in (1, 2)
-            for tokens in lengths
-        }
-    )
+    tried = {
+        (rows, tokens): _run(encoder, rows, tokens, training, half)
+        for rows in (1, 2)
+        for tokens in lengths
+    }
+    short, long = lengths
+    # Both lengths take the same operations, and make their tensors in the same order.
+    pairs = zip(tried[1, short].made, tried[1, long].made, strict=False)
+    squares = any(later * short > 1.01 * earlier * long for earlier, later in pairs)
+    return Bytes.fitted({key: run.peak for key, run in tried.items()}, squares)
 
 
 def _lengths(encoder: Encoder) -> tuple[int, int]:
@@ -355,6 +362,7 @@ class _Alive(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __init__(self, known: Sequence[Tensor]):
         super().__init__()  # type: ignore[no-untyped-call]
         self.now = self.peak = self.operations = 0
+        self.made: list[int] = []
         self._sizes = {tensor.untyped_storage()._cdata: 0 for tensor in known}
         self._hooks = [
             tensor.register_post_accumulate_grad_hook(_let_go)  # type: ignore[no-untyped-call]
@@ -382,6 +390,7 @@ class _Alive(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if key in self._sizes:
             return
         self._sizes[key] = size
+        self.made.append(size)
         self.now += size
         self.peak = max(self.peak, self.now)
         weakref.finalize(storage, self._forget, key)
