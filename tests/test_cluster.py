@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from engine import cluster
+from engine.capacity import Shape
 from engine.cluster import check_address
 from engine.errors import UserError
 
@@ -60,7 +61,7 @@ def killed(item: int) -> Iterator[int]:
 
 
 def every(function: Callable[[int], Iterator[int]], items: list[int]) -> list[tuple[int, int]]:
-    return list(cluster.map_streams(function, items, lambda _: (1.0, 0.0)))
+    return list(cluster.map_streams(function, items, lambda _: Shape(1.0)))
 
 
 @pytest.mark.slow
@@ -91,7 +92,7 @@ def test_without_an_address_a_cluster_that_runs_here_is_left_alone() -> None:
         "import ray; from ray.cluster_utils import Cluster; from engine import cluster\n"
         "made = Cluster(initialize_head=True, head_node_args={'num_cpus': 7})\n"
         "import os; os.environ['RAY_ADDRESS'] = made.address\n"
-        "print('cpus', cluster.start(None).cpus, os.sched_getaffinity(0).__len__())\n"
+        "print('cpus', sum(n.cpus for n in cluster.start(None)), os.sched_getaffinity(0).__len__())\n"
         "cluster.stop(); made.shutdown()\n"
     )
     done = subprocess.run(
