@@ -92,7 +92,8 @@ def test_without_an_address_a_cluster_that_runs_here_is_left_alone() -> None:
         "import ray; from ray.cluster_utils import Cluster; from engine import cluster\n"
         "made = Cluster(initialize_head=True, head_node_args={'num_cpus': 7})\n"
         "import os; os.environ['RAY_ADDRESS'] = made.address\n"
-        "print('cpus', sum(n.cpus for n in cluster.start(None)), os.sched_getaffinity(0).__len__())\n"
+        "(own,) = cluster.start(None)\n"
+        "print('cpus', own.cpus, os.sched_getaffinity(0).__len__())\n"
         "cluster.stop(); made.shutdown()\n"
     )
     done = subprocess.run(
