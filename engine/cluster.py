@@ -26,7 +26,7 @@ ANSWER_SECONDS = 60.0
 #: What CUDA takes of a GPU for each process, beside what torch counts.
 CONTEXT_BYTES = 5 * 10**8
 
-#: Since Ray 2.50 a worker that was given no GPU sees all of them, unless this is set.
+#: A worker that was given no GPU sees all of them (Ray 2.60), unless this is set.
 HIDE_GPUS = {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1"}
 
 log = logging.getLogger(__name__)
