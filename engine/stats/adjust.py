@@ -1,5 +1,6 @@
-"""Correction of p-values for how many comparisons were made."""
+"""Correction of p-values for how many comparisons were made, and which comparisons those are."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -37,11 +38,7 @@ def adjust(p_values: npt.ArrayLike, method: Method = "holm") -> FloatArray:
     ValueError
         An unknown method, or a value outside [0, 1].
     """
-    if method != "none" and method not in _STATSMODELS:
-        raise ValueError(f"method must be 'holm', 'bh', 'by' or 'none', but is '{method}'")
-    adjusted = np.array(p_values, dtype=np.float64)
-    if adjusted.ndim != 1:
-        raise ValueError(f"p-values must have one dimension, not shape {adjusted.shape}")
+    adjusted = _family(p_values, method)
     tested = ~np.isnan(adjusted)
     family = adjusted[tested]
     if ((family < 0) | (family > 1)).any():
@@ -49,3 +46,115 @@ def adjust(p_values: npt.ArrayLike, method: Method = "holm") -> FloatArray:
     if method != "none" and len(family):
         adjusted[tested] = multipletests(family, method=_STATSMODELS[method])[1]
     return adjusted
+
+
+def adjust_log10(log10_p: npt.ArrayLike, method: Method = "holm") -> FloatArray:
+    """Adjust p-values that are given, and come back, as decimal logarithms.
+
+    p-values below 1e-308 are 0 as numbers and tie; their logarithms keep the order.
+
+    Parameters
+    ----------
+    log10_p : array_like, shape (M,)
+        At most 0, or NaN where there was no test.
+    method : {"holm", "bh", "by", "none"}
+        As in `adjust`.
+
+    Returns
+    -------
+    ndarray of float64, shape (M,)
+        Decimal logarithms of the adjusted p-values: those of `adjust`, where those are not 0.
+
+    Raises
+    ------
+    ValueError
+        An unknown method, or a value above 0.
+    """
+    adjusted = _family(log10_p, method)
+    tested = ~np.isnan(adjusted)
+    family = adjusted[tested]
+    if (family > 0).any():
+        raise ValueError("log10 p-values must not be above 0")
+    if method == "none" or len(family) == 0:
+        return adjusted
+    order = np.argsort(family)
+    rank = np.arange(1, len(family) + 1)
+    if method == "holm":
+        stepped = np.maximum.accumulate(family[order] + np.log10(rank[::-1]))
+    else:
+        factor = len(family) * ((1 / rank).sum() if method == "by" else 1.0)
+        from_the_largest = (family[order] + np.log10(factor / rank))[::-1]
+        stepped = np.minimum.accumulate(from_the_largest)[::-1]
+    family[order] = np.minimum(stepped, 0.0)
+    adjusted[tested] = family
+    return adjusted
+
+
+def adjust_within(
+    p_values: npt.ArrayLike, families: Sequence[object], method: Method = "holm"
+) -> FloatArray:
+    """Adjust the p-values of several families, each on its own.
+
+    Parameters
+    ----------
+    p_values : array_like, shape (M,)
+        As in `adjust`.
+    families : sequence, length M
+        The family of each test: its task, say. Equal values are one family.
+    method : {"holm", "bh", "by", "none"}
+        As in `adjust`.
+
+    Returns
+    -------
+    ndarray of float64, shape (M,)
+
+    Raises
+    ------
+    ValueError
+        As `adjust`; not one family per test.
+    """
+    adjusted = _family(p_values, method)
+    if len(families) != len(adjusted):
+        raise ValueError(f"{len(families)} families for {len(adjusted)} p-values")
+    for family in dict.fromkeys(families):
+        members = np.array([name == family for name in families])
+        adjusted[members] = adjust(adjusted[members], method)
+    return adjusted
+
+
+def headline_pairs(values: npt.ArrayLike) -> list[tuple[int, int]]:
+    """The family "best against every other", M - 1 comparisons instead of M (M - 1) / 2.
+
+    Parameters
+    ----------
+    values : array_like, shape (M,)
+        Higher is better. They must not come from the rows that are tested, validation scores, say:
+        the best by test score is the luckiest too, and its comparisons claim too much.
+
+    Returns
+    -------
+    list of (int, int)
+        The best (the first of equals) and each other, in their order.
+
+    Raises
+    ------
+    ValueError
+        Values that are not finite or not of one dimension.
+    """
+    scores = np.asarray(values, dtype=np.float64)
+    if scores.ndim != 1 or not np.isfinite(scores).all():
+        raise ValueError("the best of a family needs one finite value per member")
+    if len(scores) == 0:
+        return []
+    best = int(np.argmax(scores))
+    return [(best, other) for other in range(len(scores)) if other != best]
+
+
+def _family(p_values: npt.ArrayLike, method: str) -> FloatArray:
+    """A copy of a family's values, after checking its shape and the method."""
+    if method != "none" and method not in _STATSMODELS:
+        raise ValueError(f"method must be 'holm', 'bh', 'by' or 'none', but is '{method}'")
+    values = np.array(p_values, dtype=np.float64)
+    if values.ndim != 1:
+        raise ValueError(f"p-values must have one dimension, not shape {values.shape}")
+    return values

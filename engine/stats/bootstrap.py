@@ -1,4 +1,4 @@
-"""One model's interval and two models' paired comparison by any metric: rows resampled by class."""
+"""One model's interval and two models' paired comparison by any metric: rows or groups redrawn."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.stats.checks import FloatArray, IntArray, check_level
+from engine.stats.clustered import group_numbers
 from engine.stats.inference import ZeroVarianceError
 from engine.stats.pairs import ROUNDING, MetricFunction, checked_pair, count_as_extreme, evaluate
 
@@ -59,14 +60,19 @@ def bootstrap_ci(
     n_resamples: int = 2000,
     seed: int = 0,
     level: float = 0.95,
+    *,
+    groups: npt.ArrayLike | None = None,
 ) -> BootstrapInterval:
-    """Percentile interval of one model's metric, rows drawn within each class.
+    """Percentile interval of one model's metric, rows drawn within each class, or whole groups.
 
     Parameters and errors are those of `paired_bootstrap`, with one model.
     """
     check_level(level)
     labels, rows, _ = checked_pair(y_true, scores, scores, n_resamples)
-    drawn = [evaluate(metric, labels[i], rows[i]) for i in _resamples(labels, n_resamples, seed)]
+    numbers = group_numbers(groups, labels)
+    drawn = [
+        evaluate(metric, labels[i], rows[i]) for i in resamples(labels, numbers, n_resamples, seed)
+    ]
     ci_low, ci_high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
     return BootstrapInterval(
         value=evaluate(metric, labels, rows),
@@ -84,6 +90,8 @@ def paired_bootstrap(
     n_resamples: int = 2000,
     seed: int = 0,
     level: float = 0.95,
+    *,
+    groups: npt.ArrayLike | None = None,
 ) -> BootstrapResult:
     """Compare two models that scored the same rows, by any metric.
 
@@ -101,6 +109,9 @@ def paired_bootstrap(
         The same seed gives the same result.
     level : float, default 0.95
         Confidence of the interval.
+    groups : array_like, shape (N,), optional
+        Which rows belong together and are not independent: whole groups are drawn. Each class must
+        be held by at least two groups.
 
     Returns
     -------
@@ -117,7 +128,8 @@ def paired_bootstrap(
 
     Notes
     -----
-    Both models see the same resampled rows, and each class keeps its number of rows. The interval
+    Both models see the same resampled rows, and each class keeps its number of rows; with groups it
+    does not, and resamples that lack a class are drawn again. The interval
     is the percentile interval (Efron and Tibshirani, An Introduction to the Bootstrap, 1993,
     chapter 13). The p-value shifts the bootstrap differences to the null hypothesis, p = (1 +
     #{|d* - d| >= |d|}) / (1 + B) (their chapter 16; the added 1: Davison and Hinkley, Bootstrap
@@ -126,10 +138,11 @@ def paired_bootstrap(
     """
     check_level(level)
     labels, rows_a, rows_b = checked_pair(y_true, scores_a, scores_b, n_resamples)
+    numbers = group_numbers(groups, labels)
     value_a, value_b = evaluate(metric, labels, rows_a), evaluate(metric, labels, rows_b)
     delta = value_a - value_b
     deltas: FloatArray = np.empty(n_resamples)
-    for resample, drawn in enumerate(_resamples(labels, n_resamples, seed)):
+    for resample, drawn in enumerate(resamples(labels, numbers, n_resamples, seed)):
         y = labels[drawn]
         deltas[resample] = evaluate(metric, y, rows_a[drawn]) - evaluate(metric, y, rows_b[drawn])
     se = float(deltas.std(ddof=1))
@@ -150,9 +163,38 @@ def paired_bootstrap(
     )
 
 
-def _resamples(labels: IntArray, n_resamples: int, seed: int) -> Iterator[IntArray]:
-    """Rows drawn with replacement; each class keeps its number of rows."""
+def resamples(
+    labels: IntArray, groups: IntArray | None, n_resamples: int, seed: int
+) -> Iterator[IntArray]:
+    """Rows drawn with replacement, class by class, or group by group.
+
+    Parameters
+    ----------
+    labels : ndarray of int64, shape (N,)
+        Each class keeps its number of rows.
+    groups : ndarray of int64, shape (N,), or None
+        Numbers 0 ... G-1: G groups are drawn whole, so that the number of rows varies. A draw that
+        lacks a class is drawn again.
+    n_resamples, seed : int
+        How many; the same seed gives the same rows.
+
+    Yields
+    ------
+    ndarray of int64
+        Row numbers.
+    """
     rng = np.random.default_rng(seed)
-    members = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+    if groups is None:
+        members = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+        for _ in range(n_resamples):
+            yield np.concatenate([rng.choice(rows, len(rows)) for rows in members])
+        return
+    members = [np.flatnonzero(groups == group) for group in range(int(groups.max()) + 1)]
+    n_classes = len(np.unique(labels))
     for _ in range(n_resamples):
-        yield np.concatenate([rng.choice(rows, len(rows)) for rows in members])
+        while True:
+            drawn = rng.integers(len(members), size=len(members))
+            rows = np.concatenate([members[group] for group in drawn])
+            if len(np.unique(labels[rows])) == n_classes:
+                break
+        yield rows
