@@ -17,6 +17,7 @@ import numpy as np
 from engine.stats import ZeroVarianceError, delong_test, method_auc_test
 
 LEVEL = 0.05
+SIZES = ((500, 0.01), (1000, 0.015), (1000, 0.02), (5000, 0.02))  # rows, sd of the AUC over seeds
 
 
 def shift_of(auc):
@@ -72,10 +73,12 @@ def share_of_claims(n_simulations, seed=0, group_size=1, **setting):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="under a minute on two cores")
-    n_simulations = 200 if parser.parse_args().quick else 2000
+    quick = parser.parse_args().quick
+    n_simulations = 400 if quick else 2000
+    sizes = ((500, 0.01), (1000, 0.015)) if quick else SIZES
     settings = [
         {"n_rows": n_rows, "n_seeds": n_seeds, "sd_seed": sd_seed}
-        for n_rows, sd_seed in ((500, 0.01), (1000, 0.015), (1000, 0.02), (5000, 0.02))
+        for n_rows, sd_seed in sizes
         for n_seeds in (3, 5, 10)
     ]
     settings += [{"n_rows": 1000, "n_seeds": 5, "sd_seed": 0.015, "group_size": 10}]

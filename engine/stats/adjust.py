@@ -5,13 +5,10 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from statsmodels.stats.multitest import multipletests
 
-from engine.stats.checks import FloatArray
+from engine.stats.checks import BoolArray, FloatArray
 
 Method = Literal["holm", "bh", "by", "none"]
-
-_STATSMODELS = {"holm": "holm", "bh": "fdr_bh", "by": "fdr_by"}
 
 
 def adjust(p_values: npt.ArrayLike, method: Method = "holm") -> FloatArray:
@@ -38,13 +35,15 @@ def adjust(p_values: npt.ArrayLike, method: Method = "holm") -> FloatArray:
     ValueError
         An unknown method, or a value outside [0, 1].
     """
-    adjusted = _family(p_values, method)
-    tested = ~np.isnan(adjusted)
+    adjusted, tested = _family(p_values, method)
     family = adjusted[tested]
     if ((family < 0) | (family > 1)).any():
         raise ValueError("p-values must lie in [0, 1]")
-    if method != "none" and len(family):
-        adjusted[tested] = multipletests(family, method=_STATSMODELS[method])[1]
+    if method != "none":
+        order = np.argsort(family)
+        steps = family[order] * _factors(len(family), method)
+        family[order] = np.minimum(_monotone(steps, method), 1.0)
+        adjusted[tested] = family
     return adjusted
 
 
@@ -70,23 +69,15 @@ def adjust_log10(log10_p: npt.ArrayLike, method: Method = "holm") -> FloatArray:
     ValueError
         An unknown method, or a value above 0.
     """
-    adjusted = _family(log10_p, method)
-    tested = ~np.isnan(adjusted)
+    adjusted, tested = _family(log10_p, method)
     family = adjusted[tested]
     if (family > 0).any():
         raise ValueError("log10 p-values must not be above 0")
-    if method == "none" or len(family) == 0:
-        return adjusted
-    order = np.argsort(family)
-    rank = np.arange(1, len(family) + 1)
-    if method == "holm":
-        stepped = np.maximum.accumulate(family[order] + np.log10(rank[::-1]))
-    else:
-        factor = len(family) * ((1 / rank).sum() if method == "by" else 1.0)
-        from_the_largest = (family[order] + np.log10(factor / rank))[::-1]
-        stepped = np.minimum.accumulate(from_the_largest)[::-1]
-    family[order] = np.minimum(stepped, 0.0)
-    adjusted[tested] = family
+    if method != "none":
+        order = np.argsort(family)
+        steps = family[order] + np.log10(_factors(len(family), method))
+        family[order] = np.minimum(_monotone(steps, method), 0.0)
+        adjusted[tested] = family
     return adjusted
 
 
@@ -113,7 +104,7 @@ def adjust_within(
     ValueError
         As `adjust`; not one family per test.
     """
-    adjusted = _family(p_values, method)
+    adjusted, _ = _family(p_values, method)
     if len(families) != len(adjusted):
         raise ValueError(f"{len(families)} families for {len(adjusted)} p-values")
     for family in dict.fromkeys(families):
@@ -150,11 +141,26 @@ def headline_pairs(values: npt.ArrayLike) -> list[tuple[int, int]]:
     return [(best, other) for other in range(len(scores)) if other != best]
 
 
-def _family(p_values: npt.ArrayLike, method: str) -> FloatArray:
-    """A copy of a family's values, after checking its shape and the method."""
-    if method != "none" and method not in _STATSMODELS:
+def _family(values: npt.ArrayLike, method: str) -> tuple[FloatArray, BoolArray]:
+    """A copy of the values of a family, and which of them are tests."""
+    if method not in ("holm", "bh", "by", "none"):
         raise ValueError(f"method must be 'holm', 'bh', 'by' or 'none', but is '{method}'")
-    values = np.array(p_values, dtype=np.float64)
-    if values.ndim != 1:
-        raise ValueError(f"p-values must have one dimension, not shape {values.shape}")
-    return values
+    family = np.array(values, dtype=np.float64)
+    if family.ndim != 1:
+        raise ValueError(f"p-values must have one dimension, not shape {family.shape}")
+    return family, ~np.isnan(family)
+
+
+def _factors(n: int, method: Method) -> FloatArray:
+    """What the p-values, from the smallest to the largest, are multiplied by."""
+    rank = np.arange(1, n + 1, dtype=np.float64)
+    if method == "holm":
+        return rank[::-1]
+    return n / rank * ((1 / rank).sum() if method == "by" else 1.0)
+
+
+def _monotone(steps: FloatArray, method: Method) -> FloatArray:
+    """Step down: no smaller than any before; step up: no larger than any after."""
+    if method == "holm":
+        return np.maximum.accumulate(steps)
+    return np.minimum.accumulate(steps[::-1])[::-1]

@@ -56,7 +56,7 @@ def bayes_signed_rank(
     -----
     Benavoli, Corani, Demšar and Zaffalon, Journal of Machine Learning Research 18(77):1, 2017,
     section 4.2: a Dirichlet process prior of strength 0.5 at a difference of 0. A draw gives every
-    task a weight, and the region is counted in which most pairs of tasks have their mean difference.
+    task a weight; it counts for the region where most pairs of tasks have their mean difference.
     """
     values = finite_scores(differences, len(np.atleast_1d(np.asarray(differences))))
     if len(values) == 0 or n_samples < 1 or not rope >= 0:

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from statsmodels.stats.proportion import proportion_confint
+from scipy import stats
 
 from engine.stats.checks import (
     BoolArray,
@@ -183,16 +183,19 @@ def reliability_curve(
     positive, values = _checked(y_true, probability)
     low, high, members = zip(*_bins(values, n_bins, strategy), strict=True)
     count = np.array([len(rows) for rows in members], dtype=np.int64)
-    hits = np.array([int(positive[rows].sum()) for rows in members])
-    ci_low, ci_high = proportion_confint(hits, count, alpha=1 - level, method="wilson")
+    hits = [int(positive[rows].sum()) for rows in members]
+    wilson = [
+        stats.binomtest(k, n).proportion_ci(level, method="wilson")
+        for k, n in zip(hits, count.tolist(), strict=True)
+    ]
     return ReliabilityCurve(
         low=np.array(low),
         high=np.array(high),
         rows=count,
         predicted=np.array([values[rows].mean() for rows in members]),
         observed=hits / count,
-        ci_low=np.asarray(ci_low),
-        ci_high=np.asarray(ci_high),
+        ci_low=np.array([interval.low for interval in wilson]),
+        ci_high=np.array([interval.high for interval in wilson]),
     )
 
 
