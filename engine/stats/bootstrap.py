@@ -1,4 +1,4 @@
-"""One model's interval and two models' paired comparison by any metric: rows or groups redrawn."""
+"""One model's interval and two models' paired comparison by any metric: rows resampled."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -60,18 +60,19 @@ def bootstrap_ci(
     n_resamples: int = 2000,
     seed: int = 0,
     level: float = 0.95,
+    by_class: bool = True,
     *,
     groups: npt.ArrayLike | None = None,
 ) -> BootstrapInterval:
-    """Percentile interval of one model's metric, rows drawn within each class, or whole groups.
+    """Percentile interval of one model's metric.
 
     Parameters and errors are those of `paired_bootstrap`, with one model.
     """
     check_level(level)
-    labels, rows, _ = checked_pair(y_true, scores, scores, n_resamples)
-    numbers = group_numbers(groups, labels)
+    labels, rows, _ = checked_pair(y_true, scores, scores, n_resamples, by_class)
     drawn = [
-        evaluate(metric, labels[i], rows[i]) for i in resamples(labels, numbers, n_resamples, seed)
+        evaluate(metric, labels[i], rows[i])
+        for i in resamples(strata_of(labels, by_class), groups, n_resamples, seed)
     ]
     ci_low, ci_high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
     return BootstrapInterval(
@@ -90,6 +91,7 @@ def paired_bootstrap(
     n_resamples: int = 2000,
     seed: int = 0,
     level: float = 0.95,
+    by_class: bool = True,
     *,
     groups: npt.ArrayLike | None = None,
 ) -> BootstrapResult:
@@ -97,8 +99,8 @@ def paired_bootstrap(
 
     Parameters
     ----------
-    y_true : array_like, shape (N,)
-        Class numbers; at least two rows of each class.
+    y_true : array_like, shape (N,) or (N, K)
+        Class numbers (N,), at least two rows of each class; without `by_class` any outcomes.
     scores_a, scores_b : array_like, shape (N,) or (N, K)
         Finite, as the metric wants them.
     metric : callable
@@ -109,6 +111,9 @@ def paired_bootstrap(
         The same seed gives the same result.
     level : float, default 0.95
         Confidence of the interval.
+    by_class : bool, default True
+        Whether rows are drawn within each class. Without, they are drawn from all: for measured
+        values, and for labels that hold or not, each on its own.
     groups : array_like, shape (N,), optional
         Which rows belong together and are not independent: whole groups are drawn. Each class must
         be held by at least two groups.
@@ -128,21 +133,20 @@ def paired_bootstrap(
 
     Notes
     -----
-    Both models see the same resampled rows, and each class keeps its number of rows; with groups it
-    does not, and resamples that lack a class are drawn again. The interval
-    is the percentile interval (Efron and Tibshirani, An Introduction to the Bootstrap, 1993,
-    chapter 13). The p-value shifts the bootstrap differences to the null hypothesis, p = (1 +
-    #{|d* - d| >= |d|}) / (1 + B) (their chapter 16; the added 1: Davison and Hinkley, Bootstrap
-    Methods and Their Application, 1997, section 4.4). It says that two fitted models differ, as
-    DeLong's does.
+    Both models see the same resampled rows; by class, each class keeps its number, unless groups
+    are drawn. The interval is the percentile interval (Efron and Tibshirani, An Introduction to the
+    Bootstrap, 1993, chapter 13). The p-value shifts the bootstrap differences to the null
+    hypothesis, p = (1 + #{|d* - d| >= |d|}) / (1 + B) (their chapter 16; the added 1: Davison and
+    Hinkley, Bootstrap Methods and Their Application, 1997, section 4.4). It says that two fitted
+    models differ, as DeLong's does.
     """
     check_level(level)
-    labels, rows_a, rows_b = checked_pair(y_true, scores_a, scores_b, n_resamples)
-    numbers = group_numbers(groups, labels)
+    labels, rows_a, rows_b = checked_pair(y_true, scores_a, scores_b, n_resamples, by_class)
+    strata = strata_of(labels, by_class)
     value_a, value_b = evaluate(metric, labels, rows_a), evaluate(metric, labels, rows_b)
     delta = value_a - value_b
     deltas: FloatArray = np.empty(n_resamples)
-    for resample, drawn in enumerate(resamples(labels, numbers, n_resamples, seed)):
+    for resample, drawn in enumerate(resamples(strata, groups, n_resamples, seed)):
         y = labels[drawn]
         deltas[resample] = evaluate(metric, y, rows_a[drawn]) - evaluate(metric, y, rows_b[drawn])
     se = float(deltas.std(ddof=1))
@@ -163,18 +167,23 @@ def paired_bootstrap(
     )
 
 
+def strata_of(labels: IntArray | FloatArray, by_class: bool) -> IntArray:
+    """Class of each row, shape (N,), or one stratum for all rows where classes do not matter."""
+    return labels.astype(np.int64) if by_class else np.zeros(len(labels), dtype=np.int64)
+
+
 def resamples(
-    labels: IntArray, groups: IntArray | None, n_resamples: int, seed: int
+    strata: IntArray, groups: npt.ArrayLike | None, n_resamples: int, seed: int
 ) -> Iterator[IntArray]:
-    """Rows drawn with replacement, class by class, or group by group.
+    """Rows drawn with replacement, stratum by stratum, or whole groups.
 
     Parameters
     ----------
-    labels : ndarray of int64, shape (N,)
-        Each class keeps its number of rows.
-    groups : ndarray of int64, shape (N,), or None
-        Numbers 0 ... G-1: G groups are drawn whole, so that the number of rows varies. A draw that
-        lacks a class is drawn again.
+    strata : ndarray of int64, shape (N,)
+        Each keeps its number of rows, unless groups are drawn.
+    groups : array_like, shape (N,), or None
+        Drawn whole, as many as there are, so that the number of rows varies. A draw that lacks a
+        stratum is drawn again.
     n_resamples, seed : int
         How many; the same seed gives the same rows.
 
@@ -182,19 +191,24 @@ def resamples(
     ------
     ndarray of int64
         Row numbers.
+
+    Raises
+    ------
+    ValueError
+        A stratum that fewer than two groups hold; not one group a row.
     """
     rng = np.random.default_rng(seed)
-    if groups is None:
-        members = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+    numbers = group_numbers(groups, strata)
+    if numbers is None:
+        members = [np.flatnonzero(strata == stratum) for stratum in np.unique(strata)]
         for _ in range(n_resamples):
             yield np.concatenate([rng.choice(rows, len(rows)) for rows in members])
         return
-    members = [np.flatnonzero(groups == group) for group in range(int(groups.max()) + 1)]
-    n_classes = len(np.unique(labels))
+    members = [np.flatnonzero(numbers == group) for group in range(int(numbers.max()) + 1)]
+    n_strata = len(np.unique(strata))
     for _ in range(n_resamples):
-        while True:
+        rows = np.empty(0, dtype=np.int64)
+        while len(np.unique(strata[rows])) < n_strata:
             drawn = rng.integers(len(members), size=len(members))
             rows = np.concatenate([members[group] for group in drawn])
-            if len(np.unique(labels[rows])) == n_classes:
-                break
         yield rows

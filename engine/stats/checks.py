@@ -53,6 +53,31 @@ def binary_labels(y_true: npt.ArrayLike, at_least: int = 2) -> BoolArray:
     return positive
 
 
+def whole_numbers(y_true: npt.ArrayLike) -> IntArray:
+    """Labels as whole numbers of any kind and count.
+
+    Parameters
+    ----------
+    y_true : array_like, shape (N,)
+        Whole numbers of any type.
+
+    Returns
+    -------
+    ndarray of int64, shape (N,)
+
+    Raises
+    ------
+    ValueError
+        Another value or type.
+    """
+    values = _vector(y_true)
+    whole = np.isfinite(values) & (np.floor(values) == values)
+    if not whole.all():
+        row = int(np.argmin(whole))
+        raise ValueError(f"labels must be whole numbers, but row {row} is {values[row]}")
+    return values.astype(np.int64)
+
+
 def class_labels(y_true: npt.ArrayLike, classes: Sequence[int] | None = None) -> IntArray:
     """Labels as class numbers.
 
@@ -89,28 +114,35 @@ def class_labels(y_true: npt.ArrayLike, classes: Sequence[int] | None = None) ->
     return labels
 
 
-def whole_numbers(y_true: npt.ArrayLike) -> IntArray:
-    """Labels as whole numbers of any kind and count.
+def outcomes(y_true: npt.ArrayLike) -> IntArray | FloatArray:
+    """Outcomes of any kind: measured values, or 0 and 1 for each of several labels.
 
     Parameters
     ----------
-    y_true : array_like, shape (N,)
-        Whole numbers of any type.
+    y_true : array_like, shape (N,) or (N, K)
+        Finite numbers, at least two rows.
 
     Returns
     -------
-    ndarray of int64, shape (N,)
+    ndarray, shape (N,) or (N, K)
+        float64 where they are of a floating type, else int64.
 
     Raises
     ------
     ValueError
-        Another value or type.
+        Not numbers, not finite, another shape or fewer than two rows.
     """
-    values = _vector(y_true)
-    whole = np.isfinite(values) & (np.floor(values) == values)
-    if not whole.all():
-        row = int(np.argmin(whole))
-        raise ValueError(f"labels must be whole numbers, but row {row} is {values[row]}")
+    values = np.asarray(y_true)
+    if values.dtype.kind not in "biuf":
+        raise ValueError(f"outcomes must be numbers, not {values.dtype}")
+    if values.ndim not in (1, 2) or len(values) < 2:
+        raise ValueError(f"outcomes must have two or more rows, not shape {values.shape}")
+    finite = np.isfinite(values).reshape(len(values), -1).all(axis=1)
+    if not finite.all():
+        row = int(np.argmin(finite))
+        raise ValueError(f"outcomes must be finite, but row {row} is {values[row]}")
+    if values.dtype.kind == "f":
+        return values.astype(np.float64)
     return values.astype(np.int64)
 
 

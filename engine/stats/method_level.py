@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from engine.stats.bootstrap import resamples
+from engine.stats.bootstrap import resamples, strata_of
 from engine.stats.checks import (
     Alternative,
     FloatArray,
@@ -29,6 +29,7 @@ from engine.stats.checks import (
     check_level,
     class_labels,
     finite_scores,
+    outcomes,
 )
 from engine.stats.clustered import group_numbers, units_of_evidence
 from engine.stats.components import binary_components, row_covariance
@@ -155,14 +156,15 @@ def method_metric_test(
     alternative: Alternative = "two-sided",
     level: float = 0.95,
     *,
+    by_class: bool = True,
     groups: npt.ArrayLike | None = None,
 ) -> MethodResult:
     """Test whether two methods have the same expected value of any metric.
 
     Parameters
     ----------
-    y_true : array_like, shape (N,)
-        Class numbers; at least two rows of each class.
+    y_true : array_like, shape (N,) or (N, K)
+        Class numbers (N,), at least two rows of each class; without `by_class` any outcomes.
     scores_a, scores_b : array_like, shape (S, N) or (S, N, K)
         Of S >= 2 fits of a method, as the metric wants them.
     metric : callable
@@ -173,6 +175,8 @@ def method_metric_test(
         The same seed gives the same result.
     alternative, level, groups
         As in `method_auc_test`.
+    by_class : bool, default True
+        As in `paired_bootstrap`.
 
     Returns
     -------
@@ -186,21 +190,21 @@ def method_metric_test(
     if n_resamples < 2:
         raise ValueError(f"n_resamples must be at least 2, but is {n_resamples}")
     fits_a, fits_b = _stack(scores_a), _stack(scores_b)
-    labels = class_labels(y_true)
-    numbers = group_numbers(groups, labels)
+    labels = class_labels(y_true) if by_class else outcomes(y_true)
+    strata = strata_of(labels, by_class)
     fits = [finite_scores(fit, len(labels), fit.ndim) for fit in [*fits_a, *fits_b]]
     values = np.array([evaluate(metric, labels, fit) for fit in fits])
     drawn = np.array(
         [
             [evaluate(metric, labels[rows], fit[rows]) for fit in fits]
-            for rows in resamples(labels, numbers, n_resamples, seed)
+            for rows in resamples(strata, groups, n_resamples, seed)
         ]
     )
 
     def variance(weights: FloatArray) -> float:
         return float((drawn @ weights).var(ddof=1))
 
-    n_units = min(units_of_evidence(labels, numbers), n_resamples)
+    n_units = min(units_of_evidence(strata, group_numbers(groups, strata)), n_resamples)
     values_a, values_b = values[: len(fits_a)], values[len(fits_a) :]
     return method_difference(values_a, values_b, variance, n_units, alternative, level)
 

@@ -88,10 +88,27 @@ def test_any_metric_by_bootstrap_agrees_with_the_closed_form():
 
     for known in (None, groups):
         closed = method_auc_test(y, a, b, groups=known)
-        drawn = method_metric_test(y, a, b, auc, n_resamples=200, groups=known)
+        drawn = method_metric_test(y, a, b, auc, n_resamples=150, groups=known)
         assert drawn.delta == pytest.approx(closed.delta)
         assert drawn.var_test == pytest.approx(closed.var_test, rel=0.25)
         assert drawn.se == pytest.approx(closed.se, rel=0.1)
+
+
+def test_measured_values_have_methods_too():
+    # Mean squared error: its variance over rows is known without a bootstrap.
+    rng = np.random.default_rng(8)
+    y = rng.normal(size=300)
+    a, b = y + rng.normal(0, 0.5, size=(2, 4, 300))
+
+    def loss(values, scores):
+        return float(((values - scores) ** 2).mean())
+
+    found = method_metric_test(y, a, b, loss, n_resamples=400, by_class=False)
+    losses_a, losses_b = ((y - a) ** 2).mean(axis=0), ((y - b) ** 2).mean(axis=0)
+    assert found.delta == pytest.approx((losses_a - losses_b).mean())
+    assert found.var_test == pytest.approx((losses_a - losses_b).var(ddof=1) / 300, rel=0.2)
+    groups = np.arange(300) // 3
+    assert method_metric_test(y, a, b, loss, 50, by_class=False, groups=groups).p <= 1
 
 
 def test_more_than_two_classes():
