@@ -35,12 +35,12 @@ def group_numbers(groups: npt.ArrayLike | None, strata: npt.NDArray[np.generic])
     names = np.asarray(groups)
     if names.shape != strata.shape:
         raise ValueError(f"groups must have shape {strata.shape}, not {names.shape}")
-    # A missing value (NaN, None) is the only one that may differ from itself or be no name.
-    missing = np.array([name is None or name != name for name in names.tolist()], dtype=bool)
-    if missing.any():
-        raise ValueError(f"groups must be named, but row {int(np.argmax(missing))} has none")
-    numbers = np.unique(names.astype(str) if names.dtype == object else names, return_inverse=True)
-    found: IntArray = numbers[1].astype(np.int64)
+    if names.dtype.kind in "fO":  # only these can hold NaN or None
+        missing = [name is None or name != name for name in names.tolist()]
+        if any(missing):
+            raise ValueError(f"groups must be named, but row {missing.index(True)} has none")
+        names = names.astype(str)
+    found: IntArray = np.unique(names, return_inverse=True)[1].astype(np.int64)
     for stratum in np.unique(strata):
         n_groups = len(np.unique(found[strata == stratum]))
         if n_groups < 2:

@@ -139,7 +139,7 @@ TRUE_AUC = 0.7602499389065233  # of unit normal classes one apart: Phi(1 / sqrt(
 def test_coverage_of_grouped_rows(n_groups, group_size):
     """Intervals of an AUC, a paired and an unpaired difference hold the truth in 93 to 97 %."""
     rng = np.random.default_rng(n_groups)
-    n_simulations = 3000
+    n_simulations = 1000
     held, held_by_rows = np.zeros(3), np.zeros(3)
     for _ in range(n_simulations):
         y, groups, (a, b) = grouped_rows(rng, n_groups, group_size)

@@ -137,7 +137,7 @@ def test_the_logit_interval_holds_its_level_near_1_where_the_plain_one_does_not(
     y = np.repeat([0, 1], 15)
     shift = stats.norm.ppf(0.96) * 2**0.5
     held = np.zeros(2)
-    n_simulations = 4000
+    n_simulations = 1000
     for _ in range(n_simulations):
         scores = rng.normal(size=30) + shift * y
         for place, transform in enumerate(("none", "logit")):

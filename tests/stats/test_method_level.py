@@ -162,17 +162,17 @@ def test_fits_and_methods_may_disagree(p_fits, p_methods, label):
     "setting",
     [
         {"n_rows": 500, "n_seeds": 3, "sd_seed": 0.01},
-        {"n_rows": 1000, "n_seeds": 3, "sd_seed": 0.015},
-        {"n_rows": 1000, "n_seeds": 5, "sd_seed": 0.02},
-        {"n_rows": 500, "n_seeds": 10, "sd_seed": 0.02},
+        {"n_rows": 500, "n_seeds": 3, "sd_seed": 0.02},
+        {"n_rows": 1000, "n_seeds": 5, "sd_seed": 0.015},
+        {"n_rows": 500, "n_seeds": 10, "sd_seed": 0.015},
         {"n_rows": 1000, "n_seeds": 5, "sd_seed": 0.015, "group_size": 10},
     ],
     ids=str,
 )
 def test_false_claims_keep_the_level_where_delongs_do_not(setting):
     """Methods equal in expectation: 3 to 7 % of claims at 0.05; a real difference is found."""
-    delong, method = share_of_claims(1500, seed=1, **setting)
-    power = share_of_claims(200, seed=2, difference=0.06, **setting)[1]
+    delong, method = share_of_claims(1000, seed=1, **setting)
+    power = share_of_claims(100, seed=2, difference=0.06, **setting)[1]
     print(f"{setting}: DeLong {delong:.3f}, method level {method:.3f}, power at 0.06 {power:.3f}")
     assert 0.03 <= method <= 0.07
     assert delong > 0.1
