@@ -89,6 +89,8 @@ class TaskSpec:
         Tasks of one group are not independent evidence.
     seed : int
         Draws the split where the file has none.
+    kind : {"classification", "multilabel", "regression"} or None
+        None leaves it to the labels.
     """
 
     name: str
@@ -96,6 +98,7 @@ class TaskSpec:
     metric: str | None = None
     group: str | None = None
     seed: int = 0
+    kind: TaskKind | None = None
 
 
 @dataclass(frozen=True)
@@ -183,6 +186,8 @@ class TrialResult:
         One line that says why it failed.
     cost : mapping
         What it took beside seconds: ``examples_per_second``, ``peak_memory_bytes`` ...
+    retry : bool
+        Whether a failed trial may succeed if it is run again: it is not to blame.
     """
 
     status: Status
@@ -193,6 +198,7 @@ class TrialResult:
     trainable_parameters: int = 0
     error: str | None = None
     cost: Mapping[str, float] = field(default_factory=dict)
+    retry: bool = False
 
 
 @dataclass(frozen=True)

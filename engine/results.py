@@ -6,7 +6,6 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +13,23 @@ import pandas as pd
 
 from engine import provenance
 from engine.compare import TaskFits
+from engine.export import write_best
 from engine.files import replacing, write_text
 from engine.records import Cell, EncoderSpec
 from engine.run import Run, now
+from engine.search.pareto import pareto_front
 from engine.search.searcher import CellSearch
 from engine.select import Winner
 from engine.store import Store
+from engine.study import Search
 from engine.tasks import task_cards
-from engine.yamlio import dump_yaml
 
 
 def write_trials(path: Path, searches: Mapping[str, CellSearch]) -> None:
     """Write every trial of every cell as a table."""
     rows = []
     for search in searches.values():
+        front = pareto_front(search.records.values(), search.objectives, search.maximize)
         for number, record in sorted(search.records.items()):
             result = record.result
             rows.append(
@@ -44,6 +46,8 @@ def write_trials(path: Path, searches: Mapping[str, CellSearch]) -> None:
                     "epochs": len(result.curve),
                     "seconds": result.seconds,
                     "trainable_parameters": result.trainable_parameters,
+                    "cost": json.dumps(dict(result.cost)),
+                    "pareto": number in front,
                     "duplicate_of": record.duplicate_of,
                     "error": result.error,
                     "key": record.key,
@@ -64,8 +68,8 @@ def write_results(
         with replacing(run.file(name)) as temporary:
             table.to_csv(temporary, index=False)
     _write_parquet(run.file("predictions.parquet"), _predictions(run, tasks))
-    for cell, winner in winners.items():
-        write_text(run.file(f"best/{cell.slug}.yaml"), dump_yaml(_best(run, winner, scores)))
+    for winner in winners.values():
+        write_best(run, winner, scores)
 
 
 def write_manifest(run: Run, searches: Mapping[str, CellSearch]) -> None:
@@ -90,6 +94,7 @@ def write_manifest(run: Run, searches: Mapping[str, CellSearch]) -> None:
         "nodes": run.nodes,
         "seeds": list(plan.study.seeds),
         "search_seed": plan.study.search.seed,
+        "objectives": plan.study.search.objectives,
         "stages": run.seconds,
         "forwards": sum(prepared.forwards for prepared in run.prepared.values()),
         "encoders": {
@@ -103,7 +108,7 @@ def write_manifest(run: Run, searches: Mapping[str, CellSearch]) -> None:
             if any(p.cell.task == name for p in plan.cells)
         },
         "skipped": [{"cell": s.cell.id, "reason": s.reason} for s in plan.skipped],
-        "notes": _search_notes(searches),
+        "notes": _search_notes(searches, plan.study.search),
         "failures": [
             {"cell": r.cell.id, "number": r.number, "error": r.result.error}
             for search in searches.values()
@@ -120,14 +125,26 @@ def write_manifest(run: Run, searches: Mapping[str, CellSearch]) -> None:
     write_text(run.file("manifest.json"), json.dumps(manifest, indent=1))
 
 
-def _search_notes(searches: Mapping[str, CellSearch]) -> list[str]:
+def _search_notes(searches: Mapping[str, CellSearch], chosen: Search) -> list[str]:
     """What a reader of the report must know of unequal budgets."""
-    return [
+    notes = [
         f"The search of {cell} was stopped by a rule after {len(search.records)} of "
         f"{search.budget} trials: {search.stopped}."
         for cell, search in searches.items()
         if search.stopped
     ]
+    budgets = {search.budget for search in searches.values()}
+    if chosen.allocation == "adaptive":
+        notes.append(
+            f"Trials were given to cells by expected improvement: between {min(budgets)} and "
+            f"{max(budgets)} each."
+        )
+    if chosen.warm_start:
+        notes.append(
+            f"Searches began with the best configurations of sibling tasks in "
+            f"{', '.join(chosen.warm_start)}."
+        )
+    return notes
 
 
 def earlier_seconds(run: Run) -> dict[str, float]:
@@ -145,7 +162,11 @@ def _write_parquet(path: Path, table: pd.DataFrame) -> None:
 
 
 def _predictions(run: Run, tasks: Sequence[TaskFits]) -> pd.DataFrame:
-    """Class scores of every test row under every fitted model."""
+    """Scores of every test row under every fitted model.
+
+    ``label`` is the class's place among the task's classes, or the number that was measured; labels
+    that hold or not have a column ``label_K`` each. Scores of each are in ``score_K``.
+    """
     parts = []
     for task in tasks:
         ids = run.plan.tasks[task.task].unseal_test().ids
@@ -156,32 +177,13 @@ def _predictions(run: Run, tasks: Sequence[TaskFits]) -> pd.DataFrame:
             frame.insert(1, "variant", fit.variant)
             frame.insert(2, "seed", fit.seed)
             frame.insert(3, "id", ids)
-            frame.insert(4, "label", task.labels)
+            if task.labels.ndim == 1:
+                frame.insert(4, "label", task.labels)
+            else:
+                for k, held in enumerate(task.labels.T):
+                    frame.insert(4 + k, f"label_{k}", held)
             parts.append(frame)
     return pd.concat(parts, ignore_index=True)
-
-
-def _best(run: Run, winner: Winner, scores: pd.DataFrame) -> dict[str, Any]:
-    """What ``best/CELL.yaml`` holds: enough to fit the same model again."""
-    cell = winner.plan.cell
-    rows = scores[(scores["cell"] == cell.id) & (scores["variant"] == "tuned")]
-    prepared = run.prepared[cell.encoder, cell.task]
-    return {
-        "cell": cell.id,
-        "encoder": asdict(winner.plan.encoder),
-        "task": asdict(winner.plan.task),
-        "method": winner.plan.method.name,
-        "params": dict(winner.best.params),
-        "trial": winner.best.number,
-        "metric": winner.plan.metric,
-        "validation": winner.best.result.score,
-        "default_validation": winner.default.result.score if winner.default else None,
-        "test": {int(r.seed): float(r.value) for r in rows.itertuples()},
-        "encoder_fingerprint": prepared.encoder_fingerprint,
-        "task_fingerprint": run.plan.tasks[cell.task].fingerprint,
-        "git_commit": provenance.git_commit(),
-        "versions": provenance.versions(),
-    }
 
 
 def _about_encoder(run: Run, spec: EncoderSpec, truncated: Mapping[str, int]) -> dict[str, Any]:
@@ -209,7 +211,6 @@ def _about_encoder(run: Run, spec: EncoderSpec, truncated: Mapping[str, int]) ->
 
 def _about_task(run: Run, name: str) -> dict[str, Any]:
     task = run.plan.tasks[name]
-    rows = {split: sum(of.values()) for split, of in task.counts.items()}
     card = None if task.spec.path else task_cards()[name]
     return {
         "title": card.title if card else name,
@@ -220,9 +221,10 @@ def _about_task(run: Run, name: str) -> dict[str, Any]:
         "file": task.file,
         "file_hash": task.file_hash,
         "fingerprint": task.fingerprint,
-        "n_train": rows["train"],
-        "n_validation": rows["validation"],
-        "n_test": rows["test"],
+        "n_train": task.sizes["train"],
+        "n_validation": task.sizes["validation"],
+        "n_test": task.sizes["test"],
+        "kind": task.kind,
         "classes": list(task.classes),
         "counts": {split: dict(of) for split, of in task.counts.items()},
         "max_bases": task.max_bases,

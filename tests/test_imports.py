@@ -30,6 +30,7 @@ ORDER = (
     "embedding",
     "prepare",
     "methods",
+    "predict",
     "trial",
     "plan",
     "search",
@@ -42,10 +43,14 @@ ORDER = (
     "provenance",
     "live",
     "run",
+    "model_card",
+    "export",
     "results",
     "summary",
     "stages",
     "listing",
+    "status",
+    "winners",
     "store_commands",
     "compare_files",
     "doctor",
@@ -195,7 +200,7 @@ def test_ray_is_imported_only_where_work_is_spread():
 
 def test_optuna_is_imported_only_by_the_search():
     """By the files that propose trials, that mirror them, and that tell both in Optuna's terms."""
-    files = ("searcher", "samplers", "optuna_terms", "mirror")
+    files = ("proposer", "samplers", "optuna_terms", "mirror")
     assert importers("optuna") == {f"engine.search.{name}" for name in files}
 
 
