@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import UserError
-from engine.methods import InfeasibleError, Report, methods
+from engine.methods import Fitted, InfeasibleError, Report, methods
 from engine.metrics import compute, compute_all
 from engine.records import TrialResult, TrialSpec
 from engine.tasks import cached_task
@@ -48,7 +48,7 @@ def run_trial(
     try:
         labels = _labels(spec)
         fitted = methods()[spec.method].fit(spec, report, checkpoint)
-        score = compute(spec.metric, labels, fitted.validation)
+        score = _score(spec, labels, fitted)
         metrics = compute_all(labels, fitted.validation)
     except InfeasibleError as error:
         return TrialResult("infeasible", None, seconds=_since(started), error=str(error))
@@ -93,11 +93,18 @@ def refit(spec: TrialSpec) -> Refit:
     labels = _labels(spec)
     fitted = methods()[spec.method].fit(spec, ignore, None)
     return Refit(
-        validation=compute(spec.metric, labels, fitted.validation),
+        validation=_score(spec, labels, fitted),
         test=fitted.test(),
         seconds=_since(started),
         trainable_parameters=fitted.trainable_parameters,
     )
+
+
+def _score(spec: TrialSpec, labels: npt.NDArray[np.int64], fitted: Fitted) -> float:
+    """What the search goes by: the validation score, unless the method says otherwise."""
+    if fitted.score is not None:
+        return fitted.score
+    return compute(spec.metric, labels, fitted.validation)
 
 
 def _labels(spec: TrialSpec) -> npt.NDArray[np.int64]:

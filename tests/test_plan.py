@@ -93,10 +93,12 @@ def test_how_sequences_are_read_is_said_once_or_per_encoder() -> None:
 
 
 def test_a_choice_that_the_method_does_not_know_is_told() -> None:
-    parameters = PROBE["parameters"] | {"classifier": {"choice": ["logistic_regression", "svm"]}}
-    default = {"pooling": "mean", "classifier": "svm"}
+    parameters = PROBE["parameters"] | {
+        "classifier": {"choice": ["logistic_regression", "linear_svn"]}
+    }
+    default = {"pooling": "mean", "classifier": "linear_svn"}
     probe = PROBE | {"parameters": parameters, "default": default}
-    message = r"parameters.classifier: 'svm' is unknown; valid: logistic_regression"
+    message = r"parameters.classifier: 'linear_svn' is unknown; did you mean 'linear_svm'"
     with pytest.raises(UserError, match=message):
         plan(methods={"probe": probe})
 

@@ -50,6 +50,8 @@ class Fitted:
         Numbers that the fit adjusted; 0 where the model is not parametric.
     save : callable or None
         ``save(folder)`` writes the fitted model's files, without pickle; `Method.load` reads them.
+    score : float or None
+        Score that the search goes by where it is not that of `validation`: a mean over folds.
     cost : mapping
         What the fit took beside seconds: ``examples_per_second``, ``peak_memory_bytes`` ...
     """
@@ -59,6 +61,7 @@ class Fitted:
     curve: tuple[float, ...]
     trainable_parameters: int
     save: Callable[[Path], None] | None = None
+    score: float | None = None
     cost: Mapping[str, float] = field(default_factory=dict)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from engine.errors import UserError
-from engine.methods.probe import classifier
+from engine.methods.probes import find_probe
 from engine.prepare import PrepareRequest, prepare
 from engine.records import TrialSpec
 from engine.trial import refit, run_trial
@@ -78,8 +78,8 @@ def test_missing_embeddings_are_told_with_the_store(spec_of: Spec) -> None:
 
 
 def test_unknown_classifier_is_told() -> None:
-    with pytest.raises(UserError, match="classifier 'svm' is unknown"):
-        classifier({"classifier": "svm"}, 0)
+    with pytest.raises(UserError, match=r"classifier .linear_svn. is unknown; did you mean .linear_svm."):
+        find_probe("linear_svn")
 
 
 def test_parameters_of_a_logistic_regression_are_counted(embedded, motif_file: Path) -> None:
