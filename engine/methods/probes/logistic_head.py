@@ -90,8 +90,7 @@ def _fit_width(batch: Batch, chosen: Sequence[int]) -> list[LogisticHead]:
     design_of = [place[id(batch.designs[number])] for number in chosen]
     order = sorted(range(len(chosen)), key=design_of.__getitem__)
     targets = _targets(batch.labels, requests[0].kind)
-    shape = batch.labels.shape if batch.labels.ndim == 2 else (len(batch.labels), 1)
-    weights = np.stack([_filled(batch.weights[chosen[i]], shape) for i in order], axis=1)
+    weights = np.stack([_filled(batch.weights[chosen[i]], batch.labels) for i in order])
     strengths = np.array([float(requests[i].params.get("C", 1.0)) for i in order])
     exclusive = requests[0].kind == "classification"
     solutions = solve(
@@ -100,31 +99,33 @@ def _fit_width(batch: Batch, chosen: Sequence[int]) -> list[LogisticHead]:
         torch.as_tensor(strengths, device=device),
         torch.as_tensor(targets, device=device),
         torch.as_tensor(weights, device=device),
-        exclusive and targets.shape[1] > 1,
+        exclusive and len(targets) > 1,
     )
     heads: dict[int, LogisticHead] = {}
     for i, solution in zip(order, solutions, strict=True):
         coef, intercept = designs[design_of[i]].in_features(solution)
         head = LogisticHead(requests[i], exclusive)
-        head.coef, head.intercept = coef.T.cpu().numpy(), intercept.cpu().numpy()
+        head.coef, head.intercept = coef.cpu().numpy(), intercept.cpu().numpy()
         heads[i] = head
     return [heads[i] for i in range(len(chosen))]
 
 
 def _targets(labels: Any, kind: TaskKind) -> Array:
-    """0 and 1 of each output, (N, K): one output for two exclusive classes, the second."""
+    """0 and 1 of each output, (K, N): one output for two exclusive classes, the second."""
     import numpy as np
 
     if kind == "multilabel":
-        return np.asarray(labels, dtype=np.float64)
-    one_hot: Array = np.eye(labels.max() + 1)[labels]
-    return one_hot[:, 1:] if one_hot.shape[1] == 2 else one_hot
+        return np.ascontiguousarray(labels.T, dtype=np.float64)
+    one_hot: Array = np.eye(labels.max() + 1)[:, labels]
+    return one_hot[1:] if len(one_hot) == 2 else one_hot
 
 
-def _filled(weights: Any, shape: tuple[int, ...]) -> Array:
+def _filled(weights: Any, labels: Any) -> Array:
+    """Weights of the rows, (1, N), or of the rows in each label, (K, N)."""
     import numpy as np
 
-    return np.ones(shape) if weights is None else np.reshape(weights, shape).astype(np.float64)
+    filled = np.ones(labels.shape) if weights is None else weights
+    return np.atleast_2d(np.asarray(filled, dtype=np.float64).T)
 
 
 def save(head: LogisticHead, path: Path) -> None:

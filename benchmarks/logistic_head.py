@@ -1,0 +1,124 @@
+"""64 configurations of the batched logistic head against one, and against 64 of scikit-learn.
+
+    python benchmarks/logistic_head.py [--quick]
+
+Prints one JSON object per measurement and, last, `ratio NAME VALUE`: baseline time / our time. The
+features are like embeddings: correlated, with variances that fall off as 1 / rank. The 64 differ in
+C (1e-4 to 1e2) and class weight, on one matrix of features or on two of the same width (poolings).
+`64_over_one` is the time of the 64 over that of one alone (C = 1, unweighted, one matrix), as it is.
+"""
+
+import argparse
+import json
+import time
+import warnings
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_info
+
+from engine.methods.probes.base import Batch, Request
+from engine.methods.probes.logistic_head import fit_many
+
+
+def features(rows, width, rng):
+    """Correlated features, standardized, shape (N, H)."""
+    axes = np.linalg.qr(rng.normal(size=(width, width)))[0] / np.sqrt(np.arange(1, width + 1))
+    X = rng.normal(size=(rows, width)) @ axes.T
+    return ((X - X.mean(axis=0)) / X.std(axis=0)).astype(np.float32)
+
+
+def labels(X, rng):
+    """A quarter positive, from a third of the features and noise."""
+    logits = X[:, ::3] @ rng.normal(size=X[:, ::3].shape[1])
+    logits = logits / logits.std() + rng.logistic(size=len(X)) / 2
+    return (logits > np.quantile(logits, 0.75)).astype(np.int64)
+
+
+def configurations(designs):
+    """64 of (design, C, class weight)."""
+    strengths = np.logspace(-4, 2, 32 // len(designs))
+    return [(X, C, w) for X in designs for C in strengths for w in ("none", "balanced")]
+
+
+def weights(y, name):
+    counts = np.bincount(y)
+    return None if name == "none" else len(y) / (2 * counts[y])
+
+
+def ours(chosen, y):
+    requests = [Request({"C": C}, "classification", len(y), 0) for _, C, _ in chosen]
+    batch = Batch(
+        tuple(requests),
+        tuple(X for X, _, _ in chosen),
+        y,
+        tuple(weights(y, w) for _, _, w in chosen),
+    )
+    return [
+        head.predict_proba(X)[:, 1] for head, (X, _, _) in zip(fit_many(batch), chosen, strict=True)
+    ]
+
+
+def theirs(chosen, y):
+    scores = []
+    for X, C, weight in chosen:
+        model = LogisticRegression(C=C, max_iter=1000)
+        scores.append(model.fit(X, y, sample_weight=weights(y, weight)).predict_proba(X)[:, 1])
+    return scores
+
+
+def timed(function, *arguments, repeats):
+    """Result and lowest wall and processor time of some runs."""
+    wall, processor = [], []
+    for _ in range(repeats):
+        start = time.perf_counter(), time.process_time()
+        result = function(*arguments)
+        wall.append(time.perf_counter() - start[0])
+        processor.append(time.process_time() - start[1])
+    return result, min(wall), min(processor)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="small matrices, under a minute")
+    quick = parser.parse_args().quick
+    shapes = [(2000, 256)] if quick else [(2000, 256), (10_000, 768)]
+    warnings.simplefilter("ignore")
+    threads = max(pool["num_threads"] for pool in threadpool_info())
+    ratios = []
+    for rows, width in shapes:
+        rng = np.random.default_rng(0)
+        X = features(rows, width, rng)
+        y = labels(X, rng)
+        other = (X @ np.linalg.qr(rng.normal(size=(width, width)))[0]).astype(np.float32)
+        one = [(X, 1.0, "none")]
+        ours(one, y)  # warm
+        runs = {
+            "one": (ours, one),
+            "64": (ours, configurations([X])),
+            "64_two_poolings": (ours, configurations([X, other])),
+            "sklearn_64": (theirs, configurations([X])),
+        }
+        times, scores = {}, {}
+        for name, (function, chosen) in runs.items():
+            repeats = 1 if name == "sklearn_64" else 3
+            scores[name], wall, processor = timed(function, chosen, y, repeats=repeats)
+            times[name] = wall
+            told = {"what": name, "rows": rows, "width": width, "threads": threads}
+            print(json.dumps(told | {"seconds": wall, "processor_seconds": processor}), flush=True)
+        gaps = [
+            np.abs(a - b).max() for a, b in zip(scores["64"], scores["sklearn_64"], strict=True)
+        ]
+        print(json.dumps({"what": "largest difference from scikit-learn", "value": max(gaps)}))
+        size = f"{rows}x{width}"
+        ratios += [
+            (f"64_over_one_{size}", times["64"] / times["one"]),
+            (f"64_on_two_poolings_over_one_{size}", times["64_two_poolings"] / times["one"]),
+            (f"sklearn_64_over_64_{size}", times["sklearn_64"] / times["64"]),
+        ]
+    for name, value in ratios:
+        print(f"ratio {name} {value:.2f}")
+
+
+if __name__ == "__main__":
+    main()
