@@ -89,7 +89,7 @@ class FittedProbe:
         Raises
         ------
         InfeasibleError
-            If the model cannot take them.
+            If the model refuses them, or a score is not finite.
         """
         import numpy as np
 
@@ -106,7 +106,9 @@ class FittedProbe:
                 for column, estimator in zip(self.columns, self.estimators, strict=True):
                     result[:, column] = estimator.predict_proba(X)[:, 1]
         except ValueError as error:
-            raise _refused(self.probe, X, error) from None
+            raise _refused(self.probe, X, str(error)) from None
+        if not np.isfinite(result).all():
+            raise _refused(self.probe, X, "scores are not finite")
         return result
 
     def save(self, folder: Path, more: Mapping[str, Any]) -> None:
@@ -248,7 +250,7 @@ def fit_probes(
         try:
             estimators.update(zip(own_numbers, _estimators(probe, batch), strict=True))
         except ValueError as error:
-            raise _refused(probe, batch.designs[0], error) from None
+            raise _refused(probe, batch.designs[0], str(error)) from None
     return [
         FittedProbe(
             chosen.probe,
@@ -364,6 +366,7 @@ def _floats(features: npt.NDArray[Any]) -> Features:
     return np.asarray(features, dtype=np.float32)
 
 
-def _refused(probe: Probe, X: Any, error: ValueError) -> InfeasibleError:
-    line = str(error).splitlines()[0]
-    return InfeasibleError(f"classifier '{probe.name}' on {len(X)} rows of {X.shape[1]}: {line}")
+def _refused(probe: Probe, X: Features, why: str) -> InfeasibleError:
+    rows, width = X.shape
+    line = why.splitlines()[0]
+    return InfeasibleError(f"classifier '{probe.name}' on {rows} rows of {width}: {line}")
