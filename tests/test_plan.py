@@ -103,6 +103,18 @@ def test_a_choice_that_the_method_does_not_know_is_told() -> None:
         plan(methods={"probe": probe})
 
 
+def test_a_method_that_reads_sequences_by_itself_stands_once_per_task():
+    cnn = {"method": "cnn", "parameters": {"channels": {"constant": 8}}, "default": {"channels": 8}}
+    made = plan(encoders=["tiny-bert", "kmer", "onehot"], methods={"cnn": cnn})
+    assert [p.cell for p in made.cells] == [Cell("onehot", "mine", "cnn")]
+    reason = "cnn reads sequences by itself; its cell is onehot's"
+    assert {s.cell.encoder: s.reason for s in made.skipped} == dict.fromkeys(
+        ("tiny-bert", "kmer"), reason
+    )
+    with pytest.raises(UserError, match=f"no cell can run: {reason}; add a method or an encoder"):
+        plan(encoders=["kmer"], methods={"cnn": cnn})
+
+
 def test_every_combination_is_a_cell_or_is_skipped_with_a_reason():
     made = plan(encoders=["tiny-bert", "kmer", "onehot"])
     cells = {p.cell for p in made.cells}

@@ -88,6 +88,9 @@ class Method:
     load : callable or None
         ``load(folder, spec) -> score``, where ``score(sequences)`` gives the scores of new
         sequences, shape (N, K), with the model that `Fitted.save` wrote.
+    encoder : str
+        The only encoder whose cells it has, where it reads sequences by itself and so is to stand
+        once per task; empty for all encoders.
     fit_many : callable or None
         ``fit_many(specs) -> list of Fitted``: configurations of one cell fitted together, faster
         than one by one and with the same scores.
@@ -100,6 +103,7 @@ class Method:
     fit: Callable[[TrialSpec, Report, Path | None], Fitted]
     kinds: tuple[TaskKind, ...] = ("classification",)
     load: Callable[[Path, TrialSpec], Callable[[Sequence[str]], Scores]] | None = None
+    encoder: str = ""
     fit_many: Callable[[Sequence[TrialSpec]], list[Fitted]] | None = None
 
 

@@ -48,7 +48,7 @@ def fit_many(specs: Sequence[TrialSpec]) -> list[Fitted]:
         If embeddings are not in the store, or a classifier does not take a hyperparameter.
     """
     task = cached_task(specs[0].task)
-    width = 1 if task.kind == "regression" else len(task.classes)
+    width = len(task.classes)
     chosen = [configuration(spec.params, task.kind, spec.seed) for spec in specs]
     of_train = _embeddings(specs, "train")
     models = fit_probes(chosen, of_train, task.train.labels, task.kind, width)

@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
     Weights = npt.NDArray[np.float64] | None
 
-#: Values of ``class_weight``: all rows alike, or rows of each class weighing the same together.
-CLASS_WEIGHTS = ("none", "balanced")
-
 #: What every probe takes.
 COMMON: Mapping[str, tuple[str | bool, ...]] = {
     "pooling": (),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from engine.errors import UserError
 from engine.files import write_text
 from engine.methods.base import InfeasibleError
+from engine.methods.class_weights import balanced_weights
 from engine.methods.probes.base import COMMON, Batch, Probe, Request, find_probe, probes
 from engine.methods.probes.persistence import load_skops, save_skops
 from engine.records import TaskKind
@@ -23,6 +24,13 @@ if TYPE_CHECKING:
     Features = npt.NDArray[np.float32]
 
 FORMAT = 1
+#: Classifier of a configuration that names none.
+DEFAULTS: Mapping[TaskKind, str] = {
+    "classification": "logistic_regression",
+    "multilabel": "logistic_regression",
+    "regression": "ridge",
+}
+
 ABOUT, PREPARATION = "probe.json", "preparation.skops"
 
 
@@ -179,7 +187,7 @@ def configuration(params: Mapping[str, Any], kind: TaskKind, seed: int) -> Confi
     UserError
         If it does not take one of the hyperparameters.
     """
-    probe = find_probe(str(params.get("classifier", "logistic_regression")))
+    probe = find_probe(str(params.get("classifier", DEFAULTS[kind])))
     if kind not in probe.kinds:
         others = [other.name for other in probes().values() if kind in other.kinds]
         raise InfeasibleError(
@@ -318,21 +326,8 @@ def _fit(estimator: Any, X: Any, y: Any, weights: Any) -> Any:
 
 
 def _weights(chosen: Configuration, labels: npt.NDArray[Any]) -> Scores | None:
-    """Weights of the rows, of mean 1: those of each class, in each label, sum to the same."""
-    import numpy as np
-
-    if chosen.params.get("class_weight", "none") == "none":
-        return None
-    if labels.ndim == 2:
-        return np.stack([_balanced(column) for column in labels.T], axis=1)
-    return _balanced(labels)
-
-
-def _balanced(labels: npt.NDArray[Any]) -> Scores:
-    import numpy as np
-
-    counts = np.bincount(labels)
-    return np.asarray(len(labels) / (len(counts) * counts[labels]), dtype=np.float64)
+    balanced = chosen.params.get("class_weight", "none") == "balanced"
+    return balanced_weights(labels) if balanced else None
 
 
 def _standardized(chosen: Configuration) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine.methods.probes.base import CLASS_WEIGHTS, Probe, Request, coefficients
+from engine.methods.class_weights import CLASS_WEIGHTS
+from engine.methods.probes.base import Probe, Request, coefficients
 
 #: Parts of train that the calibration's scores come from, each from a machine fitted to the others.
 CALIBRATION_FOLDS = 3

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from engine.encoders import best_device
 from engine.files import replacing
-from engine.methods.probes.base import CLASS_WEIGHTS, Batch, Probe, Request
+from engine.methods.class_weights import CLASS_WEIGHTS
+from engine.methods.probes.base import Batch, Probe, Request
 from engine.records import TaskKind
 
 if TYPE_CHECKING:

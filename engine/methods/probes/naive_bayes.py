@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine.methods.probes.base import CLASS_WEIGHTS, Probe, Request
+from engine.methods.class_weights import CLASS_WEIGHTS
+from engine.methods.probes.base import Probe, Request
 
 
 def build(request: Request) -> Any:

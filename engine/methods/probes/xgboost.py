@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.files import replacing
-from engine.methods.probes.base import CLASS_WEIGHTS, Probe, Request
+from engine.methods.class_weights import CLASS_WEIGHTS
+from engine.methods.probes.base import Probe, Request
 
 
 def build(request: Request) -> Any:

@@ -14,8 +14,8 @@ from torch.nn import functional
 from engine.methods.base import InfeasibleError
 from engine.records import TaskKind
 
-#: Rows that are scored at once.
-SCORED_ROWS = 4096
+#: Values of the input that are scored at once.
+SCORED_VALUES = 2**20
 
 
 @dataclass(frozen=True)
@@ -132,11 +132,12 @@ def mean_loss(kind: TaskKind, outputs: Tensor, targets: Tensor, weights: Tensor 
 
 
 def scores(network: nn.Module, inputs: Tensor, kind: TaskKind) -> npt.NDArray[np.float64]:
-    """Class or label probabilities, or values, shape (N, K); the inputs may lie elsewhere."""
+    """Class or label probabilities, or values, shape (N, K), of inputs (N, ...) on any device."""
     device = next(network.parameters()).device
     network.eval()
     with torch.inference_mode():
-        parts = [network(part.to(device)).double() for part in torch.split(inputs, SCORED_ROWS)]
+        rows = max(1, SCORED_VALUES // max(1, inputs.shape[1]))
+        parts = [network(part.to(device)).double() for part in torch.split(inputs, rows)]
     outputs = torch.cat(parts)
     if kind == "classification":
         outputs = outputs.softmax(dim=1)
