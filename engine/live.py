@@ -18,6 +18,7 @@ from engine.metrics import METRICS
 
 if TYPE_CHECKING:
     from engine.search.searcher import CellSearch
+    from engine.search.turns import Turns
 
     _Render = Callable[[], Text | Group]
 
@@ -64,33 +65,32 @@ class View:
         self.say(f"[green]✓[/] {state()}  [dim]{took}[/]")
 
     @contextmanager
-    def search(
-        self, searches: Mapping[str, CellSearch], slots: Mapping[str, int]
-    ) -> Iterator[None]:
+    def search(self, turns: Turns, slots: Mapping[str, int]) -> Iterator[None]:
         """Show the search of all cells."""
         started = time.monotonic()
-        total = sum(search.budget for search in searches.values())
+        searches = turns.searches
+
+        def count() -> str:
+            done = sum(len(search.records) for search in searches.values())
+            total = sum(search.budget for search in searches.values()) + turns.spare
+            return f"{done}/{total} trials"
 
         def table() -> Group:
             return search_table(searches, slots, time.monotonic() - started)
 
         def line() -> Text:
-            done = sum(len(search.records) for search in searches.values())
-            left = _duration(time_left(searches, slots))
-            return Text(f"search  {done}/{total} trials  about {left} left")
+            return Text(f"search  {count()}  about {_duration(time_left(searches, slots))} left")
 
         with self._refreshing(table if self.console.is_terminal else line):
             yield
-        done = sum(len(search.records) for search in searches.values())
         took = _duration(time.monotonic() - started)
-        finished = all(search.done for search in searches.values())
-        mark = "[green]✓[/]" if finished else "[yellow]■[/]"
+        mark = "[green]✓[/]" if turns.finished else "[yellow]■[/]"
         for cell, search in searches.items():
             if search.stopped and search.done:
                 self.say(
                     f"[dim]{cell}: stopped after {len(search.records)} trials: {search.stopped}[/]"
                 )
-        self.say(f"{mark} search  {done}/{total} trials  [dim]{took}[/]")
+        self.say(f"{mark} search  {count()}  [dim]{took}[/]")
 
     @contextmanager
     def _refreshing(self, render: _Render) -> Iterator[None]:

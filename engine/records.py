@@ -183,6 +183,8 @@ class TrialResult:
         One line that says why it failed.
     cost : mapping
         What it took beside seconds: ``examples_per_second``, ``peak_memory_bytes`` ...
+    retry : bool
+        Whether a failed trial may succeed if it is run again: it is not to blame.
     """
 
     status: Status
@@ -193,6 +195,7 @@ class TrialResult:
     trainable_parameters: int = 0
     error: str | None = None
     cost: Mapping[str, float] = field(default_factory=dict)
+    retry: bool = False
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,11 @@ from engine.compare import TaskFits
 from engine.files import replacing, write_text
 from engine.records import Cell, EncoderSpec
 from engine.run import Run, now
+from engine.search.pareto import pareto_front
 from engine.search.searcher import CellSearch
 from engine.select import Winner
 from engine.store import Store
+from engine.study import Search
 from engine.tasks import task_cards
 from engine.yamlio import dump_yaml
 
@@ -28,6 +30,7 @@ def write_trials(path: Path, searches: Mapping[str, CellSearch]) -> None:
     """Write every trial of every cell as a table."""
     rows = []
     for search in searches.values():
+        front = pareto_front(search.records.values(), search.objectives, search.maximize)
         for number, record in sorted(search.records.items()):
             result = record.result
             rows.append(
@@ -44,6 +47,8 @@ def write_trials(path: Path, searches: Mapping[str, CellSearch]) -> None:
                     "epochs": len(result.curve),
                     "seconds": result.seconds,
                     "trainable_parameters": result.trainable_parameters,
+                    "cost": json.dumps(dict(result.cost)),
+                    "pareto": number in front,
                     "duplicate_of": record.duplicate_of,
                     "error": result.error,
                     "key": record.key,
@@ -90,6 +95,7 @@ def write_manifest(run: Run, searches: Mapping[str, CellSearch]) -> None:
         "nodes": run.nodes,
         "seeds": list(plan.study.seeds),
         "search_seed": plan.study.search.seed,
+        "objectives": plan.study.search.objectives,
         "stages": run.seconds,
         "forwards": sum(prepared.forwards for prepared in run.prepared.values()),
         "encoders": {
@@ -103,7 +109,7 @@ def write_manifest(run: Run, searches: Mapping[str, CellSearch]) -> None:
             if any(p.cell.task == name for p in plan.cells)
         },
         "skipped": [{"cell": s.cell.id, "reason": s.reason} for s in plan.skipped],
-        "notes": _search_notes(searches),
+        "notes": _search_notes(searches, plan.study.search),
         "failures": [
             {"cell": r.cell.id, "number": r.number, "error": r.result.error}
             for search in searches.values()
@@ -120,14 +126,26 @@ def write_manifest(run: Run, searches: Mapping[str, CellSearch]) -> None:
     write_text(run.file("manifest.json"), json.dumps(manifest, indent=1))
 
 
-def _search_notes(searches: Mapping[str, CellSearch]) -> list[str]:
+def _search_notes(searches: Mapping[str, CellSearch], chosen: Search) -> list[str]:
     """What a reader of the report must know of unequal budgets."""
-    return [
+    notes = [
         f"The search of {cell} was stopped by a rule after {len(search.records)} of "
         f"{search.budget} trials: {search.stopped}."
         for cell, search in searches.items()
         if search.stopped
     ]
+    budgets = {search.budget for search in searches.values()}
+    if chosen.allocation == "adaptive":
+        notes.append(
+            f"Trials were given to cells by expected improvement: between {min(budgets)} and "
+            f"{max(budgets)} each."
+        )
+    if chosen.warm_start:
+        notes.append(
+            f"Searches began with the best configurations of sibling tasks in "
+            f"{', '.join(chosen.warm_start)}."
+        )
+    return notes
 
 
 def earlier_seconds(run: Run) -> dict[str, float]:

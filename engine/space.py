@@ -131,6 +131,16 @@ class Space:
                 params[parameter.name] = self.default[parameter.name]
         return params
 
+    def holds(self, params: Mapping[str, Scalar]) -> bool:
+        """Whether a configuration is one of the space's: its active parameters and no others."""
+        drawn: dict[str, Scalar] = {}
+        for parameter in self.parameters:
+            if parameter.active(drawn):
+                if not (parameter.name in params and parameter.accepts(params[parameter.name])):
+                    return False
+                drawn[parameter.name] = params[parameter.name]
+        return drawn.keys() == params.keys()
+
     def restricted(self, name: str, allowed: Collection[Scalar]) -> Space:
         """The space with a choice narrowed to what an encoder can do.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -15,18 +16,18 @@ from engine.compare import TaskFits, comparison_table, score_table
 from engine.embedding_ray import embed_over_cluster
 from engine.errors import UserError
 from engine.files import write_text
-from engine.metrics import METRICS
 from engine.plan import CellPlan
 from engine.prepare import Prepared, PrepareRequest, prepare_all, recall
 from engine.records import Cell, TrialRecord, TrialSpec
 from engine.report import ReportPaths, write_report
 from engine.results import earlier_seconds, write_manifest, write_results, write_trials
 from engine.run import Run, now
-from engine.search.ledger import Ledger, cell_key
+from engine.search.ledger import Ledger
 from engine.search.mirror import Mirror
+from engine.search.opening import Fingerprints, open_turns
 from engine.search.runner import run_trials
 from engine.search.searcher import CellSearch, Proposal
-from engine.search.stopping import StopRules
+from engine.search.turns import Turns
 from engine.select import FinalFit, FitRequest, Winner, final_fits, fit_once, pick, requests_of
 from engine.store import Store
 from engine.tracking import Tracker, tracking_uri
@@ -66,9 +67,10 @@ def run_study(run: Run) -> ReportPaths | None:
             pairs = dict.fromkeys((p.cell.encoder, p.cell.task) for p in run.plan.cells)
             _embed(run, list(pairs), ("train", "validation"))
         with run.timed("search"):
-            searches = _search(run, tracker)
+            turns = _search(run, tracker)
+        searches = turns.searches
         write_trials(run.file("trials.parquet"), searches)
-        if not all(search.done for search in searches.values()):
+        if not turns.finished:
             return None
         with run.timed("select"):
             winners, tasks = _select(run, searches)
@@ -174,60 +176,40 @@ def _shares(requests: Sequence[PrepareRequest], workers: int) -> list[tuple[Prep
     return shares
 
 
-def _search(run: Run, tracker: Tracker | None) -> dict[str, CellSearch]:
+def _search(run: Run, tracker: Tracker | None) -> Turns:
     """Run the trials that are left, and rebuild each cell's search from all of them."""
     study, plan = run.plan.study, run.plan
     ledger = Ledger(run.file("trials"))
-    keys = {
-        p.cell.id: cell_key(
-            p,
-            run.prepared[p.cell.encoder, p.cell.task].encoder_fingerprint,
-            plan.tasks[p.cell.task].fingerprint,
-            study.search.sampler,
-            study.search.seed,
-        )
-        for p in plan.cells
-    }
-    records = ledger.read(keys.values())
-    rules = StopRules(study.search.max_seconds, study.search.target, study.search.plateau)
-    searches = {
-        p.cell.id: CellSearch(
-            p,
-            keys[p.cell.id],
-            study.trials_per_cell,
-            study.search.sampler,
-            METRICS[p.metric].greater_is_better,
-            records[keys[p.cell.id]],
-            rules,
-        )
-        for p in plan.cells
-    }
+    turns = open_turns(study, plan.cells, partial(_fingerprints, run), ledger)
+    searches = turns.searches
     if tracker:
-        for p in plan.cells:
-            tracker.cell(keys[p.cell.id], p.cell, _cell_tags(run, p))
         for search in searches.values():
+            tracker.cell(search.key, search.plan.cell, _cell_tags(run, search.plan))
             for record in search.records.values():
                 tracker.trial(record, search.plan.metric)
     found = sum(len(search.records) for search in searches.values())
-    total = sum(search.budget for search in searches.values())
+    total = sum(search.budget for search in searches.values()) + turns.spare
     if found:
         run.view.say(f"[dim]{found} of {total} trials were done by an earlier run[/]")
     with Mirror(study.search.storage, run.out, searches) as mirror:
-        if all(search.done for search in searches.values()):
+        if turns.finished:
             run.view.say(f"[green]✓[/] search  [dim]all {found} trials done[/]")
         else:
-            _run_trials(run, searches, ledger, tracker, mirror)
+            _run_trials(run, turns, ledger, tracker, mirror)
     if mirror.failed:
         run.view.say(f"[yellow]the Optuna storage is incomplete: {mirror.failed}[/]")
-    return searches
+    if turns.finished:
+        shutil.rmtree(run.file("checkpoints"), ignore_errors=True)
+    return turns
+
+
+def _fingerprints(run: Run, plan: CellPlan) -> Fingerprints:
+    prepared = run.prepared[plan.cell.encoder, plan.cell.task]
+    return Fingerprints(prepared.encoder_fingerprint, run.plan.tasks[plan.cell.task].fingerprint)
 
 
 def _run_trials(
-    run: Run,
-    searches: Mapping[str, CellSearch],
-    ledger: Ledger,
-    tracker: Tracker | None,
-    mirror: Mirror,
+    run: Run, turns: Turns, ledger: Ledger, tracker: Tracker | None, mirror: Mirror
 ) -> None:
     """Run what is left; every record is durable before anything else hears of it."""
     study = run.plan.study
@@ -238,13 +220,13 @@ def _run_trials(
         if record.result.error:
             log.error("trial %d of %s: %s", record.number, record.cell.id, record.result.error)
         if tracker:
-            tracker.trial(record, searches[record.cell.id].plan.metric)
+            tracker.trial(record, turns.searches[record.cell.id].plan.metric)
 
     def spec_of(search: CellSearch, proposal: Proposal) -> TrialSpec:
         return run.spec(search.plan, proposal.params, proposal.number, study.search.seed)
 
-    with run.view.search(searches, run.capacity.slots()):
-        run_trials(study, searches, run.capacity, spec_of, keep, run.out)
+    with run.view.search(turns, run.capacity.slots()):
+        run_trials(study, turns, run.capacity, spec_of, keep, run.out)
 
 
 def _cell_tags(run: Run, plan: CellPlan) -> dict[str, str]:

@@ -93,13 +93,33 @@ class Search(BaseModel):
 
     sampler: Literal["tpe", "random", "grid", "gp", "cmaes"] = "tpe"
     seed: Seed = 0
-    early_stopping: bool = True
+    batch: int | None = Field(default=4, ge=1)
+    objectives: list[Literal["score", "trainable_parameters", "seconds"]] = ["score"]
+    warm_start: list[str] = []
+    warm_points: int = Field(default=3, ge=1)
+    allocation: Literal["equal", "adaptive"] = "equal"
+    floor: int | None = Field(default=None, ge=1)
+    early_stopping: Literal["asha", "hyperband", "median", "none"] = "asha"
     grace_epochs: int = Field(default=1, ge=1)
     reduction_factor: float = Field(default=3.0, gt=1)
     max_seconds: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     target: float | None = Field(default=None, allow_inf_nan=False)
     plateau: int | None = Field(default=None, ge=1)
     storage: str | None = "journal"
+
+    @field_validator("early_stopping", mode="before")
+    @classmethod
+    def _yes_or_no(cls, value: Any) -> Any:
+        if isinstance(value, bool):
+            return "asha" if value else "none"
+        return value
+
+    @field_validator("objectives")
+    @classmethod
+    def _score_first(cls, value: list[str]) -> list[str]:
+        if value[:1] != ["score"] or len(set(value)) < len(value):
+            raise ValueError("list score first, then what is to be small beside it, each once")
+        return value
 
     @field_validator("storage")
     @classmethod
@@ -259,7 +279,9 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
         seeds=tuple(model.seeds),
         embedding=model.embedding,
         compare=model.compare,
-        search=model.search,
+        search=model.search.model_copy(
+            update={"warm_start": [resolve_path(run, folder) for run in model.search.warm_start]}
+        ),
         resources=model.resources,
         tracking=model.tracking,
         store=_store_root(model.store),
@@ -271,6 +293,7 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
     _unique([t.name for t in study.tasks], f"{path}: tasks", "give one of them another `name`")
     _unique([str(s) for s in study.seeds], f"{path}: seeds", "list each seed once")
     _check_sampler(study)
+    _check_search(study)
     return study
 
 
@@ -363,6 +386,35 @@ def _check_sampler(study: Study) -> None:
                 f"{space.source}: parameters: a grid of up to {points:,} configurations is more "
                 f"than the {LARGEST_GRID:,} that 'search.sampler: grid' lists; list fewer values "
                 "under `choice`, or choose another sampler"
+            )
+
+
+def _check_search(study: Study) -> None:
+    """Refuse keys of the search that do not go together."""
+    search, where = study.search, f"{study.source}: search"
+    if search.allocation == "equal" and search.floor is not None:
+        raise UserError(
+            f"{where}.floor: {search.floor} is for 'allocation: adaptive'; with equal budgets "
+            "every cell has trials_per_cell"
+        )
+    if search.floor is not None and search.floor > study.trials_per_cell:
+        raise UserError(
+            f"{where}.floor: {search.floor} is more than trials_per_cell "
+            f"({study.trials_per_cell}); lower one or raise the other"
+        )
+    if search.allocation == "adaptive" and search.sampler == "grid":
+        raise UserError(
+            f"{where}.allocation: a grid has as many trials as points; choose 'equal', or another "
+            "sampler"
+        )
+    if len(search.objectives) > 1 and search.sampler == "cmaes":
+        raise UserError(
+            f"{where}.objectives: cmaes takes one; choose tpe, gp or random, or keep score alone"
+        )
+    for run in search.warm_start:
+        if not (Path(run) / "trials").is_dir():
+            raise UserError(
+                f"{where}.warm_start: {run} holds no trials; name the output folder of a run"
             )
 
 

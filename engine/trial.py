@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import math
+import shutil
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +30,77 @@ def ignore(epoch: int, score: float) -> None:
     """Report to nobody."""
 
 
+class LostDeviceError(Exception):
+    """The process lost its GPU (an illegal access, a fallen bus): nothing runs in it any more.
+
+    Attributes
+    ----------
+    index : int
+        Position of the trial that met it.
+    """
+
+    def __init__(self, message: str, index: int = 0):
+        super().__init__(message)
+        self.index = index
+
+
+def run_trials(
+    specs: Sequence[TrialSpec], report: Report = ignore, checkpoints: Path | None = None
+) -> Iterator[tuple[int, TrialResult]]:
+    """Run trials one after the other; neighbours of one cell together where their method can.
+
+    Parameters
+    ----------
+    specs : sequence of TrialSpec
+    report : callable
+        See `run_trial`.
+    checkpoints : Path or None
+        Folder in which each trial has one of its own while it runs.
+
+    Yields
+    ------
+    int, TrialResult
+        Position and result, as soon as it is known.
+
+    Raises
+    ------
+    LostDeviceError
+        If the device is gone; the trials that are left did not run.
+    """
+    for _, group in groupby(enumerate(specs), key=lambda entry: entry[1].cell):
+        neighbours = list(group)
+        together = _run_together([spec for _, spec in neighbours])
+        for (index, spec), result in zip(neighbours, together, strict=True):
+            if result is None:
+                folder = None if checkpoints is None else checkpoints / spec.key
+                try:
+                    result = run_trial(spec, report, folder)
+                except LostDeviceError as error:
+                    raise LostDeviceError(str(error), index) from None
+                if folder is not None:
+                    shutil.rmtree(folder, ignore_errors=True)
+            yield index, result
+
+
+def _run_together(specs: Sequence[TrialSpec]) -> Sequence[TrialResult | None]:
+    """Results of trials that are fitted at once; none for each that must run by itself."""
+    many = methods()[specs[0].method].fit_many
+    if many is None or len(specs) == 1:
+        return [None] * len(specs)
+    started = time.perf_counter()
+    try:
+        labels = _labels(specs[0])
+        fits = many(specs)
+        share = _since(started) / len(specs)
+        return [
+            _result(spec, labels, fitted, share) for spec, fitted in zip(specs, fits, strict=True)
+        ]
+    except Exception:
+        # Each by itself tells which one is to blame.
+        log.warning("trials of %s could not be fitted together", specs[0].cell.id, exc_info=True)
+        return [None] * len(specs)
+
+
 def run_trial(
     spec: TrialSpec, report: Report = ignore, checkpoint: Path | None = None
 ) -> TrialResult:
@@ -43,29 +119,57 @@ def run_trial(
     TrialResult
         An error of any kind is a result too (``failed``, or ``infeasible`` where the configuration
         is to blame), so that one trial never ends a study.
+
+    Raises
+    ------
+    LostDeviceError
+        If the device is gone.
     """
     started = time.perf_counter()
     try:
         labels = _labels(spec)
         fitted = methods()[spec.method].fit(spec, report, checkpoint)
-        score = _score(spec, labels, fitted)
-        metrics = compute_all(labels, fitted.validation)
+        return _result(spec, labels, fitted, _since(started))
     except InfeasibleError as error:
         return TrialResult("infeasible", None, seconds=_since(started), error=str(error))
     except Exception as error:
         log.exception("trial %d of %s failed", spec.number, spec.cell.id)
         line = (str(error).splitlines() or [""])[0]
         text = f"{type(error).__name__}: {line}"
-        return TrialResult("failed", None, seconds=_since(started), error=text)
+        # PyTorch's name of it; this module does without the import.
+        if type(error).__name__ == "AcceleratorError":
+            raise LostDeviceError(text) from error
+        return TrialResult(
+            "failed", None, seconds=_since(started), error=text, retry=_may_pass(error)
+        )
+
+
+def _result(
+    spec: TrialSpec, labels: npt.NDArray[np.int64], fitted: Fitted, seconds: float
+) -> TrialResult:
+    score = _score(spec, labels, fitted)
+    if not math.isfinite(score):
+        raise InfeasibleError(f"{spec.metric} of the validation split is {score}")
     return TrialResult(
         status="complete",
         score=score,
-        metrics=metrics,
+        metrics=compute_all(labels, fitted.validation),
         curve=fitted.curve,
-        seconds=_since(started),
+        seconds=seconds,
         trainable_parameters=fitted.trainable_parameters,
         cost=fitted.cost,
     )
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether the same trial may succeed a little later: a network or its storage is disturbed."""
+    if isinstance(error, OSError):
+        # What pyarrow says of an object store has no number.
+        return isinstance(error, ConnectionError | TimeoutError) or error.errno in (
+            None, errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN, errno.ENETDOWN,
+            errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.EREMOTEIO,
+        )  # fmt: skip
+    return False
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ def test_what_is_left_out_has_the_documented_default():
     assert (study.trials_per_cell, study.seeds) == (16, (0, 1, 2))
     assert (study.compare.family, study.compare.correction) == ("per_task", "holm")
     assert study.compare.equivalence_margin == 0.01
-    assert (study.search.sampler, study.search.early_stopping) == ("tpe", True)
+    assert (study.search.sampler, study.search.early_stopping) == ("tpe", "asha")
     assert study.tracking.enabled
     assert study.store is None
 

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from engine.files import content_key, write_text
 from engine.plan import CellPlan
 from engine.records import TRIAL_FORMAT, TrialRecord
+from engine.search.searcher import Drawing
 
 log = logging.getLogger(__name__)
 
 
 def cell_key(
-    plan: CellPlan, encoder_fingerprint: str, task_fingerprint: str, sampler: str, seed: int
+    plan: CellPlan,
+    encoder_fingerprint: str,
+    task_fingerprint: str,
+    sampler: str,
+    seed: int,
+    drawing: Drawing,
 ) -> str:
     """Identity of a cell's search: records of another (changed data, space ...) are not reused."""
     return content_key(
@@ -26,6 +32,9 @@ def cell_key(
         plan.metric,
         sampler,
         seed,
+        drawing.batch,
+        list(drawing.objectives),
+        [dict(point) for point in drawing.warm_points],
     )
 
 
@@ -48,12 +57,15 @@ class Ledger:
     def read(self, keys: Iterable[str]) -> dict[str, list[TrialRecord]]:
         """Records by cell key, in order of number; records of other searches stay on disk."""
         found: dict[str, list[TrialRecord]] = {key: [] for key in keys}
-        for path in sorted(self.folder.glob("*.json")):
-            try:
-                record = TrialRecord.from_json(path.read_text(encoding="utf-8"))
-            except (ValueError, KeyError, TypeError) as error:
-                log.warning("%s is not a trial record (%s); left aside", path, error)
-                continue
+        for record in self.all():
             if record.cell_key in found:
                 found[record.cell_key].append(record)
         return found
+
+    def all(self) -> Iterator[TrialRecord]:
+        """Every record of the folder, in order of cell and number."""
+        for path in sorted(self.folder.glob("*.json")):
+            try:
+                yield TrialRecord.from_json(path.read_text(encoding="utf-8"))
+            except (ValueError, KeyError, TypeError) as error:
+                log.warning("%s is not a trial record (%s); left aside", path, error)

@@ -20,9 +20,8 @@ from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
 from engine.files import content_key
-from engine.metrics import METRICS
 from engine.records import TrialRecord
-from engine.search.optuna_terms import frozen_trial
+from engine.search.optuna_terms import directions, frozen_trial
 from engine.search.searcher import CellSearch
 
 log = logging.getLogger(__name__)
@@ -128,9 +127,9 @@ class Mirror:
         if name in there:
             study = optuna.load_study(study_name=name, storage=storage)
         else:
-            best = METRICS[search.plan.metric].greater_is_better
-            direction = "maximize" if best else "minimize"
-            study = optuna.create_study(storage=storage, study_name=name, direction=direction)
+            ways = directions(search.objectives, search.maximize)
+            study = optuna.create_study(storage=storage, study_name=name, directions=ways)
+            study.set_metric_names([search.plan.metric, *search.objectives[1:]])
             about = {"metric": search.plan.metric, "search": search.key}
             study.set_user_attr("dnasweep", {**search.plan.cell._asdict(), **about})
         self._studies[cell] = study
@@ -142,7 +141,8 @@ class Mirror:
         identity = content_key(record.to_json())[:16]
         if identity in self._mirrored[cell]:
             return
-        trial = frozen_trial(record, self._searches[cell].plan.space)
+        search = self._searches[cell]
+        trial = frozen_trial(record, search.plan.space, search.objectives)
         trial.set_user_attr(RECORD, identity)
         if trial.datetime_complete:
             trial.datetime_start = trial.datetime_complete - timedelta(

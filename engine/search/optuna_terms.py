@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from optuna.distributions import (
@@ -10,6 +11,7 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from engine.records import TrialRecord
@@ -31,6 +33,35 @@ def distribution(parameter: Parameter) -> BaseDistribution:
     if parameter.kind == "int":
         return IntDistribution(int(parameter.low), int(parameter.high), log=parameter.log)
     return FloatDistribution(parameter.low, parameter.high, log=parameter.log)
+
+
+#: What a search can be asked to keep small beside the score.
+COSTS = ("trainable_parameters", "seconds")
+
+#: One objective: the score.
+SCORE_ONLY = ("score",)
+
+
+def directions(objectives: Sequence[str], maximize: bool) -> list[StudyDirection]:
+    """Which way each objective is better; all but the score are costs."""
+    score = StudyDirection.MAXIMIZE if maximize else StudyDirection.MINIMIZE
+    return [score if name == "score" else StudyDirection.MINIMIZE for name in objectives]
+
+
+def values(record: TrialRecord, objectives: Sequence[str]) -> list[float]:
+    """Objectives of a complete trial: ``score``, or a field of `TrialResult` of that name."""
+    return [float(getattr(record.result, name)) for name in objectives]
+
+
+def state_for_sampler(record: TrialRecord) -> TrialState:
+    """State that a sampler learns the right thing from.
+
+    Optuna's samplers forget what failed, so that a region that cannot be would be proposed again
+    and again: TPE ranks a pruned trial without values behind all others.
+    """
+    if record.result.status == "infeasible":
+        return TrialState.PRUNED
+    return STATES[record.result.status]
 
 
 def user_attributes(record: TrialRecord) -> dict[str, Any]:
@@ -55,16 +86,33 @@ def user_attributes(record: TrialRecord) -> dict[str, Any]:
     return {name: value for name, value in told.items() if value is not None}
 
 
-def frozen_trial(record: TrialRecord, space: Space) -> FrozenTrial:
-    """A finished trial as Optuna keeps it."""
+def frozen_trial(
+    record: TrialRecord,
+    space: Space,
+    objectives: Sequence[str] = SCORE_ONLY,
+    state: TrialState | None = None,
+) -> FrozenTrial:
+    """A finished trial as Optuna keeps it.
+
+    Parameters
+    ----------
+    record : TrialRecord
+    space : Space
+    objectives : sequence of str
+        With more than one, Optuna takes no values in between.
+    state : TrialState or None
+        Instead of the one that `STATES` says.
+    """
     result = record.result
+    state = STATES[result.status] if state is None else state
+    curve = dict(enumerate(result.curve, start=1)) if len(objectives) == 1 else {}
     # Constants are not drawn, so that Optuna does not know them.
     drawn = [p for p in space.parameters if p.name in record.params and p.kind != "constant"]
     return create_trial(
-        state=STATES[result.status],
-        value=result.score if result.status == "complete" else None,
+        state=state,
+        values=values(record, objectives) if state is TrialState.COMPLETE else None,
         params={p.name: record.params[p.name] for p in drawn},
         distributions={p.name: distribution(p) for p in drawn},
-        intermediate_values=dict(enumerate(result.curve, start=1)),
+        intermediate_values=curve,
         user_attrs=user_attributes(record),
     )

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ray import tune
-from ray.tune.search import Searcher
 
 from engine.metrics import METRICS
-from engine.records import TrialRecord, TrialResult, TrialSpec
-from engine.search.scheduler import EPOCH, SCORE, CellScheduler
+from engine.records import TrialRecord, TrialSpec
+from engine.search.dispatch import Dispatcher
+from engine.search.rungs import rule_of
+from engine.search.scheduler import CellScheduler
 from engine.search.searcher import CellSearch, Proposal
 from engine.search.turns import Turns
+from engine.search.worker import trainable
 from engine.study import Study
-from engine.trial import run_trial
-
-RESULT = "result"
 
 #: Tune writes its own logs and snapshots per trial; ours are the records, MLflow and the report.
 TUNE_ENVIRONMENT = {
@@ -62,97 +60,9 @@ class Capacity:
         return {"network": gpu_slots or cpu_slots, "embeddings": cpu_slots}
 
 
-class CellSearcher(Searcher):  # type: ignore[misc]
-    """Ray Tune's view of the cells' searches.
-
-    Parameters
-    ----------
-    turns : Turns
-    stopped : set of str
-        Trial ids that the scheduler stopped early; shared with it.
-    spec_of : callable
-        ``spec_of(search, proposal) -> TrialSpec``.
-    on_record : callable
-        Called with every record, in the driver, the moment it is known.
-    """
-
-    def __init__(
-        self,
-        turns: Turns,
-        stopped: set[str],
-        spec_of: Callable[[CellSearch, Proposal], TrialSpec],
-        on_record: Callable[[TrialRecord], None],
-    ):
-        super().__init__(metric=SCORE, mode="max")
-        self._turns = turns
-        self._stopped = stopped
-        self._spec_of = spec_of
-        self._on_record = on_record
-        self._live: dict[str, tuple[CellSearch, TrialSpec, list[float]]] = {}
-
-    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
-        """Configuration of the next trial; none while all that is left must wait."""
-        while not self._turns.finished:
-            search = self._turns.next()
-            proposal = search.ask() if search else None
-            if search is None or proposal is None:
-                return None
-            if isinstance(proposal, TrialRecord):
-                self._on_record(proposal)
-                continue
-            spec = self._spec_of(search, proposal)
-            self._live[trial_id] = (search, spec, [])
-            return {"cell": spec.cell.id, "number": spec.number, "spec": spec.to_json()}
-        return str(Searcher.FINISHED)
-
-    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        """Keep the curve."""
-        if EPOCH in result:
-            curve = self._live[trial_id][2]
-            # A retried trial starts again at its first epoch.
-            del curve[result[EPOCH] - 1 :]
-            curve.append(float(result[SCORE]))
-
-    def on_trial_complete(
-        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
-    ) -> None:
-        """Tell the cell's search what came of a trial, and keep the record."""
-        if result and RESULT not in result and not error:
-            self.on_trial_result(trial_id, result)
-        search, spec, curve = self._live.pop(trial_id)
-        if error or not result:
-            outcome = TrialResult("failed", None, error="the worker died; see OUT/run.log")
-        elif RESULT in result:
-            fields = json.loads(result[RESULT])
-            outcome = TrialResult(**{**fields, "curve": tuple(fields["curve"])})
-        else:
-            best = max(curve) if METRICS[spec.metric].greater_is_better else min(curve)
-            seconds = float(result.get("time_total_s", 0.0))
-            outcome = TrialResult("pruned", best, curve=tuple(curve), seconds=seconds)
-        self._on_record(search.tell(spec.number, spec.key, outcome))
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Give the Tuner's snapshot nothing: it is never restored from."""
-        return {}
-
-    def save(self, checkpoint_path: str) -> None:
-        """Write nothing of worth: the trial records are the memory."""
-        Path(checkpoint_path).write_text("", encoding="utf-8")
-
-    def restore(self, checkpoint_path: str) -> None:
-        """Read nothing; see `save`."""
-
-
-def trainable(config: dict[str, Any]) -> None:
-    """Run one trial in a Ray worker."""
-    spec = TrialSpec.from_json(config["spec"])
-    result = run_trial(spec, lambda epoch, score: tune.report({EPOCH: epoch, SCORE: score}))
-    tune.report({RESULT: json.dumps(asdict(result))})
-
-
 def run_trials(
     study: Study,
-    searches: Mapping[str, CellSearch],
+    turns: Turns,
     capacity: Capacity,
     spec_of: Callable[[CellSearch, Proposal], TrialSpec],
     on_record: Callable[[TrialRecord], None],
@@ -163,31 +73,27 @@ def run_trials(
     Parameters
     ----------
     study : Study
-    searches : mapping
-        Cell id -> search, rebuilt from earlier records.
+    turns : Turns
+        Of searches rebuilt from earlier records.
     capacity : Capacity
     spec_of, on_record : callable
-        See `CellSearcher`.
+        See `Dispatcher`.
     out : Path
-        Tune's own files go to ``out/tune``; on a cluster every node must share it.
+        Trials under way keep their state in ``out/checkpoints``, Tune's own files go to
+        ``out/tune``; on a cluster every node must share both.
     """
-    turns = Turns(searches, capacity.slots())
     os.environ.update(TUNE_ENVIRONMENT)
-    scheduler = CellScheduler(
-        longest={cell: _longest(s) for cell, s in searches.items()}
-        if study.search.early_stopping
-        else {},
-        maximize={c: METRICS[s.plan.metric].greater_is_better for c, s in searches.items()},
-        grace_epochs=study.search.grace_epochs,
-        reduction_factor=study.search.reduction_factor,
-        records={cell: list(s.records.values()) for cell, s in searches.items()},
-    )
-    needs = {cell: search.plan.method.needs for cell, search in searches.items()}
+    needs = {cell: search.plan.method.needs for cell, search in turns.searches.items()}
+    shapes = {cell: capacity.resources(needs[cell]) for cell in needs}
+    several = len({tuple(sorted(shape.items())) for shape in shapes.values()}) > 1
+    # Tune keeps an actor only while a trial of its shape waits for it: one more than can run.
+    slots = {kind: many + several for kind, many in capacity.slots().items()}
+    checkpoints = (out / "checkpoints").resolve()
     tuner = tune.Tuner(
-        tune.with_resources(trainable, _resources(capacity, needs)),
+        tune.with_resources(trainable, _resources(shapes)),
         tune_config=tune.TuneConfig(
-            search_alg=CellSearcher(turns, scheduler.stopped, spec_of, on_record),
-            scheduler=scheduler,
+            search_alg=Dispatcher(turns, slots, spec_of, on_record, checkpoints),
+            scheduler=_scheduler(study, turns.searches),
             num_samples=-1,
             reuse_actors=True,
             trial_dirname_creator=lambda trial: f"trial-{trial.trial_id}",
@@ -195,24 +101,44 @@ def run_trials(
         run_config=tune.RunConfig(
             name=study.name,
             storage_path=str((out / "tune").resolve()),
-            failure_config=tune.FailureConfig(max_failures=1),
+            # A lost trial is begun again by the dispatcher, which knows what it had done.
+            failure_config=tune.FailureConfig(max_failures=0),
             verbose=0,
         ),
     )
     tuner.fit()
 
 
-def _resources(capacity: Capacity, needs: Mapping[str, str]) -> Any:
+def _resources(shapes: Mapping[str, dict[str, float]]) -> Any:
     """One shape where all trials take the same, since Tune reuses actors within a shape only."""
-    kinds: Sequence[dict[str, float]] = [capacity.resources(n) for n in sorted(set(needs.values()))]
+    kinds: Sequence[dict[str, float]] = list(shapes.values())
     if all(kind == kinds[0] for kind in kinds):
         return kinds[0]
-    return lambda config: tune.PlacementGroupFactory([capacity.resources(needs[config["cell"]])])
+    return lambda config: tune.PlacementGroupFactory([shapes[config["cell"]]])
+
+
+def _scheduler(study: Study, searches: Mapping[str, CellSearch]) -> CellScheduler:
+    chosen = study.search
+    rules = {
+        cell: rule_of(
+            chosen.early_stopping, chosen.grace_epochs, chosen.reduction_factor, _longest(search)
+        )
+        for cell, search in searches.items()
+        # What a trial costs is known only at its end.
+        if len(search.objectives) == 1
+    }
+    return CellScheduler(
+        rules={cell: rule for cell, rule in rules.items() if rule is not None},
+        maximize={cell: METRICS[s.plan.metric].greater_is_better for cell, s in searches.items()},
+        records={cell: list(s.records.values()) for cell, s in searches.items()},
+    )
 
 
 def _longest(search: CellSearch) -> int:
-    """Most epochs that a cell's space allows; 1 for a probe."""
+    """Most reports that a cell's space allows; 1 for a probe."""
+    longest = 1
     for parameter in search.plan.space.parameters:
-        if parameter.name == "epochs":
-            return int(max(parameter.choices, default=parameter.high) or 1)  # type: ignore[type-var]
-    return 1
+        if parameter.name in ("epochs", "evaluations_per_epoch"):
+            whole = [c for c in parameter.choices if isinstance(c, int)]
+            longest *= max(whole, default=int(parameter.high) or 1)
+    return longest

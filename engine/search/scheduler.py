@@ -1,98 +1,59 @@
-"""Early stopping: one ASHA per cell, since rungs of different cells must not be compared."""
+"""Early stopping in Ray Tune: one rule per cell, since trials of two cells must not be compared."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import SimpleNamespace
 from typing import Any
 
-from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, TrialScheduler
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from engine.records import TrialRecord
+from engine.search.rungs import Rule
 
 EPOCH = "epoch"
 SCORE = "score"
 
 
 class CellScheduler(FIFOScheduler):  # type: ignore[misc]
-    """Hands every callback to the ASHA (Li et al. 2018, arXiv:1810.05934) of the trial's cell.
+    """Asks the rule of a trial's cell after every epoch.
 
     The default configuration, trial 0, is never stopped: it is the untuned baseline.
 
     Parameters
     ----------
-    longest : mapping
-        Cell id -> most epochs that its space allows; cells of one epoch are left alone.
+    rules : mapping
+        Cell id -> rule; cells without one are left alone.
     maximize : mapping
         Cell id -> whether a higher score is better.
-    grace_epochs : int
-        Epochs before a trial can be stopped.
-    reduction_factor : float
-        One trial in so many goes on from a rung.
     records : mapping
-        Cell id -> trials that finished earlier; their curves rebuild the rungs.
+        Cell id -> trials that finished earlier; their curves are told to the rules again.
     """
 
     def __init__(
         self,
-        longest: Mapping[str, int],
+        rules: Mapping[str, Rule],
         maximize: Mapping[str, bool],
-        grace_epochs: int,
-        reduction_factor: float,
         records: Mapping[str, Sequence[TrialRecord]],
     ):
         super().__init__()
-        self.stopped: set[str] = set()
-        self._rungs = {
-            cell: AsyncHyperBandScheduler(
-                time_attr=EPOCH,
-                metric=SCORE,
-                mode="max" if maximize[cell] else "min",
-                max_t=epochs,
-                grace_period=grace_epochs,
-                reduction_factor=reduction_factor,
-                stop_last_trials=False,
-            )
-            for cell, epochs in longest.items()
-            if epochs > grace_epochs
-        }
-        for cell, scheduler in self._rungs.items():
+        self._rules = rules
+        self._sign = {cell: 1 if better else -1 for cell, better in maximize.items()}
+        for cell in rules:
             for record in records.get(cell, ()):
                 if record.duplicate_of is None:
-                    _replay(scheduler, record)
-
-    def on_trial_add(self, controller: Any, trial: Any) -> None:
-        """Pass it on."""
-        if scheduler := self._of(trial):
-            scheduler.on_trial_add(controller, trial)
+                    for epoch, score in enumerate(record.result.curve, start=1):
+                        self._stops(cell, record.number, epoch, score)
 
     def on_trial_result(self, controller: Any, trial: Any, result: dict[str, Any]) -> str:
         """Decide whether a trial goes on."""
-        scheduler = self._of(trial)
-        if scheduler is None or EPOCH not in result:
+        if EPOCH not in result or trial.config["cell"] not in self._rules:
             return str(TrialScheduler.CONTINUE)
-        decision = str(scheduler.on_trial_result(controller, trial, result))
-        if trial.config["number"] == 0:
-            return str(TrialScheduler.CONTINUE)
-        if decision == TrialScheduler.STOP:
-            self.stopped.add(trial.trial_id)
-        return decision
-
-    def on_trial_complete(self, controller: Any, trial: Any, result: dict[str, Any]) -> None:
-        """Nothing to do: every epoch was told when it was done."""
+        number = trial.config["number"]
+        stop = self._stops(trial.config["cell"], number, result[EPOCH], result[SCORE])
+        return str(TrialScheduler.STOP if stop and number != 0 else TrialScheduler.CONTINUE)
 
     def on_trial_error(self, controller: Any, trial: Any) -> None:
-        """Nothing to do: what a trial reached before it failed stays in the rungs."""
+        """Nothing to do: what a trial reached before it failed stays with the rule."""
 
-    def on_trial_remove(self, controller: Any, trial: Any) -> None:
-        """Nothing to do."""
-
-    def _of(self, trial: Any) -> AsyncHyperBandScheduler | None:
-        return self._rungs.get(trial.config["cell"])
-
-
-def _replay(scheduler: AsyncHyperBandScheduler, record: TrialRecord) -> None:
-    stand_in = SimpleNamespace(trial_id=f"earlier-{record.number}")
-    scheduler.on_trial_add(None, stand_in)
-    for epoch, score in enumerate(record.result.curve, start=1):
-        scheduler.on_trial_result(None, stand_in, {EPOCH: epoch, SCORE: score})
+    def _stops(self, cell: str, number: int, epoch: int, score: float) -> bool:
+        return self._rules[cell](number, epoch, self._sign[cell] * float(score))

@@ -1,7 +1,9 @@
-"""What to try next in a cell: an Optuna study of its own over ask and tell.
+"""What to try next in a cell, in which order, and what is done already.
 
-The trial records on disk are the memory; an Optuna study is rebuilt from them, so that a restart
-costs nothing and pruned, failed and infeasible trials are told as what they are.
+Trials are proposed in batches. All of a batch are drawn when every trial of the batches before has
+its result, and none of them knows a result of its own batch. So what a cell tries depends neither
+on how many workers there are, nor on which trial is done first, nor on restarts. The trial records
+on disk are the memory; the Optuna study is rebuilt from them.
 """
 
 from __future__ import annotations
@@ -10,17 +12,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import optuna
-from optuna.trial import TrialState
-
-from engine.files import canonical_json, content_key
+from engine.files import canonical_json
 from engine.plan import CellPlan
 from engine.records import TrialRecord, TrialResult
-from engine.search.optuna_terms import STATES, frozen_trial, user_attributes
-from engine.search.samplers import LEARNING, STATEFUL, grid, sampler_of
+from engine.search.optuna_terms import SCORE_ONLY
+from engine.search.proposer import Proposer
+from engine.search.samplers import LEARNING, STATEFUL, grid
 from engine.search.stopping import NO_RULES, StopRules
 
 STARTUP_TRIALS = 10
+
+#: Trials of a batch: so many of one cell can run at once, and none of them learns of another.
+BATCH = 4
+
+#: A cell ends where its first trials all fail: what is wrong is wrong with the rest too.
+HOPELESS = 5
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,34 @@ class Proposal:
     params: Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class Drawing:
+    """How the configurations of a cell are drawn.
+
+    Attributes
+    ----------
+    batch : int or None
+        Trials that are drawn together once all before them are done; none draws each when a worker
+        is free, from what is done by then, so that results depend on timing.
+    objectives : tuple of str
+        ``score`` first; see `engine.search.optuna_terms.values`.
+    warm_points : tuple of mapping
+        Configurations to try after the default, from finished searches of sibling tasks.
+    startup : int or None
+        Trials before a sampler models; none takes a third of the budget, 10 at most.
+    """
+
+    batch: int | None = BATCH
+    objectives: tuple[str, ...] = SCORE_ONLY
+    warm_points: tuple[Mapping[str, Any], ...] = ()
+    startup: int | None = None
+
+
+def startup_trials(budget: int) -> int:
+    """Trials drawn at random before a sampler models: a third of a small budget."""
+    return max(1, min(STARTUP_TRIALS, budget // 3))
+
+
 class CellSearch:
     """The search of one cell.
 
@@ -38,8 +72,7 @@ class CellSearch:
     ----------
     plan : CellPlan
     key : str
-        Identity of the search; seeds the sampler together with the trial's number, so that what is
-        proposed depends on the trials before and not on how often the study was restarted.
+        Identity of the search.
     budget : int
         Trials, duplicates counted; a grid of fewer points has its points as the budget.
     sampler : {"tpe", "random", "grid", "gp", "cmaes"}
@@ -48,9 +81,11 @@ class CellSearch:
         Trials that finished earlier.
     rules : StopRules
         What ends the search before its budget is spent.
+    drawing : Drawing
 
     Attributes
     ----------
+    budget : int
     records : dict
         Number -> finished trial.
     running : dict
@@ -69,67 +104,72 @@ class CellSearch:
         maximize: bool,
         records: Sequence[TrialRecord],
         rules: StopRules = NO_RULES,
+        drawing: Drawing = Drawing(),
     ):
         self.plan = plan
         self.key = key
-        # Configurations that no sampler draws: the default, or all of a grid.
-        on_grid = sampler == "grid"
-        self._points = grid(plan.space)[:budget] if on_grid else [plan.space.default_point()]
-        self.budget = len(self._points) if on_grid else budget
+        self.objectives = drawing.objectives
+        # Configurations that no sampler draws: the default and those to start from, or a grid.
+        default = plan.space.default_point()
+        self._points: list[Mapping[str, Any]] = [default, *drawing.warm_points]
+        if sampler == "grid":
+            self._points = grid(plan.space)[:budget]
+        self.budget = min(budget, len(self._points)) if sampler == "grid" else budget
         self.records: dict[int, TrialRecord] = {}
         self.running: dict[int, Mapping[str, Any]] = {}
         self.stopped: str | None = None
         self._sampler = sampler
-        self._maximize = maximize
+        self._learns = sampler in LEARNING
+        self._batch = drawing.batch if self._learns else None
+        self.maximize = maximize
         self._rules = rules
-        self._asked: dict[int, optuna.trial.Trial] = {}
         self._first: dict[str, TrialRecord] = {}
-        self._waiting = False
-        optuna.logging.set_verbosity(optuna.logging.ERROR)
-        self._study = optuna.create_study(direction="maximize" if maximize else "minimize")
-        # Told in order of number, as they were proposed. A failed trial gets its turn again; until
-        # then the time it took counts as spent.
-        of_budget = [r for r in sorted(records, key=lambda r: r.number) if r.number < self.budget]
-        self._to_repeat = {r.number: r for r in of_budget if r.result.status == "failed"}
-        for record in of_budget:
-            if record.number not in self._to_repeat:
-                self._recall(record)
-        self._left = [n for n in range(self.budget) if n not in self.records]
-        self._judge()
-
-    @property
-    def startup(self) -> int:
-        """Trials before a sampler models."""
-        return max(1, min(STARTUP_TRIALS, self.budget // 3))
+        # Drawn, and neither running nor done.
+        self._ready: dict[int, Mapping[str, Any]] = {}
+        # All numbers below are drawn.
+        self._cursor = 0
+        self._ran = 0
+        self._seconds = 0.0
+        self.startup = drawing.startup or startup_trials(budget)
+        self.proposer = Proposer(
+            plan.space, key, sampler, self.startup, maximize, drawing.objectives
+        )
+        self._resume([r for r in sorted(records, key=lambda r: r.number) if r.number < self.budget])
 
     @property
     def left(self) -> list[int]:
         """Numbers that neither finished nor run; none of a stopped search."""
-        return [] if self.stopped else self._left
-
-    @property
-    def may_go_on(self) -> bool:
-        """Whether a trial under way could lift what stopped the search."""
-        return bool(self.stopped and self.running)
+        if self.stopped:
+            return []
+        return [n for n in range(self.budget) if n not in self.records and n not in self.running]
 
     @property
     def unfinished(self) -> int:
         """Trials still to finish, those under way included."""
-        return len(self.left) + len(self.running)
+        return len(self.running) if self.stopped else self.budget - len(self.records)
 
     @property
     def done(self) -> bool:
         """Whether every trial of the budget has its result, or a rule stopped the search."""
         return self.unfinished == 0
 
-    def can_ask(self) -> bool:
-        """Whether a trial can be proposed at this moment.
+    @property
+    def mean_seconds(self) -> float | None:
+        """Time of a trial of this cell, as far as is known."""
+        return self._seconds / self._ran if self._ran else None
 
-        No more than the startup trials of a sampler that learns run at once, lest it be random
-        search.
-        """
-        full = self._sampler in LEARNING and len(self.running) >= self.startup
-        return bool(self.left) and not full and not self._waiting
+    def grow(self, trials: int) -> None:
+        """Give the cell more trials; a grid has no more than its points."""
+        self.budget += trials
+
+    def can_ask(self) -> bool:
+        """Whether a trial can be proposed at this moment."""
+        if self.stopped or not self.unfinished:
+            return False
+        running = {canonical_json(dict(params)) for params in self.running.values()}
+        if any(canonical_json(dict(params)) not in running for params in self._ready.values()):
+            return True
+        return self._may_draw()
 
     def ask(self) -> Proposal | TrialRecord | None:
         """Propose the next trial.
@@ -138,18 +178,42 @@ class CellSearch:
         -------
         Proposal or TrialRecord or None
             A record where the configuration equals one that has its result: it is told and done.
-            None where an equal configuration is still running: ask again when one has finished.
+            None where all that is left must wait for a trial under way.
         """
-        number = self.left[0]
-        fixed = self._points[number] if number < len(self._points) else None
-        trial, params = self._draw(number, fixed)
-        same = canonical_json(params)
-        if any(canonical_json(dict(running)) == same for running in self.running.values()):
-            self._study.tell(trial, state=TrialState.FAIL)
-            self._waiting = True
+        if self.stopped:
             return None
-        self._left.pop(0)
-        if earlier := self._first.get(same):
+        proposed = self._of_ready()
+        while proposed is None and self._may_draw():
+            self._draw(self._next_batch())
+            proposed = self._of_ready()
+        return proposed
+
+    def tell(self, number: int, key: str, result: TrialResult) -> TrialRecord:
+        """Take the result of a running trial."""
+        params = self.running.pop(number)
+        record = TrialRecord(self.plan.cell, self.key, number, key, params, result)
+        self.proposer.tell(record)
+        self._keep(record)
+        return record
+
+    def put_back(self, number: int) -> None:
+        """Let a trial whose worker was lost be proposed again, with the same configuration."""
+        self._ready[number] = self.running.pop(number)
+
+    def _of_ready(self) -> Proposal | TrialRecord | None:
+        """Give out a trial that is drawn already, the lowest number first."""
+        running = {canonical_json(dict(params)) for params in self.running.values()}
+        for number in sorted(self._ready):
+            params = self._ready[number]
+            same = canonical_json(dict(params))
+            if same in running:
+                # Answered when its twin has finished.
+                continue
+            del self._ready[number]
+            earlier = self._first.get(same)
+            if earlier is None:
+                self.running[number] = params
+                return Proposal(number, params)
             record = TrialRecord(
                 cell=self.plan.cell,
                 cell_key=self.key,
@@ -159,63 +223,113 @@ class CellSearch:
                 result=earlier.result,
                 duplicate_of=earlier.number,
             )
-            self._tell(trial, record)
+            self.proposer.tell(record)
             self._keep(record)
             return record
-        self.running[number] = params
-        self._asked[number] = trial
-        return Proposal(number, params)
+        return None
 
-    def tell(self, number: int, key: str, result: TrialResult) -> TrialRecord:
-        """Take the result of a running trial."""
-        params = self.running.pop(number)
-        record = TrialRecord(self.plan.cell, self.key, number, key, params, result)
-        self._tell(self._asked.pop(number), record)
-        self._keep(record)
-        self._waiting = False
-        return record
+    def _may_draw(self) -> bool:
+        """Whether the next batch can be drawn: with batches, once all before it are done."""
+        batch = self._next_batch()
+        if self._batch is not None:
+            return bool(batch) and not self._ready and not self.running
+        # Lest a sampler that learns be random search.
+        return bool(batch) and not (self._learns and len(self.running) >= self.startup)
 
-    def _draw(
-        self, number: int, fixed: Mapping[str, Any] | None
-    ) -> tuple[optuna.trial.Trial, dict[str, Any]]:
-        """Have the sampler propose, or take the given configuration in its place."""
-        seed = int(content_key(self.key, number)[:8], 16)
-        self._study.sampler = sampler_of(self._sampler, self.startup, seed)
-        if fixed is not None:
-            self._study.enqueue_trial(dict(fixed))
-        trial = self._study.ask()
-        return trial, self.plan.space.draw(trial)
+    def _next_batch(self) -> list[int]:
+        """Numbers of the batch of the first trial that is not drawn; empty where all are."""
+        while self._is_drawn(self._cursor):
+            self._cursor += 1
+        first = self._cursor
+        if first >= self.budget:
+            return []
+        return [first] if self._batch is None else self._batch_of(first)
 
-    def _recall(self, record: TrialRecord) -> None:
-        """Take a trial of an earlier run."""
-        if self._sampler in STATEFUL:
-            trial, _ = self._draw(record.number, record.params)
-            # Optuna asks a sampler for nothing as long as values are given: this makes it.
-            _ = trial.relative_params
-            self._tell(trial, record)
-        else:
-            self._study.add_trial(frozen_trial(record, self.plan.space))
+    def _batch_of(self, number: int) -> list[int]:
+        """Numbers that are drawn together with a number."""
+        assert self._batch is not None
+        start, end = 0, self.startup
+        if number >= self.startup:
+            start = number - (number - self.startup) % self._batch
+            end = start + self._batch
+        return list(range(start, min(end, self.budget)))
+
+    def _draw(self, batch: Sequence[int], earlier: Mapping[int, TrialRecord] | None = None) -> None:
+        """Draw all of a batch, then tell what an earlier run knows of it."""
+        for number in batch:
+            fixed = self._points[number] if number < len(self._points) else None
+            self._ready[number] = self.proposer.draw(number, fixed)
+        for number, record in sorted((earlier or {}).items()):
+            if record.result.status == "failed":
+                self._ready[number] = record.params
+                continue
+            drawn = self._ready.pop(number)
+            if canonical_json(dict(drawn)) == canonical_json(dict(record.params)):
+                self.proposer.tell(record)
+            else:
+                # Another version of a sampler, or other batches, drew it.
+                self.proposer.discard(number)
+                self.proposer.recall(record)
+            self._remember(record)
+
+    def _is_drawn(self, number: int) -> bool:
+        return number in self.records or number in self.running or number in self._ready
+
+    def _resume(self, records: Sequence[TrialRecord]) -> None:
+        """Come back to where an earlier run was.
+
+        A failed trial gets its turn again; until then the time it took counts as spent.
+        """
+        known = {record.number: record for record in records}
+        self._to_repeat = {n: r for n, r in known.items() if r.result.status == "failed"}
+        replayed = self._replayed(known)
+        again = {number for batch in replayed for number in batch}
+        for number, record in known.items():
+            if number not in again and number not in self._to_repeat:
+                self.proposer.recall(record)
+                self._remember(record)
+        for batch in replayed:
+            self._draw(batch, {n: known[n] for n in batch if n in known})
+        for number in self._to_repeat.keys() - again:
+            self._ready[number] = self.proposer.draw(number, known[number].params)
+        self._judge()
+
+    def _replayed(self, known: Mapping[int, TrialRecord]) -> list[list[int]]:
+        """Batches that must be drawn as they were: one that is begun; all, where a sampler's state
+        comes from its own draws.
+        """
+        if self._batch is None:
+            return []
+        first = next((n for n in range(self.budget) if n not in known), self.budget)
+        batches: list[list[int]] = []
+        start = 0
+        while start < self.budget and start <= first:
+            batches.append(self._batch_of(start))
+            start = batches[-1][-1] + 1
+        return batches if self._sampler in STATEFUL else [b for b in batches if first in b]
+
+    def _remember(self, record: TrialRecord) -> None:
         self.records[record.number] = record
         self._first.setdefault(canonical_json(dict(record.params)), record)
+        if record.duplicate_of is None:
+            self._ran += 1
+            self._seconds += record.result.seconds
 
     def _keep(self, record: TrialRecord) -> None:
-        self.records[record.number] = record
         self._to_repeat.pop(record.number, None)
-        self._first.setdefault(canonical_json(dict(record.params)), record)
+        self._remember(record)
         self._judge()
 
     def _judge(self) -> None:
         """Ask the rules; a spent budget is no early stop."""
         self.stopped = None
-        if self._rules != NO_RULES and len(self.records) < self.budget:
+        if len(self.records) >= self.budget:
+            return
+        # One that succeeded is found at once, so that this is cheap.
+        failed = all(r.result.status == "failed" for r in self.records.values())
+        if failed and len(self.records) >= HOPELESS:
+            error = next(iter(self.records.values())).result.error
+            self.stopped = f"the first {len(self.records)} trials all failed: {error}"
+        elif self._rules != NO_RULES:
             told = {**self._to_repeat, **self.records}
-            self.stopped = self._rules.reason([told[n] for n in sorted(told)], self._maximize)
-
-    def _tell(self, trial: optuna.trial.Trial, record: TrialRecord) -> None:
-        for epoch, value in enumerate(record.result.curve, start=1):
-            trial.report(value, epoch)
-        for name, value in user_attributes(record).items():
-            trial.set_user_attr(name, value)
-        state = STATES[record.result.status]
-        score = record.result.score if state is TrialState.COMPLETE else None
-        self._study.tell(trial, score, state=state)
+            self.stopped = self._rules.reason([told[n] for n in sorted(told)], self.maximize)

@@ -4,6 +4,7 @@ import pytest
 
 from engine.records import Cell, TrialRecord, TrialResult
 from engine.search.ledger import Ledger, cell_key
+from engine.search.searcher import Drawing
 from engine.space import parse_space
 
 CELL = Cell("tiny-bert", "feng2024/4mC", "probe")
@@ -42,15 +43,18 @@ def test_a_damaged_record_is_logged_and_not_believed(
 
 def test_key_changes_with_what_bends_a_search(cell_plan) -> None:
     plan = cell_plan()
-    key = cell_key(plan, "enc", "task", "tpe", 0)
-    assert key == cell_key(plan, "enc", "task", "tpe", 0)
+    key = cell_key(plan, "enc", "task", "tpe", 0, Drawing())
+    assert key == cell_key(plan, "enc", "task", "tpe", 0, Drawing())
     other = plan.space.to_dict()
     other["parameters"]["C"] = {"loguniform": [1e-3, 1e2], "when": other["parameters"]["C"]["when"]}
     changed = [
-        cell_key(plan, "enc2", "task", "tpe", 0),
-        cell_key(plan, "enc", "task2", "tpe", 0),
-        cell_key(plan, "enc", "task", "random", 0),
-        cell_key(plan, "enc", "task", "tpe", 1),
-        cell_key(cell_plan(of=parse_space(other, "s")), "enc", "task", "tpe", 0),
+        cell_key(plan, "enc2", "task", "tpe", 0, Drawing()),
+        cell_key(plan, "enc", "task2", "tpe", 0, Drawing()),
+        cell_key(plan, "enc", "task", "random", 0, Drawing()),
+        cell_key(plan, "enc", "task", "tpe", 1, Drawing()),
+        cell_key(cell_plan(of=parse_space(other, "s")), "enc", "task", "tpe", 0, Drawing()),
+        cell_key(plan, "enc", "task", "tpe", 0, Drawing(batch=8)),
+        cell_key(plan, "enc", "task", "tpe", 0, Drawing(objectives=("score", "seconds"))),
+        cell_key(plan, "enc", "task", "tpe", 0, Drawing(warm_points=({"pooling": "max"},))),
     ]
-    assert len({key, *changed}) == 6
+    assert len({key, *changed}) == 9

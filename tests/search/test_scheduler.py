@@ -3,6 +3,7 @@ from types import SimpleNamespace
 from ray.tune.schedulers import TrialScheduler
 
 from engine.records import Cell, TrialRecord, TrialResult
+from engine.search.rungs import Rungs
 from engine.search.scheduler import EPOCH, SCORE, CellScheduler
 
 CONTINUE, STOP = TrialScheduler.CONTINUE, TrialScheduler.STOP
@@ -10,10 +11,8 @@ CONTINUE, STOP = TrialScheduler.CONTINUE, TrialScheduler.STOP
 
 def scheduler_of(records: dict | None = None, cells: tuple[str, ...] = ("a", "b")) -> CellScheduler:
     return CellScheduler(
-        longest=dict.fromkeys(cells, 9),
+        rules={cell: Rungs(grace=1, factor=3, longest=9) for cell in cells},
         maximize=dict.fromkeys(cells, True),
-        grace_epochs=1,
-        reduction_factor=3,
         records=records or {},
     )
 
@@ -21,7 +20,6 @@ def scheduler_of(records: dict | None = None, cells: tuple[str, ...] = ("a", "b"
 def tell(scheduler: CellScheduler, cell: str, number: int, scores: list[float]) -> str:
     """Report epochs until the scheduler stops the trial; its last decision."""
     trial = SimpleNamespace(trial_id=f"{cell}{number}", config={"cell": cell, "number": number})
-    scheduler.on_trial_add(None, trial)
     decision = CONTINUE
     for epoch, score in enumerate(scores, start=1):
         decision = scheduler.on_trial_result(None, trial, {EPOCH: epoch, SCORE: score})
@@ -30,12 +28,11 @@ def tell(scheduler: CellScheduler, cell: str, number: int, scores: list[float]) 
     return decision
 
 
-def test_a_poor_trial_is_stopped_and_remembered() -> None:
+def test_a_poor_trial_is_stopped() -> None:
     scheduler = scheduler_of()
     for number, score in enumerate([0.9, 0.8, 0.7], start=1):
         tell(scheduler, "a", number, [score])
     assert tell(scheduler, "a", 4, [0.5]) == STOP
-    assert "a4" in scheduler.stopped
 
 
 def test_rungs_of_two_cells_are_not_compared() -> None:
@@ -62,20 +59,27 @@ def test_rungs_are_rebuilt_from_records() -> None:
     assert tell(scheduler_of(), "a", 7, [0.5]) == CONTINUE
 
 
-def test_duplicates_do_not_fill_the_rungs() -> None:
+def test_duplicates_are_not_told_to_the_rule() -> None:
     cell = Cell("a", "t", "lora")
     result = TrialResult("complete", 0.9, curve=(0.9,))
     records = [
         TrialRecord(cell, "k", n, "key", {}, result, duplicate_of=None if n == 0 else 0)
         for n in range(6)
     ]
-    scheduler = scheduler_of({"a": records})
-    bracket = scheduler._rungs["a"]._brackets[0]
-    assert len(bracket._rungs[-1][1]) == 1
+    told = []
+    CellScheduler({"a": lambda *of: bool(told.append(of))}, {"a": True}, {"a": records})
+    assert told == [(0, 1, 0.9)]
 
 
-def test_probes_are_left_alone() -> None:
-    scheduler = CellScheduler({"a": 1}, {"a": True}, 1, 3, {})
+def test_a_loss_is_told_with_its_sign_turned() -> None:
+    scheduler = CellScheduler({"a": Rungs(1, 3, 9)}, {"a": False}, {})
+    for number in range(1, 4):
+        tell(scheduler, "a", number, [0.1])
+    assert tell(scheduler, "a", 4, [0.9]) == STOP
+
+
+def test_cells_without_a_rule_are_left_alone() -> None:
+    scheduler = CellScheduler({}, {"a": True}, {})
     for number in range(1, 6):
         tell(scheduler, "a", number, [0.9])
     assert tell(scheduler, "a", 6, [0.1]) == CONTINUE

@@ -1,15 +1,23 @@
 import math
+import random
 import statistics
 from collections.abc import Callable
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from engine.plan import CellPlan
 from engine.records import TrialRecord, TrialResult
-from engine.search.searcher import CellSearch, Proposal
+from engine.search.searcher import HOPELESS, CellSearch, Drawing, Proposal
 from engine.space import parse_space
 
 Make = Callable[..., CellPlan]
+
+#: A search takes a tenth of a second; `cell_plan` makes a plan and keeps nothing.
+FEW = settings(
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 
 def search_of(
@@ -78,10 +86,11 @@ def test_unfinished_trials_are_not_told_as_complete(cell_plan: Make, status: str
     assert isinstance(proposal, Proposal)
     result = TrialResult(status, 0.9 if status == "pruned" else None, curve=(0.8, 0.9))  # type: ignore[arg-type]
     search.tell(proposal.number, "key", result)
-    trial = search._study.trials[0]
-    assert trial.state.name == ("PRUNED" if status == "pruned" else "FAIL")
+    trial = search.proposer.study.trials[0]
+    # A sampler forgets what failed, and must not forget what cannot be.
+    assert trial.state.name == ("FAIL" if status == "failed" else "PRUNED")
     assert trial.intermediate_values == {1: 0.8, 2: 0.9}
-    assert not search._study.get_trials(states=(type(trial.state).COMPLETE,))
+    assert not search.proposer.study.get_trials(states=(type(trial.state).COMPLETE,))
 
 
 def test_equal_configurations_are_answered_from_the_record(cell_plan: Make) -> None:
@@ -156,12 +165,13 @@ def test_duplicates_and_what_failed_are_marked_in_the_optuna_study(cell_plan: Ma
         proposal = search.ask()
         if isinstance(proposal, Proposal):
             search.tell(proposal.number, "key", outcomes[proposal.params["pooling"]])
-    told = [trial.user_attrs for trial in search._study.trials]
+    told = [trial.user_attrs for trial in search.proposer.study.trials]
     assert [t["number"] for t in told] == list(range(12))
-    for attributes, trial in zip(told, search._study.trials, strict=True):
+    for attributes, trial in zip(told, search.proposer.study.trials, strict=True):
         expected = outcomes[trial.params["pooling"]]
         assert (attributes["status"], attributes.get("error")) == (expected.status, expected.error)
-        assert trial.state.name == ("COMPLETE" if expected.status == "complete" else "FAIL")
+        states = {"complete": "COMPLETE", "infeasible": "PRUNED", "failed": "FAIL"}
+        assert trial.state.name == states[expected.status]
     assert {t["status"] for t in told} == {"complete", "infeasible", "failed"}
     repeats = [t for t in told if "duplicate_of" in t]
     assert len(repeats) == 12 - 3
@@ -175,7 +185,7 @@ def test_what_is_told_of_a_trial_is_the_same_after_a_restart(cell_plan: Make) ->
     search = search_of(cell_plan(), 6)
     records = run(search)
     again = search_of(cell_plan(), 6, records)
-    before, after = search._study.trials, again._study.trials
+    before, after = search.proposer.study.trials, again.proposer.study.trials
     assert [t.user_attrs for t in before] == [t.user_attrs for t in after]
     assert [t.params for t in before] == [t.params for t in after]
 
@@ -195,3 +205,83 @@ def test_a_search_that_must_wait_is_not_asked_again_until_a_trial_has_finished(
     assert not search.can_ask()
     search.tell(proposal.number, "key", TrialResult("complete", 0.5))
     assert search.can_ask()
+
+
+def finish(search: CellSearch, order: random.Random, workers: int) -> None:
+    """Run a search with so many workers, whose trials end in any order."""
+    out: list[Proposal] = []
+    while not search.done:
+        while len(out) < workers and isinstance(proposal := search.ask(), Proposal):
+            out.append(proposal)
+        done = out.pop(order.randrange(len(out)))
+        search.tell(done.number, "key", TrialResult("complete", value(done.params)))
+
+
+@given(workers=st.integers(1, 8), seed=st.integers(0, 99))
+@FEW
+def test_what_is_tried_depends_neither_on_the_workers_nor_on_who_is_first(
+    cell_plan: Make, workers: int, seed: int
+) -> None:
+    alone = run(search_of(cell_plan()))
+    search = search_of(cell_plan())
+    finish(search, random.Random(seed), workers)
+    assert [search.records[n].params for n in range(20)] == [r.params for r in alone]
+
+
+@given(kept=st.sets(st.integers(0, 12)))
+@FEW
+def test_a_restart_with_gaps_in_a_batch_proposes_the_same(cell_plan: Make, kept: set[int]) -> None:
+    """Of the batch that was under way when a driver died, any trials may be done."""
+    alone = run(search_of(cell_plan()))
+    # Batches are 0-5, 6-9, 10-13 ...: the third is under way.
+    done = [r for r in alone if r.number < 10 or r.number in kept]
+    restarted = run(search_of(cell_plan(), records=done))
+    assert [r.params for r in restarted] == [r.params for r in alone]
+
+
+def test_a_trial_that_is_put_back_is_proposed_again(cell_plan: Make) -> None:
+    search = search_of(cell_plan())
+    proposal = search.ask()
+    assert isinstance(proposal, Proposal)
+    search.put_back(proposal.number)
+    assert search.ask() == proposal
+
+
+def test_a_cell_whose_first_trials_all_fail_ends_with_the_reason(cell_plan: Make) -> None:
+    search = search_of(cell_plan(), 30)
+    while not search.done:
+        proposal = search.ask()
+        assert isinstance(proposal, Proposal)
+        search.tell(proposal.number, "key", TrialResult("failed", None, error="KeyError: 'x'"))
+    assert len(search.records) == HOPELESS
+    assert search.stopped == "the first 5 trials all failed: KeyError: 'x'"
+    again = search_of(cell_plan(), 30, list(search.records.values()))
+    assert again.stopped is None, "a new run tries again"
+
+
+def test_tpe_leaves_a_region_that_cannot_be(cell_plan: Make) -> None:
+    """Random forests do not fit into memory: after the start, they are proposed less than half."""
+    search = search_of(cell_plan(), 40)
+    while not search.done:
+        proposal = search.ask()
+        if isinstance(proposal, Proposal):
+            forest = proposal.params["classifier"] == "random_forest"
+            outcome = TrialResult("complete", value(proposal.params))
+            search.tell(
+                proposal.number, "k", TrialResult("infeasible", None) if forest else outcome
+            )
+    late = [r for n, r in search.records.items() if n >= 20]
+    forests = sum(r.params["classifier"] == "random_forest" for r in late)
+    assert forests <= len(late) / 4
+
+
+def test_several_objectives_are_told_to_the_sampler(cell_plan: Make) -> None:
+    drawing = Drawing(objectives=("score", "trainable_parameters"))
+    search = CellSearch(cell_plan(), "k", 15, "tpe", True, [], drawing=drawing)
+    for proposal in iter(search.ask, None):
+        assert isinstance(proposal, Proposal)
+        result = TrialResult("complete", 0.5, curve=(0.5,), trainable_parameters=proposal.number)
+        search.tell(proposal.number, "key", result)
+    told = search.proposer.study.trials
+    assert [trial.values for trial in told] == [[0.5, float(n)] for n in range(15)]
+    assert [t.number for t in search.proposer.study.best_trials] == [0]
