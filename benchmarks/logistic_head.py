@@ -2,11 +2,11 @@
 
     python benchmarks/logistic_head.py [--quick]
 
-Prints one JSON object per measurement and, last, `ratio NAME VALUE`. The
-features are like embeddings: correlated, with variances that fall off as 1 / rank. The 64 differ in
-C (1e-4 to 1e2) and class weight, on one matrix of features or on two of the same width (poolings).
-`64_over_one` is the time of the 64 over that of one alone (C = 1, unweighted, one matrix): less is
-better. Each is the lowest of three runs (one of scikit-learn), in wall and in processor time.
+Prints one JSON object per measurement and, last, `ratio NAME VALUE`. The features are like
+embeddings: correlated, with variances that fall off as 1 / rank. The 64 differ in C (1e-4 to 1e2)
+and class weight, on one matrix of features or on two of the same width (poolings). `64_over_one` is
+the time of the 64 over that of one alone (C = 1, unweighted, one matrix): less is better. Fits are
+timed, scores are not; each time is the lowest of three (scikit-learn: of one).
 """
 
 import argparse
@@ -48,24 +48,20 @@ def weights(y, name):
 
 
 def ours(chosen, y):
-    requests = [Request({"C": C}, "classification", len(y), 0) for _, C, _ in chosen]
-    batch = Batch(
-        tuple(requests),
-        tuple(X for X, _, _ in chosen),
-        y,
-        tuple(weights(y, w) for _, _, w in chosen),
-    )
-    return [
-        head.predict_proba(X)[:, 1] for head, (X, _, _) in zip(fit_many(batch), chosen, strict=True)
-    ]
+    requests = tuple(Request({"C": C}, "classification", len(y), 0) for _, C, _ in chosen)
+    designs = tuple(X for X, _, _ in chosen)
+    return fit_many(Batch(requests, designs, y, tuple(weights(y, w) for _, _, w in chosen)))
 
 
 def theirs(chosen, y):
-    scores = []
-    for X, C, weight in chosen:
-        model = LogisticRegression(C=C, max_iter=1000)
-        scores.append(model.fit(X, y, sample_weight=weights(y, weight)).predict_proba(X)[:, 1])
-    return scores
+    return [
+        LogisticRegression(C=C, max_iter=1000).fit(X, y, sample_weight=weights(y, weight))
+        for X, C, weight in chosen
+    ]
+
+
+def scores(models, chosen):
+    return [model.predict_proba(X)[:, 1] for model, (X, _, _) in zip(models, chosen, strict=True)]
 
 
 def timed(function, *arguments, repeats):
@@ -83,7 +79,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="small matrices, under a minute")
     quick = parser.parse_args().quick
-    shapes = [(2000, 256)] if quick else [(2000, 256), (10_000, 768)]
+    shapes = [(2000, 256)] if quick else [(2000, 256), (5000, 768)]
     warnings.simplefilter("ignore")
     threads = max(pool["num_threads"] for pool in threadpool_info())
     ratios = []
@@ -100,17 +96,23 @@ def main():
             "64_two_poolings": (ours, configurations([X, other])),
             "sklearn_64": (theirs, configurations([X])),
         }
-        times, scores = {}, {}
+        times, models = {}, {}
         for name, (function, chosen) in runs.items():
             repeats = 1 if name == "sklearn_64" else 3
-            scores[name], wall, processor = timed(function, chosen, y, repeats=repeats)
+            models[name], wall, processor = timed(function, chosen, y, repeats=repeats)
             times[name] = {"wall": wall, "processor": processor}
             told = {"what": name, "rows": rows, "width": width, "threads": threads}
             print(json.dumps(told | {"seconds": wall, "processor_seconds": processor}), flush=True)
-        gaps = [
-            np.abs(a - b).max() for a, b in zip(scores["64"], scores["sklearn_64"], strict=True)
-        ]
-        print(json.dumps({"what": "largest difference from scikit-learn", "value": max(gaps)}))
+        pairs = zip(*(scores(models[n], runs[n][1]) for n in ("64", "sklearn_64")), strict=True)
+        gaps = [float(np.abs(a - b).max()) for a, b in pairs]
+        print(
+            json.dumps(
+                {
+                    "what": "largest difference from scikit-learn at its tolerance",
+                    "value": max(gaps),
+                }
+            )
+        )
         for clock in ("wall", "processor"):
             size = f"{rows}x{width}_{clock}"
             ratios += [

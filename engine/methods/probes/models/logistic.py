@@ -198,7 +198,7 @@ def _minimize(problem: Problem) -> Tensor:
     solution = problem.scale.new_zeros(batch, outputs, width)
     result = solution.clone()
     running = torch.arange(batch, device=solution.device)
-    logits = problem.forward(solution)
+    logits = solution.new_zeros(batch, outputs, rows)
     gradient = problem.backward(problem.residuals(logits), solution)
     pairs: list[tuple[Tensor, Tensor]] = []
     for _ in range(MOST_ITERATIONS):
