@@ -31,6 +31,9 @@ DEFAULTS: Mapping[TaskKind, str] = {
     "regression": "ridge",
 }
 
+#: By which class probabilities in float32 may miss the sum 1.
+ROUNDING = 1e-5
+
 ABOUT, PREPARATION = "probe.json", "preparation.skops"
 
 
@@ -117,7 +120,7 @@ class FittedProbe:
             raise _refused(self.probe, X, str(error)) from None
         if not np.isfinite(result).all():
             raise _refused(self.probe, X, "scores are not finite")
-        return result
+        return _normalized(result) if self.kind == "classification" else result
 
     def save(self, folder: Path, more: Mapping[str, Any]) -> None:
         """Write the model's files, and what else is to be known of it."""
@@ -359,6 +362,17 @@ def _floats(features: npt.NDArray[Any]) -> Features:
     import numpy as np
 
     return np.asarray(features, dtype=np.float32)
+
+
+def _normalized(chances: Scores) -> Scores:
+    """Rows that sum to 1; those that do so to rounding are left, so that equal ones stay equal.
+
+    Naive Bayes is sure of every class of a row whose likelihoods are beyond what floats tell apart.
+    """
+    import numpy as np
+
+    total = chances.sum(axis=1, keepdims=True)
+    return np.where(np.abs(total - 1) > ROUNDING, chances / total, chances)
 
 
 def _refused(probe: Probe, X: Features, why: str) -> InfeasibleError:

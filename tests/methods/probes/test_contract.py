@@ -98,6 +98,16 @@ def test_it_tells_three_classes_apart(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [n for n, kind in PAIRS if kind == "classification"])
+def test_rows_far_from_train_have_probabilities_too(name: str) -> None:
+    X, y = data("classification")
+    far = X.copy()
+    far[:, 5] = 1e9  # never changes in train
+    scores = fitted(name, "classification", X, y).scores(far)
+    assert scores.min() >= 0
+    np.testing.assert_allclose(scores.sum(axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", [n for n, kind in PAIRS if kind == "classification"])
 def test_a_class_without_train_rows_has_probability_0(name: str) -> None:
     X, y = data("classification")
     scores = fitted(name, "classification", X, 2 * y).scores(X)  # classes 0 and 2
