@@ -29,7 +29,7 @@ DEFAULT_STORE = "runs/store"
 PIPE_COLUMNS = 160
 KEY_LETTERS = 12
 INTERRUPTED = 130
-COMMANDS = ("run", "list", "compare", "report", "store", "doctor")
+COMMANDS = ("run", "list", "status", "best", "predict", "compare", "report", "store", "doctor")
 
 
 app = typer.Typer(
@@ -164,13 +164,71 @@ def list_command(
     """List what a study can name."""
     from engine.listing import listing
 
-    table = listing(what)
-    if json_:
-        import json
+    _print_listing(listing(what), json_)
 
-        print(json.dumps(table.rows, indent=1))
-    else:
-        _print_table(table)
+
+@app.command("status")
+def status_command(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Output folder of a run.")],
+    json_: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
+) -> None:
+    """Show how far a study has come: trials done and the best score of each cell."""
+    from engine.status import status
+
+    _print_listing(status(folder), json_)
+
+
+@app.command("best")
+def best_command(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Output folder of a run.")],
+    cell: Annotated[
+        str | None, typer.Argument(metavar="[CELL]", help="encoder/task/method; all without it.")
+    ] = None,
+    json_: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
+) -> None:
+    """Show the winner of each cell, its scores, and how to predict with it."""
+    from engine.winners import find_winner, how_to_predict, winner_text, winners, winners_table
+
+    if cell:
+        best = find_winner(folder, cell)
+        if json_:
+            import json
+
+            print(json.dumps(best.config, indent=1))
+        else:
+            out_console.print(winner_text(best), soft_wrap=True)
+        return
+    _print_listing(winners_table(folder), json_)
+    kept = [best for best in winners(folder) if best.config["files"]]
+    if kept and not json_:
+        out_console.print("\nto score new sequences, for example:")
+        out_console.print(f"  {how_to_predict(kept[0])}", soft_wrap=True, markup=False)
+
+
+@app.command("predict")
+def predict_command(
+    best: Annotated[Path, typer.Argument(help="Folder of an exported model, OUT/best/CELL.")],
+    file: Annotated[str, typer.Argument(help="Sequences: FASTA, CSV, TSV or Parquet.")],
+    out: Annotated[
+        Path | None, typer.Option(help="CSV file to write; the screen without it.")
+    ] = None,
+    batch: Annotated[int, typer.Option(help="Sequences that are scored at once.")] = 1024,
+) -> None:
+    """Score new sequences with the winner of a cell."""
+    from engine.predict import load_best, predict_file
+
+    table, notes = predict_file(load_best(best), file, batch)
+    errors = Console(stderr=True)
+    for note in notes:
+        errors.print(f"note: {note}", style="yellow", soft_wrap=True, markup=False)
+    if out is None:
+        print(table.to_csv(index=False), end="")
+        return
+    from engine.files import replacing
+
+    with replacing(out) as temporary:
+        table.to_csv(temporary, index=False)
+    errors.print(f"{len(table):,} sequences scored: {out}", soft_wrap=True, markup=False)
 
 
 @app.command("compare")
@@ -266,6 +324,15 @@ def doctor_command() -> None:
         failed |= check.state == "bad"
     if failed:
         raise typer.Exit(1)
+
+
+def _print_listing(table: Listing, as_json: bool) -> None:
+    if as_json:
+        import json
+
+        print(json.dumps(table.rows, indent=1))
+    else:
+        _print_table(table)
 
 
 def _print_table(table: Listing) -> None:

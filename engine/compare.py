@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from engine.metrics import METRICS, compute, compute_all
+from engine.metrics import METRICS, compute, compute_all, kind_of
 from engine.select import FinalFit
 from engine.stats.adjust import adjust
 from engine.stats.bootstrap import bootstrap_ci, paired_bootstrap
@@ -21,6 +21,7 @@ from engine.stats.multiclass import macro_auc_ci, macro_auc_test
 Family = Literal["per_task", "whole_study"]
 Correction = Literal["holm", "bh", "by", "none"]
 IntArray = npt.NDArray[np.int64]
+Labels = npt.NDArray[np.int64 | np.float64]
 FloatArray = npt.NDArray[np.float64]
 
 LEVEL = 0.05
@@ -35,15 +36,15 @@ class TaskFits:
     ----------
     task : str
     metric : str
-    labels : ndarray, shape (N,), int64
-        Of the unsealed test split.
+    labels : ndarray
+        Of the unsealed test split, shaped by the kind of the task; see `engine.tasks.Split`.
     fits : sequence of FinalFit
         Of all cells of the task.
     """
 
     task: str
     metric: str
-    labels: IntArray
+    labels: Labels
     fits: Sequence[FinalFit]
 
 
@@ -81,14 +82,21 @@ def score_table(tasks: Sequence[TaskFits]) -> pd.DataFrame:
 
 
 def interval(
-    metric: str, labels: IntArray, scores: FloatArray, level: float = 0.95
+    metric: str, labels: Labels, scores: FloatArray, level: float = 0.95
 ) -> tuple[float, float]:
-    """Interval of one fitted model's score over test rows; NaN where a class has one row."""
-    if np.bincount(labels).max(initial=0) < 2 or (np.bincount(labels) == 1).any():
+    """Interval of one fitted model's score over test rows; NaN where the rows allow none."""
+    by_class = kind_of(labels, scores) == "classification"
+    try:
+        if metric == "auroc" and by_class:
+            return _auc_interval(labels.astype(np.int64), scores, level)
+        function = METRICS[metric].function
+        drawn = bootstrap_ci(labels, scores, function, RESAMPLES, level=level, by_class=by_class)
+    except ValueError:
         return float("nan"), float("nan")
-    if metric != "auroc":
-        result = bootstrap_ci(labels, scores, METRICS[metric].function, RESAMPLES, level=level)
-        return result.ci_low, result.ci_high
+    return drawn.ci_low, drawn.ci_high
+
+
+def _auc_interval(labels: IntArray, scores: FloatArray, level: float) -> tuple[float, float]:
     if scores.shape[1] == 2:
         area = auc_ci(labels, scores[:, 1], level)
     else:
@@ -185,17 +193,17 @@ def _pairs(task: TaskFits, seeds: Sequence[int]) -> list[dict[str, object]]:
 
 
 def paired_test(
-    metric: str, labels: IntArray, a: FloatArray, b: FloatArray, level: float = 0.95
+    metric: str, labels: Labels, a: FloatArray, b: FloatArray, level: float = 0.95
 ) -> dict[str, object]:
     """Difference of two fitted models on the same rows, with interval and p-value.
 
     Parameters
     ----------
     metric : str
-        AUROC is tested by DeLong (macro for more than two classes), others by paired bootstrap.
-    labels : ndarray, shape (N,), int64
+        AUROC of classes is tested by DeLong (macro for more than two), all else by paired
+        bootstrap.
+    labels : ndarray
     a, b : ndarray, shape (N, K)
-        Class scores.
     level : float
         Confidence of the interval.
 
@@ -207,11 +215,13 @@ def paired_test(
     """
     nan = float("nan")
     name = "paired bootstrap"
+    by_class = kind_of(labels, a) == "classification"
     try:
-        if metric == "auroc":
+        if metric == "auroc" and by_class:
             name = "DeLong" if a.shape[1] == 2 else "macro DeLong"
-            return {"test": name, **_delong(labels, a, b, level), "note": ""}
-        drawn = paired_bootstrap(labels, a, b, METRICS[metric].function, RESAMPLES, level=level)
+            return {"test": name, **_delong(labels.astype(np.int64), a, b, level), "note": ""}
+        function = METRICS[metric].function
+        drawn = paired_bootstrap(labels, a, b, function, RESAMPLES, level=level, by_class=by_class)
     except ValueError as error:
         delta = compute(metric, labels, a) - compute(metric, labels, b)
         unknown = dict.fromkeys(("ci_low", "ci_high", "z", "p", "log10_p"), nan)

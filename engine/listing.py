@@ -91,11 +91,13 @@ def listing(what: str) -> Listing:
 def plan_table(plan: Plan, folder: Path) -> Group:
     """What a study comes to: tasks, cells, trials, forward passes, disk."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("task", "classes", "train", "validation", "test"):
-        table.add_column(name, justify="left" if name == "task" else "right")
+    for name in ("task", "labels", "train", "validation", "test"):
+        table.add_column(name, justify="left" if name in ("task", "labels") else "right")
+    noun = {"classification": "classes", "multilabel": "labels", "regression": "numbers"}
     for name, task in plan.tasks.items():
-        rows = [sum(task.counts[split].values()) for split in ("train", "validation", "test")]
-        table.add_row(Text(name), str(len(task.classes)), *(f"{n:,}" for n in rows))
+        count = "" if task.kind == "regression" else f"{len(task.classes)} "
+        rows = [f"{task.sizes[split]:,}" for split in ("train", "validation", "test")]
+        table.add_row(Text(name), f"{count}{noun[task.kind]}", *rows)
     study = plan.study
     lines: list[Any] = [
         Text.assemble((study.name, "bold"), "  ", study.description),

@@ -12,14 +12,12 @@ from engine.encoders.base import check_package, pooled_width
 from engine.encoders.hub import HubSource, cached_commit, hub_source, offline
 from engine.errors import UserError, nearest
 from engine.methods import Method, find_method
-from engine.metrics import METRICS
+from engine.metrics import DEFAULT_METRICS, METRICS, metrics_of
 from engine.records import Cell, EncoderSpec, TaskSpec
 from engine.space import Scalar, Space
 from engine.study import Study
 from engine.tasks import Task, load_task
 from engine.tasks.base import find_task
-
-DEFAULT_METRIC = "auroc"
 
 #: The last hidden state, where a search space names no layer.
 LAST = -1
@@ -165,10 +163,7 @@ def make_plan(study: Study) -> Plan:
         _check_task(spec, study.source)
     method_of = {name: _method(name, space, study.source) for name, space in study.methods.items()}
     tasks = {spec.name: load_task(spec) for spec in study.tasks}
-    metrics = {
-        spec.name: spec.metric or study.metric or tasks[spec.name].metric or DEFAULT_METRIC
-        for spec in study.tasks
-    }
+    metrics = {spec.name: _metric(study, spec, tasks[spec.name]) for spec in study.tasks}
     matched: set[str] = set()
     cells: list[CellPlan] = []
     skipped: list[Skipped] = []
@@ -192,6 +187,10 @@ def make_plan(study: Study) -> Plan:
                     continue
                 if adapts and not card.adaptable:
                     reason = f"{encoder.name} gives no gradients, so {name} cannot adapt it"
+                    skipped.append(Skipped(cell, reason))
+                    continue
+                if (kind := tasks[task.name].kind) not in method.kinds:
+                    reason = f"{name} cannot be fitted to a {kind} task"
                     skipped.append(Skipped(cell, reason))
                     continue
                 narrowed = space.restricted("pooling", card.poolings)
@@ -306,3 +305,16 @@ def _check_layers(space: Space) -> None:
 def _check_metric(name: str, where: str) -> None:
     if name not in METRICS:
         raise UserError(f"{where}: metric '{name}' is unknown; {nearest(name, METRICS)}")
+
+
+def _metric(study: Study, spec: TaskSpec, task: Task) -> str:
+    """What ranks the models of a task: as the study says, else its card, else by its kind."""
+    name = spec.metric or study.metric or task.metric or DEFAULT_METRICS[task.kind]
+    if task.kind not in METRICS[name].kinds:
+        where = f"tasks.{spec.name}.metric" if spec.metric else "metric"
+        remedy = "" if spec.metric else "; or give the task a `metric` of its own"
+        raise UserError(
+            f"{study.source}: {where}: '{name}' does not fit {spec.name}, a {task.kind} task; "
+            f"valid: {', '.join(metrics_of(task.kind))}{remedy}"
+        )
+    return name

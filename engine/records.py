@@ -89,6 +89,8 @@ class TaskSpec:
         Tasks of one group are not independent evidence.
     seed : int
         Draws the split where the file has none.
+    kind : {"classification", "multilabel", "regression"} or None
+        None leaves it to the labels.
     """
 
     name: str
@@ -96,6 +98,7 @@ class TaskSpec:
     metric: str | None = None
     group: str | None = None
     seed: int = 0
+    kind: TaskKind | None = None
 
 
 @dataclass(frozen=True)

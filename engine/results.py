@@ -6,7 +6,6 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import pandas as pd
 
 from engine import provenance
 from engine.compare import TaskFits
+from engine.export import write_best
 from engine.files import replacing, write_text
 from engine.records import Cell, EncoderSpec
 from engine.run import Run, now
@@ -23,7 +23,6 @@ from engine.select import Winner
 from engine.store import Store
 from engine.study import Search
 from engine.tasks import task_cards
-from engine.yamlio import dump_yaml
 
 
 def write_trials(path: Path, searches: Mapping[str, CellSearch]) -> None:
@@ -69,8 +68,8 @@ def write_results(
         with replacing(run.file(name)) as temporary:
             table.to_csv(temporary, index=False)
     _write_parquet(run.file("predictions.parquet"), _predictions(run, tasks))
-    for cell, winner in winners.items():
-        write_text(run.file(f"best/{cell.slug}.yaml"), dump_yaml(_best(run, winner, scores)))
+    for winner in winners.values():
+        write_best(run, winner, scores)
 
 
 def write_manifest(run: Run, searches: Mapping[str, CellSearch]) -> None:
@@ -163,7 +162,11 @@ def _write_parquet(path: Path, table: pd.DataFrame) -> None:
 
 
 def _predictions(run: Run, tasks: Sequence[TaskFits]) -> pd.DataFrame:
-    """Class scores of every test row under every fitted model."""
+    """Scores of every test row under every fitted model.
+
+    ``label`` is the class's place among the task's classes, or the number that was measured; labels
+    that hold or not have a column ``label_K`` each. Scores of each are in ``score_K``.
+    """
     parts = []
     for task in tasks:
         ids = run.plan.tasks[task.task].unseal_test().ids
@@ -174,32 +177,13 @@ def _predictions(run: Run, tasks: Sequence[TaskFits]) -> pd.DataFrame:
             frame.insert(1, "variant", fit.variant)
             frame.insert(2, "seed", fit.seed)
             frame.insert(3, "id", ids)
-            frame.insert(4, "label", task.labels)
+            if task.labels.ndim == 1:
+                frame.insert(4, "label", task.labels)
+            else:
+                for k, held in enumerate(task.labels.T):
+                    frame.insert(4 + k, f"label_{k}", held)
             parts.append(frame)
     return pd.concat(parts, ignore_index=True)
-
-
-def _best(run: Run, winner: Winner, scores: pd.DataFrame) -> dict[str, Any]:
-    """What ``best/CELL.yaml`` holds: enough to fit the same model again."""
-    cell = winner.plan.cell
-    rows = scores[(scores["cell"] == cell.id) & (scores["variant"] == "tuned")]
-    prepared = run.prepared[cell.encoder, cell.task]
-    return {
-        "cell": cell.id,
-        "encoder": asdict(winner.plan.encoder),
-        "task": asdict(winner.plan.task),
-        "method": winner.plan.method.name,
-        "params": dict(winner.best.params),
-        "trial": winner.best.number,
-        "metric": winner.plan.metric,
-        "validation": winner.best.result.score,
-        "default_validation": winner.default.result.score if winner.default else None,
-        "test": {int(r.seed): float(r.value) for r in rows.itertuples()},
-        "encoder_fingerprint": prepared.encoder_fingerprint,
-        "task_fingerprint": run.plan.tasks[cell.task].fingerprint,
-        "git_commit": provenance.git_commit(),
-        "versions": provenance.versions(),
-    }
 
 
 def _about_encoder(run: Run, spec: EncoderSpec, truncated: Mapping[str, int]) -> dict[str, Any]:
@@ -227,7 +211,6 @@ def _about_encoder(run: Run, spec: EncoderSpec, truncated: Mapping[str, int]) ->
 
 def _about_task(run: Run, name: str) -> dict[str, Any]:
     task = run.plan.tasks[name]
-    rows = {split: sum(of.values()) for split, of in task.counts.items()}
     card = None if task.spec.path else task_cards()[name]
     return {
         "title": card.title if card else name,
@@ -238,9 +221,10 @@ def _about_task(run: Run, name: str) -> dict[str, Any]:
         "file": task.file,
         "file_hash": task.file_hash,
         "fingerprint": task.fingerprint,
-        "n_train": rows["train"],
-        "n_validation": rows["validation"],
-        "n_test": rows["test"],
+        "n_train": task.sizes["train"],
+        "n_validation": task.sizes["validation"],
+        "n_test": task.sizes["test"],
+        "kind": task.kind,
         "classes": list(task.classes),
         "counts": {split: dict(of) for split, of in task.counts.items()},
         "max_bases": task.max_bases,

@@ -68,6 +68,11 @@ class Run:
         return self.out.resolve() / "fits"
 
     @property
+    def models(self) -> Path:
+        """Where the winners' files are kept, by the identity of their predictions."""
+        return self.out.resolve() / "models"
+
+    @property
     def capacity(self) -> Capacity:
         """What the cluster has; started when first needed, so that a finished study starts none."""
         if self._capacity is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -45,16 +46,25 @@ class FitRequest:
     variant : {"tuned", "default"}
     root : str
         Store that keeps the result.
+    models : str or None
+        Folder that keeps the model's files, in a folder named by the key; none where only
+        predictions are wanted.
     """
 
     spec: TrialSpec
     variant: Variant
     root: str
+    models: str | None = None
 
     @property
     def key(self) -> str:
         """Identity of the predictions."""
         return f"refit-{self.spec.key}"
+
+    @property
+    def model(self) -> Path | None:
+        """Folder of the model's files."""
+        return Path(self.models) / self.key if self.models else None
 
 
 @dataclass(frozen=True)
@@ -68,7 +78,7 @@ class FinalFit:
     seed : int
     validation : float
     scores : ndarray, shape (N, K), float64
-        Class probabilities of the test rows, in the split's order.
+        Of the test rows, in the split's order; see `engine.methods.Fitted.validation`.
     seconds : float
     trainable_parameters : int
     """
@@ -98,8 +108,11 @@ def requests_of(
     seeds: Sequence[int],
     spec_of: Callable[[Mapping[str, Any], int], TrialSpec],
     root: str,
+    models: str,
 ) -> list[FitRequest]:
     """Fits of a cell: the winner with every seed, the default with the first.
+
+    The winner's model of the first seed is kept: it is the one that the tests are about.
 
     Parameters
     ----------
@@ -109,8 +122,11 @@ def requests_of(
         ``spec_of(params, seed) -> TrialSpec`` of this cell, test embeddings included.
     root : str
         Store for the predictions.
+    models : str
+        Folder for the model's files.
     """
     fits = [FitRequest(spec_of(winner.best.params, seed), "tuned", root) for seed in seeds]
+    fits[0] = replace(fits[0], models=models)
     if winner.default is not None:
         fits.append(FitRequest(spec_of(winner.default.params, seeds[0]), "default", root))
     return fits
@@ -131,13 +147,17 @@ def final_fits(
             yield found
         else:
             waiting.setdefault(request.key, []).append(request)
-    for request, fit in fit_all([same[0] for same in waiting.values()]):
+    # Of twins the one whose model is wanted.
+    fitted = [max(same, key=lambda r: r.model is not None) for same in waiting.values()]
+    for request, fit in fit_all(fitted):
         for twin in waiting[request.key]:
-            yield replace(fit, variant=twin.variant)
+            yield replace(fit, cell=twin.spec.cell, variant=twin.variant)
 
 
 def recall(request: FitRequest) -> FinalFit | None:
-    """Predictions that an earlier run stored, or none."""
+    """Predictions that an earlier run stored, or none; and none without a model that is wanted."""
+    if request.model and not request.model.is_dir():
+        return None
     store = Store(request.root)
     arrays = store.load(request.key)
     note = store.read_note(request.key)
@@ -147,8 +167,8 @@ def recall(request: FitRequest) -> FinalFit | None:
 
 
 def fit_once(request: FitRequest) -> FinalFit:
-    """Fit, score the test split, and store the predictions; runs in a worker."""
-    result = refit(request.spec)
+    """Fit, score the test split, and store predictions and model; runs in a worker."""
+    result = refit(request.spec, request.model)
     store = Store(request.root)
     store.save(request.key, {"scores": result.test}, {"cell": request.spec.cell.id})
     store.write_note(

@@ -16,13 +16,15 @@ from engine.compare import TaskFits, comparison_table, score_table
 from engine.embedding_ray import embed_over_cluster
 from engine.errors import UserError
 from engine.files import write_text
+from engine.metrics import metrics_of
 from engine.plan import CellPlan
+from engine.predict import CARD, CONFIG
 from engine.prepare import Prepared, PrepareRequest, prepare_all, recall
 from engine.records import Cell, TrialRecord, TrialSpec
 from engine.report import ReportPaths, write_report
 from engine.results import earlier_seconds, write_manifest, write_results, write_trials
 from engine.run import Run, now
-from engine.search.ledger import Ledger
+from engine.search.ledger import Ledger, Searched, write_search
 from engine.search.mirror import Mirror
 from engine.search.opening import Fingerprints, open_turns
 from engine.search.runner import run_trials
@@ -134,7 +136,7 @@ def _embed(run: Run, pairs: Sequence[tuple[str, str]], splits: tuple[str, ...]) 
         run.view.say(f"[green]✓[/] embed  [dim]all {len(requests)} in the store[/]")
         return
     total = sum(
-        sum(plan.tasks[task].counts[split].values())
+        plan.tasks[task].sizes[split]
         for request, (_, task) in missing.items()
         if request.poolings
         for split in splits
@@ -182,6 +184,7 @@ def _search(run: Run, tracker: Tracker | None) -> Turns:
     ledger = Ledger(run.file("trials"))
     turns = open_turns(study, plan.cells, partial(_fingerprints, run), ledger)
     searches = turns.searches
+    _note_search(run, searches)
     if tracker:
         for search in searches.values():
             tracker.cell(search.key, search.plan.cell, _cell_tags(run, search.plan))
@@ -196,6 +199,8 @@ def _search(run: Run, tracker: Tracker | None) -> Turns:
             run.view.say(f"[green]✓[/] search  [dim]all {found} trials done[/]")
         else:
             _run_trials(run, turns, ledger, tracker, mirror)
+    # Adaptive budgets have grown.
+    _note_search(run, searches)
     if mirror.failed:
         run.view.say(f"[yellow]the Optuna storage is incomplete: {mirror.failed}[/]")
     if turns.finished:
@@ -206,6 +211,11 @@ def _search(run: Run, tracker: Tracker | None) -> Turns:
 def _fingerprints(run: Run, plan: CellPlan) -> Fingerprints:
     prepared = run.prepared[plan.cell.encoder, plan.cell.task]
     return Fingerprints(prepared.encoder_fingerprint, run.plan.tasks[plan.cell.task].fingerprint)
+
+
+def _note_search(run: Run, searches: Mapping[str, CellSearch]) -> None:
+    cells = {c: Searched(s.key, s.budget, s.plan.metric) for c, s in searches.items()}
+    write_search(run.out, cells)
 
 
 def _run_trials(
@@ -261,7 +271,11 @@ def _select(
     requests: list[FitRequest] = []
     for winner in winners.values():
         requests += requests_of(
-            winner, study.seeds, partial(_fit_spec, run, winner.plan), str(run.fits)
+            winner,
+            study.seeds,
+            partial(_fit_spec, run, winner.plan),
+            str(run.fits),
+            str(run.models),
         )
     fits: dict[Cell, list[FinalFit]] = {cell: [] for cell in winners}
     with run.view.stage(f"refit the winners over {len(study.seeds)} seeds", len(requests)) as count:
@@ -336,11 +350,14 @@ def _track_results(
             "validation": winner.best.result.score or float("nan"),
             "test_mean": float(rows["value"].mean()),
             "test_sd": float(rows["value"].std()) if len(rows) > 1 else 0.0,
-            **{f"test_{m}": float(rows[m].mean()) for m in ("auroc", "auprc", "mcc", "accuracy")},
+            **{
+                f"test_{m}": float(rows[m].mean())
+                for m in metrics_of(run.plan.tasks[cell.task].kind)
+            },
             "trials": len(searches[cell.id].records),
         }
-        best = run.file(f"best/{cell.slug}.yaml")
-        tracker.result(searches[cell.id].key, metrics, winner.best.params, [best])
+        best = [run.file(f"best/{cell.slug}/{name}") for name in (CONFIG, CARD)]
+        tracker.result(searches[cell.id].key, metrics, winner.best.params, best)
     names = ("study.yaml", "scores.csv", "comparisons.csv", "trials.parquet", "predictions.parquet")
     files = [run.file(name) for name in (*names, "manifest.json")]
     tracker.report([*files, paths.html, paths.markdown, run.file("figures")])

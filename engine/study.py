@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from engine.errors import UserError, nearest
-from engine.records import EncoderSpec, TaskSpec
+from engine.records import EncoderSpec, TaskKind, TaskSpec
 from engine.space import Space, parse_space
 from engine.yamlio import explain, parse_yaml, read_yaml
 
@@ -60,6 +60,7 @@ class TaskEntry(BaseModel):
     metric: str | None = None
     group: str | None = None
     seed: Seed = 0
+    kind: TaskKind | None = None
 
 
 class Embedding(BaseModel):
@@ -224,7 +225,7 @@ class Study:
             ],
             "tasks": [
                 {"name": t.name, "path": t.path, "metric": t.metric, "group": t.group}
-                | {"seed": t.seed}
+                | {"seed": t.seed, "kind": t.kind}
                 for t in self.tasks
             ],
             "methods": {name: space.to_dict() for name, space in self.methods.items()},
@@ -349,10 +350,10 @@ def _task(entry: TaskEntry, folder: Path, source: str) -> TaskSpec:
     if entry.path is None:
         if entry.name is None:
             raise UserError(f"{source}: tasks: give each task a name, a path, or both")
-        return TaskSpec(entry.name, None, entry.metric, entry.group, entry.seed)
+        return TaskSpec(entry.name, None, entry.metric, entry.group, entry.seed, entry.kind)
     path = resolve_path(entry.path, folder)
     name = entry.name or Path(path).name.split(".")[0]
-    return TaskSpec(name, path, entry.metric, entry.group, entry.seed)
+    return TaskSpec(name, path, entry.metric, entry.group, entry.seed, entry.kind)
 
 
 def _space(name: str, given: str | dict[str, Any], folder: Path, source: str) -> Space:

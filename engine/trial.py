@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import UserError
+from engine.files import replacing_folder
 from engine.methods import Fitted, InfeasibleError, Report, methods
 from engine.metrics import compute, compute_all
 from engine.records import TrialResult, TrialSpec
@@ -145,7 +146,7 @@ def run_trial(
 
 
 def _result(
-    spec: TrialSpec, labels: npt.NDArray[np.int64], fitted: Fitted, seconds: float
+    spec: TrialSpec, labels: npt.NDArray[np.int64 | np.float64], fitted: Fitted, seconds: float
 ) -> TrialResult:
     score = _score(spec, labels, fitted)
     if not math.isfinite(score):
@@ -180,7 +181,7 @@ class Refit:
     ----------
     validation : float
     test : ndarray, shape (N, K), float64
-        Class probabilities.
+        As `engine.methods.Fitted.validation`.
     seconds : float
     trainable_parameters : int
     """
@@ -191,27 +192,39 @@ class Refit:
     trainable_parameters: int
 
 
-def refit(spec: TrialSpec) -> Refit:
-    """Fit a configuration and score the test split, which must have been unsealed."""
+def refit(spec: TrialSpec, model: Path | None = None) -> Refit:
+    """Fit a configuration and score the test split, which must have been unsealed.
+
+    Parameters
+    ----------
+    spec : TrialSpec
+    model : Path or None
+        Folder for the fitted model's files; it is left empty by a method that cannot be saved.
+    """
     started = time.perf_counter()
     labels = _labels(spec)
     fitted = methods()[spec.method].fit(spec, ignore, None)
+    test = fitted.test()
+    if model:
+        with replacing_folder(model) as temporary:
+            if fitted.save:
+                fitted.save(temporary)
     return Refit(
         validation=_score(spec, labels, fitted),
-        test=fitted.test(),
+        test=test,
         seconds=_since(started),
         trainable_parameters=fitted.trainable_parameters,
     )
 
 
-def _score(spec: TrialSpec, labels: npt.NDArray[np.int64], fitted: Fitted) -> float:
+def _score(spec: TrialSpec, labels: npt.NDArray[np.int64 | np.float64], fitted: Fitted) -> float:
     """What the search goes by: the validation score, unless the method says otherwise."""
     if fitted.score is not None:
         return fitted.score
     return compute(spec.metric, labels, fitted.validation)
 
 
-def _labels(spec: TrialSpec) -> npt.NDArray[np.int64]:
+def _labels(spec: TrialSpec) -> npt.NDArray[np.int64 | np.float64]:
     """Labels of the validation split, of the very data that the study was planned on."""
     task = cached_task(spec.task)
     if task.fingerprint != spec.task_fingerprint:

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from engine.yamlio import dump_yaml
+from tests.exported import export
 
 ROOT = Path(__file__).resolve().parent.parent
 HEAVY = ("torch", "ray", "mlflow", "optuna", "pandas", "sklearn", "scipy", "pyarrow")
@@ -245,6 +246,9 @@ def assert_told(done: Done, parts: list[str]) -> None:
         (["compare", "mine.csv", "--correction", "hulm"], ["--correction hulm: ", "'holm'?"]),
         (["compare", "mine.csv", "--level", "95"], ["--level 95", "between 0 and 1"]),
         (["report", "nowhere"], ["nowhere"]),
+        (["status", "nowhere"], ["nowhere: is not the folder of a study"]),
+        (["best", "nowhere"], ["nowhere: has no winners"]),
+        (["predict", "nowhere", "mine.csv"], ["nowhere: holds no exported model"]),
     ],
 )
 def test_a_bad_argument_is_one_line_and_exit_code_2(run: Run, arguments, parts):
@@ -311,6 +315,35 @@ def test_compare_tests_files_and_writes_the_table(run: Run, tmp_path: Path):
     assert (pair["a"], pair["b"], pair["test"]) == ("a", "b", "DeLong")
 
 
+def test_a_winner_is_shown_and_scores_new_sequences(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("engine.compare.RESAMPLES", 50)
+    export(tmp_path, "classification", monkeypatch)
+    shown = run("best", "out")
+    assert shown.code == 0
+    assert "tiny-bert@random/mine/stub" in shown.out
+    folder = "out/best/tiny-bert@random--mine--stub"
+    assert f"python run_search.py predict {folder} " in shown.out
+    assert json.loads(run("best", "out", "--json").out)[0]["model"] == folder
+    assert "test, seed 3" in run("best", "out", "tiny-bert@random/mine/stub").out
+    Path("new.fa").write_text(">a\nACGU\n>b\nGGGG\n")
+    screen = run("predict", folder, "new.fa")
+    assert screen.code == 0
+    assert screen.err.startswith("note: U (RNA) is read as T")
+    lines = screen.out.splitlines()
+    assert lines[0] == "id,prediction,score_low,score_mid,score_top"
+    assert [line.split(",")[0] for line in lines[1:]] == ["a", "b"]
+    done = run("predict", folder, "new.fa", "--out", "said/new.csv", "--batch", "1")
+    assert (done.code, done.out) == (0, "")
+    assert "2 sequences scored: said/new.csv" in done.err
+    assert Path("said/new.csv").read_text() == screen.out
+    assert_told(run("predict", folder, "new.fa", "--batch", "0"), ["--batch is 0; give 1 or more"])
+    assert_told(run("predict", folder, "old.fa"), ["old.fa: no such file", "new.fa"])
+    assert_told(run("predict", "out", "new.fa"), ["out: is a run with several models", folder])
+    assert_told(run("best", "out", "kmer/mine/stub"), ["no winner of a cell 'kmer/mine/stub'"])
+
+
 def test_an_earlier_run_is_set_aside_and_not_lost(
     command: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
@@ -354,7 +387,7 @@ def test_the_doctor_shows_remedies_as_they_are_and_fails_where_something_is_bad(
 def test_help_names_every_command(run: Run):
     done = run("--help")
     assert done.code == 0
-    for name in ("run", "list", "compare", "report", "doctor"):
+    for name in ("run", "list", "status", "best", "predict", "compare", "report", "doctor"):
         assert name in done.out
     options = run("run", "--help").out
     for name in ("--set", "--out", "--address", "--dry-run", "--resume", "--fresh"):
@@ -376,7 +409,8 @@ def test_help_and_a_bad_study_import_nothing_heavy(tmp_path: Path):
         "methods: {probe: {method: prob, parameters: {}, default: {}}}\n"
     )
     bad = ["nosuch", "key.yaml", "encoder.yaml", "task.yaml", "method.yaml"]
-    commands = [["--help"], *([study] for study in bad)]
+    lookers = [["status", "."], ["best", "."]]
+    commands = [["--help"], *([study] for study in bad), *lookers]
     code = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
@@ -393,4 +427,4 @@ for arguments in {commands!r}:
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     ends = [line for line in done.stdout.splitlines() if line.startswith("ended")]
-    assert ends == ["ended 0", *["ended 2"] * len(bad)], done.stderr
+    assert ends == ["ended 0", *["ended 2"] * (len(bad) + len(lookers))], done.stderr

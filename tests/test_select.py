@@ -61,11 +61,13 @@ def test_the_winner_is_fitted_with_every_seed_and_the_default_with_the_first(
 ) -> None:
     winner = pick(plan(), [record(0, 0.7), record(1, 0.9)])
     assert winner is not None
-    made = requests_of(winner, seeds, spec, "root")
+    made = requests_of(winner, seeds, spec, "root", "models")
     assert [(r.variant, r.spec.seed) for r in made] == [
         *(("tuned", seed) for seed in seeds),
         ("default", seeds[0]),
     ]
+    # The model that the tests are about is kept, and no other.
+    assert [r.models for r in made] == ["models", *[None] * len(seeds)]
 
 
 def test_equal_requests_are_fitted_once(tmp_path: Path) -> None:
@@ -80,7 +82,7 @@ def test_equal_requests_are_fitted_once(tmp_path: Path) -> None:
 
     winner = pick(plan(), [record(0, 0.9)])
     assert winner is not None
-    requests = requests_of(winner, (0, 1), spec, str(tmp_path))
+    requests = requests_of(winner, (0, 1), spec, str(tmp_path), str(tmp_path / "models"))
     fits = list(final_fits(requests, fit_all))
     assert len(asked) == 2
     assert sorted((f.variant, f.seed) for f in fits) == [("default", 0), ("tuned", 0), ("tuned", 1)]

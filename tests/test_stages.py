@@ -68,12 +68,15 @@ def test_a_run_leaves_what_the_design_lists(finished: tuple[Path, str]) -> None:
     out = finished[0] / "out"
     names = {
         "study.yaml", "manifest.json", "trials.parquet", "predictions.parquet", "scores.csv",
-        "comparisons.csv", "report.html", "report.md", "figures", "best", "run.log",
+        "comparisons.csv", "report.html", "report.md", "figures", "best", "run.log", "search.json",
     }  # fmt: skip
     assert names <= {p.name for p in out.iterdir()}
     cells = {"onehot--promoters_ecoli--probe", "tiny-bert@random--promoters_ecoli--probe",
              "tiny-bert@random--promoters_ecoli--lora"}  # fmt: skip
-    assert {p.stem for p in (out / "best").iterdir()} == cells
+    assert {p.name for p in (out / "best").iterdir()} == cells
+    for cell in cells:
+        files = {p.name for p in (out / "best" / cell).iterdir()}
+        assert {"config.yaml", "README.md"} <= files
 
 
 def test_the_screen_ends_with_the_answer_and_the_paths(finished: tuple[Path, str]) -> None:

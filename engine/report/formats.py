@@ -12,7 +12,14 @@ METRIC_LABELS = {
     "auprc": "AUPRC",
     "mcc": "MCC",
     "f1": "F1",
+    "f1_micro": "micro F1",
     "accuracy": "accuracy",
+    "hamming": "Hamming loss",
+    "spearman": "Spearman's rho",
+    "pearson": "Pearson's r",
+    "r2": "R²",
+    "mse": "MSE",
+    "rmse": "RMSE",
 }
 CORRECTION_LABELS = {
     "holm": "Holm",

@@ -216,7 +216,7 @@ def metrics_grid(run: Run, task: str, standings: Sequence[Standing]) -> Grid:
     rows = [
         [
             *_cell_entries(run, standing),
-            *(_scored(standing.others[name]) for name in names),
+            *(_scored(standing.others.get(name, math.nan)) for name in names),
             Entry(", ".join(score(value) for _, value in standing.by_seed) or MISSING),
             Entry(count(standing.n_test), standing.n_test),
         ]

@@ -158,11 +158,16 @@ def _task_facts(run: Run, task: str) -> list[tuple[str, str]]:
         if known.get(f"n_{split}") is not None
     ]
     classes = [str(name) for name in known.get("classes") or []]
+    labels = {
+        "classification": ("Classes", ", ".join(classes)),
+        "multilabel": ("Labels, each on its own", ", ".join(classes)),
+        "regression": ("Labels", "numbers"),
+    }
     unsealed = (run.manifest.get("unsealed") or {}).get(task)
     pairs = [
         ("Sequences", ", ".join(splits)),
         ("Longest", plural(int(known.get("max_bases") or 0), "base")),
-        ("Classes", ", ".join(classes)),
+        labels[run.kind(task)],
         ("Test split read", moment(str(unsealed)) if unsealed else ""),
         ("Source", str(known.get("source") or "")),
         ("Licence", str(known.get("licence") or "")),

@@ -114,6 +114,12 @@ def methods_paragraph(run: Run, cited: list[Reference]) -> str:
     return " ".join(_methods(run, cited))
 
 
+def _noun(run: Run) -> str:
+    """What the tasks are, as far as one word holds for all."""
+    kinds = {run.kind(task) for task in run.tasks}
+    return f"sequence {kinds.pop()} task" if len(kinds) == 1 else "sequence task"
+
+
 def _few(names: list[str], noun: str) -> str:
     return listing(names) if len(names) <= 5 else plural(len(names), noun)
 
@@ -176,7 +182,7 @@ def _methods(run: Run, cited: list[Reference]) -> Iterator[str]:
     version = f"dnasweep {run.manifest.get('dnasweep', '')}".strip()
     yield (
         f"We compared {plural(len(encoders), 'DNA encoder')} ({listing(encoders)}) on "
-        f"{plural(len(tasks), 'sequence classification task')} ({listing(tasks)}) with {version}"
+        f"{plural(len(tasks), _noun(run))} ({listing(tasks)}) with {version}"
         f"{f' (git commit {commit[:10]})' if commit else ''}. A cell is one encoder adapted by one "
         f"method ({listing(run.methods)}{cite(LORA, SCIKIT_LEARN)}) to one task; the study has "
         f"{plural(run.trials['cell'].nunique(), 'cell')}."

@@ -20,11 +20,6 @@ SCORE_NUMBERS = (
     "value",
     "ci_low",
     "ci_high",
-    "auroc",
-    "auprc",
-    "mcc",
-    "f1",
-    "accuracy",
     "n_test",
     "seconds",
     "trainable_parameters",
@@ -139,6 +134,10 @@ class Run:
         if len(rows):
             return str(rows.iloc[0])
         return str(self.task(task).get("metric") or self.study.get("metric") or "auroc")
+
+    def kind(self, task: str) -> str:
+        """What the labels of a task are."""
+        return str(self.task(task).get("kind") or "classification")
 
     def sign(self, task: str) -> int:
         """1 where more of the headline metric is better, -1 where it is a loss."""

@@ -334,7 +334,12 @@ def _standing(run: Run, rows: pd.DataFrame) -> Standing:
         drop=sign * (validation - mean),
         against_best=None,
         status="no score",
-        others={name: float(tuned[name].mean()) for name in METRICS if name in tuned},
+        # A table of several tasks also has the metrics of the others' kinds.
+        others={
+            name: float(tuned[name].mean())
+            for name in METRICS
+            if name in tuned and tuned[name].notna().any()
+        },
         n_test=float(first["n_test"]),
         seconds=float(rows["seconds"].sum()),
         trainable_parameters=float(first["trainable_parameters"]),

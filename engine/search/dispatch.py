@@ -25,6 +25,10 @@ log = logging.getLogger(__name__)
 CALL_SECONDS = 1.0
 CALL_TRIALS = 32
 
+#: No call is filled for longer: a sampler with many trials behind it takes long to draw, and the
+#: worker waits.
+FILL_SECONDS = 0.2
+
 #: Times that a trial is begun whose worker is lost or whose storage does not answer, and the wait
 #: before the second; each further wait is four times as long.
 ATTEMPTS = 3
@@ -143,13 +147,15 @@ class Dispatcher(Searcher):  # type: ignore[misc]
     def _fill(self, free: list[str]) -> Call | None:
         """Take trials for a call: one, or as many cheap ones as make it worth a worker's while."""
         call: Call | None = None
+        began = time.monotonic()
         while search := self._turns.next(free):
             cheap = search.plan.method.needs == "embeddings" and search.mean_seconds is not None
             expected = search.mean_seconds if cheap and search.mean_seconds else CALL_SECONDS
-            full = call and (
-                call.seconds + expected > CALL_SECONDS or len(call.trials) == CALL_TRIALS
-            )
-            if full:
+            if call and (
+                call.seconds + expected > CALL_SECONDS
+                or len(call.trials) == CALL_TRIALS
+                or time.monotonic() - began > FILL_SECONDS
+            ):
                 break
             proposal = search.ask()
             if isinstance(proposal, TrialRecord):

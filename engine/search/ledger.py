@@ -1,15 +1,21 @@
-"""Finished trials on disk: one JSON file each, written the moment a result is known."""
+"""On disk: what is searched, and finished trials, one JSON file each, written when it is known."""
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from engine.files import content_key, write_text
 from engine.plan import CellPlan
 from engine.records import TRIAL_FORMAT, TrialRecord
-from engine.search.searcher import Drawing
+
+if TYPE_CHECKING:
+    from engine.search.searcher import Drawing
+
+SEARCH = "search.json"
 
 log = logging.getLogger(__name__)
 
@@ -69,3 +75,35 @@ class Ledger:
                 yield TrialRecord.from_json(path.read_text(encoding="utf-8"))
             except (ValueError, KeyError, TypeError) as error:
                 log.warning("%s is not a trial record (%s); left aside", path, error)
+
+
+class Searched(NamedTuple):
+    """What is searched in a cell.
+
+    Attributes
+    ----------
+    key : str
+        See `cell_key`.
+    trials : int
+        Budget.
+    metric : str
+    """
+
+    key: str
+    trials: int
+    metric: str
+
+
+def write_search(out: Path, cells: Mapping[str, Searched]) -> None:
+    """Note in the folder of a run what its cells search, for who looks on."""
+    rows = {cell: searched._asdict() for cell, searched in cells.items()}
+    write_text(out / SEARCH, json.dumps(rows, indent=1))
+
+
+def read_search(out: Path) -> dict[str, Searched] | None:
+    """What `write_search` noted; none where no search has begun."""
+    try:
+        rows = json.loads((out / SEARCH).read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return {cell: Searched(**row) for cell, row in rows.items()}

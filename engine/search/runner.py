@@ -10,6 +10,7 @@ from typing import Any
 
 from ray import tune
 
+from engine import trial
 from engine.metrics import METRICS
 from engine.records import TrialRecord, TrialSpec
 from engine.search.dispatch import Dispatcher
@@ -17,7 +18,7 @@ from engine.search.rungs import rule_of
 from engine.search.scheduler import CellScheduler
 from engine.search.searcher import CellSearch, Proposal
 from engine.search.turns import Turns
-from engine.search.worker import trainable
+from engine.search.worker import Body, run_call
 from engine.study import Study
 
 #: Tune writes its own logs and snapshots per trial; ours are the records, MLflow and the report.
@@ -67,6 +68,7 @@ def run_trials(
     spec_of: Callable[[CellSearch, Proposal], TrialSpec],
     on_record: Callable[[TrialRecord], None],
     out: Path,
+    body: Body = trial.run_trials,
 ) -> None:
     """Run every trial that the searches still lack; on Ctrl-C Tune ends and some stay undone.
 
@@ -81,7 +83,13 @@ def run_trials(
     out : Path
         Trials under way keep their state in ``out/checkpoints``, Tune's own files go to
         ``out/tune``; on a cluster every node must share both.
+    body : callable
+        Runs trials in a worker; pickled by value where workers cannot import it.
     """
+
+    def call(config: dict[str, Any]) -> None:
+        run_call(config, body)
+
     os.environ.update(TUNE_ENVIRONMENT)
     needs = {cell: search.plan.method.needs for cell, search in turns.searches.items()}
     shapes = {cell: capacity.resources(needs[cell]) for cell in needs}
@@ -90,7 +98,7 @@ def run_trials(
     slots = {kind: many + several for kind, many in capacity.slots().items()}
     checkpoints = (out / "checkpoints").resolve()
     tuner = tune.Tuner(
-        tune.with_resources(trainable, _resources(shapes)),
+        tune.with_resources(call, _resources(shapes)),
         tune_config=tune.TuneConfig(
             search_alg=Dispatcher(turns, slots, spec_of, on_record, checkpoints),
             scheduler=_scheduler(study, turns.searches),

@@ -154,6 +154,11 @@ class CellSearch:
         return self.unfinished == 0
 
     @property
+    def begun(self) -> int:
+        """Trials that finished or run."""
+        return len(self.records) + len(self.running)
+
+    @property
     def mean_seconds(self) -> float | None:
         """Time of a trial of this cell, as far as is known."""
         return self._seconds / self._ran if self._ran else None

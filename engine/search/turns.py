@@ -53,7 +53,7 @@ class Turns:
                 s for s in self.searches.values() if needs in free and s.plan.method.needs == needs
             ]
             if ready := [s for s in kind if s.can_ask()]:
-                return max(ready, key=seconds_left)
+                return max(ready, key=lambda s: (seconds_left(s), -s.begun))
             if growing := [s for s in self._growing() if s in kind]:
                 chosen = max(growing, key=improvement_per_second)
                 granted = min(BATCH, self.spare)

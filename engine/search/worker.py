@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ray import tune
 
+from engine.methods import Report
 from engine.records import TrialResult, TrialSpec
 from engine.search.scheduler import EPOCH, SCORE
-from engine.trial import LostDeviceError, run_trials
+from engine.trial import LostDeviceError
+
+#: Runs trials: specs, what to tell after an epoch, the folder of checkpoints -> position, result.
+Body = Callable[[Sequence[TrialSpec], Report, Path], Iterator[tuple[int, TrialResult]]]
 
 #: Key of what a worker tells: a list of [number within the call, result].
 RESULTS = "results"
@@ -21,13 +26,15 @@ RESULTS = "results"
 TELL_SECONDS = 0.2
 
 
-def trainable(config: dict[str, Any]) -> None:
+def run_call(config: dict[str, Any], body: Body) -> None:
     """Run the trials of one call.
 
     Parameters
     ----------
     config : dict
         ``specs``, their JSON; ``checkpoints``, the folder of trials under way.
+    body : callable
+        `engine.trial.run_trials`, or what stands in for it.
     """
     specs = [TrialSpec.from_json(text) for text in config["specs"]]
     told = time.monotonic()
@@ -37,7 +44,7 @@ def trainable(config: dict[str, Any]) -> None:
         tune.report({EPOCH: epoch, SCORE: score})
 
     try:
-        for index, result in run_trials(specs, epoch_done, Path(config["checkpoints"])):
+        for index, result in body(specs, epoch_done, Path(config["checkpoints"])):
             waiting.append((index, asdict(result)))
             if time.monotonic() - told > TELL_SECONDS or len(specs) == 1:
                 tune.report({RESULTS: json.dumps(waiting)})

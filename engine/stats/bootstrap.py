@@ -1,4 +1,4 @@
-"""One model's interval and two models' paired comparison by any metric: rows resampled by class."""
+"""One model's interval and two models' paired comparison by any metric: rows resampled."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -59,14 +59,16 @@ def bootstrap_ci(
     n_resamples: int = 2000,
     seed: int = 0,
     level: float = 0.95,
+    by_class: bool = True,
 ) -> BootstrapInterval:
-    """Percentile interval of one model's metric, rows drawn within each class.
+    """Percentile interval of one model's metric.
 
     Parameters and errors are those of `paired_bootstrap`, with one model.
     """
     check_level(level)
-    labels, rows, _ = checked_pair(y_true, scores, scores, n_resamples)
-    drawn = [evaluate(metric, labels[i], rows[i]) for i in _resamples(labels, n_resamples, seed)]
+    labels, rows, _ = checked_pair(y_true, scores, scores, n_resamples, by_class)
+    resamples = _resamples(labels, n_resamples, seed, by_class)
+    drawn = [evaluate(metric, labels[i], rows[i]) for i in resamples]
     ci_low, ci_high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
     return BootstrapInterval(
         value=evaluate(metric, labels, rows),
@@ -84,13 +86,14 @@ def paired_bootstrap(
     n_resamples: int = 2000,
     seed: int = 0,
     level: float = 0.95,
+    by_class: bool = True,
 ) -> BootstrapResult:
     """Compare two models that scored the same rows, by any metric.
 
     Parameters
     ----------
-    y_true : array_like, shape (N,)
-        Class numbers; at least two rows of each class.
+    y_true : array_like, shape (N,) or (N, K)
+        Class numbers (N,), at least two rows of each class; without `by_class` any outcomes.
     scores_a, scores_b : array_like, shape (N,) or (N, K)
         Finite, as the metric wants them.
     metric : callable
@@ -101,6 +104,9 @@ def paired_bootstrap(
         The same seed gives the same result.
     level : float, default 0.95
         Confidence of the interval.
+    by_class : bool, default True
+        Whether rows are drawn within each class. Without, they are drawn from all: for measured
+        values, and for labels that hold or not, each on its own.
 
     Returns
     -------
@@ -117,19 +123,19 @@ def paired_bootstrap(
 
     Notes
     -----
-    Both models see the same resampled rows, and each class keeps its number of rows. The interval
-    is the percentile interval (Efron and Tibshirani, An Introduction to the Bootstrap, 1993,
+    Both models see the same resampled rows; by class, each class keeps its number. The interval is
+    the percentile interval (Efron and Tibshirani, An Introduction to the Bootstrap, 1993,
     chapter 13). The p-value shifts the bootstrap differences to the null hypothesis, p = (1 +
     #{|d* - d| >= |d|}) / (1 + B) (their chapter 16; the added 1: Davison and Hinkley, Bootstrap
     Methods and Their Application, 1997, section 4.4). It says that two fitted models differ, as
     DeLong's does.
     """
     check_level(level)
-    labels, rows_a, rows_b = checked_pair(y_true, scores_a, scores_b, n_resamples)
+    labels, rows_a, rows_b = checked_pair(y_true, scores_a, scores_b, n_resamples, by_class)
     value_a, value_b = evaluate(metric, labels, rows_a), evaluate(metric, labels, rows_b)
     delta = value_a - value_b
     deltas: FloatArray = np.empty(n_resamples)
-    for resample, drawn in enumerate(_resamples(labels, n_resamples, seed)):
+    for resample, drawn in enumerate(_resamples(labels, n_resamples, seed, by_class)):
         y = labels[drawn]
         deltas[resample] = evaluate(metric, y, rows_a[drawn]) - evaluate(metric, y, rows_b[drawn])
     se = float(deltas.std(ddof=1))
@@ -150,9 +156,13 @@ def paired_bootstrap(
     )
 
 
-def _resamples(labels: IntArray, n_resamples: int, seed: int) -> Iterator[IntArray]:
-    """Rows drawn with replacement; each class keeps its number of rows."""
+def _resamples(
+    labels: IntArray | FloatArray, n_resamples: int, seed: int, by_class: bool
+) -> Iterator[IntArray]:
+    """Rows drawn with replacement; by class, each class keeps its number of rows."""
     rng = np.random.default_rng(seed)
-    members = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+    members = [np.arange(len(labels))]
+    if by_class:
+        members = [np.flatnonzero(labels == label) for label in np.unique(labels)]
     for _ in range(n_resamples):
         yield np.concatenate([rng.choice(rows, len(rows)) for rows in members])

@@ -90,6 +90,38 @@ def class_labels(y_true: npt.ArrayLike, classes: Sequence[int] | None = None) ->
     return labels
 
 
+def outcomes(y_true: npt.ArrayLike) -> IntArray | FloatArray:
+    """Outcomes of any kind: measured values, or 0 and 1 for each of several labels.
+
+    Parameters
+    ----------
+    y_true : array_like, shape (N,) or (N, K)
+        Finite numbers, at least two rows.
+
+    Returns
+    -------
+    ndarray, shape (N,) or (N, K)
+        float64 where they are of a floating type, else int64.
+
+    Raises
+    ------
+    ValueError
+        Not numbers, not finite, another shape or fewer than two rows.
+    """
+    values = np.asarray(y_true)
+    if values.dtype.kind not in "biuf":
+        raise ValueError(f"outcomes must be numbers, not {values.dtype}")
+    if values.ndim not in (1, 2) or len(values) < 2:
+        raise ValueError(f"outcomes must have two or more rows, not shape {values.shape}")
+    finite = np.isfinite(values).reshape(len(values), -1).all(axis=1)
+    if not finite.all():
+        row = int(np.argmin(finite))
+        raise ValueError(f"outcomes must be finite, but row {row} is {values[row]}")
+    if values.dtype.kind == "f":
+        return values.astype(np.float64)
+    return values.astype(np.int64)
+
+
 def finite_scores(scores: npt.ArrayLike, n_rows: int, ndim: int = 1) -> FloatArray:
     """Scores as float64, shown to be finite and as many as the labels.
 

@@ -56,6 +56,8 @@ class TaskCard:
         What a user must know of the data.
     caution : str
         What may make a score mean something else; a warning wherever the task is used.
+    kind : {"classification", "multilabel", "regression"} or None
+        None leaves it to the labels.
     """
 
     name: str
@@ -72,6 +74,7 @@ class TaskCard:
     citation: str
     notes: str
     caution: str = ""
+    kind: TaskKind | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,15 +85,16 @@ class Split:
     ----------
     sequences : tuple of str, length N
         Upper case, IUPAC nucleotides.
-    labels : ndarray, shape (N,), int64
-        Index into `Task.classes`.
+    labels : ndarray
+        By `Task.kind`: (N,) int64, index into `Task.classes`; (N, K) int64, 1 where a label holds;
+        (N,) float64.
     ids : tuple of str, length N
     groups : tuple of str, length N, or None
         Rows of one group (chromosome, gene family) depend on one another.
     """
 
     sequences: tuple[str, ...]
-    labels: npt.NDArray[np.int64]
+    labels: npt.NDArray[np.int64 | np.float64]
     ids: tuple[str, ...]
     groups: tuple[str, ...] | None = None
 
@@ -108,10 +112,15 @@ class Task:
     ----------
     name : str
     classes : tuple of str
-        Names of the labels: in numeric order where all are integers, else sorted.
+        What the columns of a model's scores stand for: classes or labels, in numeric order where
+        all are integers, else sorted (labels that have a column each: in the file's order); of a
+        regression ``("value",)``.
     train, validation : Split
     counts : mapping
-        ``counts[split][class]`` rows, for all three splits.
+        ``counts[split][class]`` rows, for all three splits; of multilabel tasks a row counts for
+        every label that it holds.
+    sizes : mapping
+        ``sizes[split]`` rows.
     max_bases : int
         Longest sequence of train and validation.
     warnings : tuple of str
@@ -136,6 +145,7 @@ class Task:
     train: Split = field(repr=False)
     validation: Split = field(repr=False)
     counts: Mapping[str, Mapping[str, int]]
+    sizes: Mapping[str, int]
     max_bases: int
     warnings: tuple[str, ...]
     metric: str | None
@@ -153,7 +163,7 @@ class Task:
     @property
     def rows(self) -> int:
         """Sequences of all three splits."""
-        return sum(number for classes in self.counts.values() for number in classes.values())
+        return sum(self.sizes.values())
 
     def unseal_test(self) -> Split:
         """Read the test split from the file: the only way to it.

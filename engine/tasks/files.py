@@ -17,8 +17,9 @@ import pyarrow.parquet
 from engine.errors import UserError
 from engine.tasks.base import file_format
 
-REQUIRED = ("sequence", "label")
 OPTIONAL = ("split", "group", "id")
+#: Columns ``label_NAME`` of 0 and 1: labels that hold or not, each on its own.
+LABEL_PREFIX = "label_"
 LONGEST_QUOTE = 40
 
 
@@ -29,8 +30,8 @@ class Table:
     Attributes
     ----------
     columns : dict
-        ``sequence``, ``label`` and those of ``split``, ``group``, ``id`` that the file has; None
-        where a value is missing.
+        ``sequence``, ``label`` (or at least two ``label_NAME``) and those of ``split``, ``group``,
+        ``id`` that the file has; None where a value is missing.
     unread : tuple of str
         Columns that mean nothing here.
     """
@@ -59,7 +60,7 @@ def read_bytes(file: Path, path: str) -> bytes:
         raise UserError(f"{path}: cannot be read ({error.strerror}); check its rights") from error
 
 
-def parse(content: bytes, path: str) -> Table:
+def parse(content: bytes, path: str, labelled: bool = True) -> Table:
     """Turn the content of a file into a table.
 
     Parameters
@@ -67,6 +68,8 @@ def parse(content: bytes, path: str) -> Table:
     content : bytes
     path : str
         Tells the format by its ending, and names the file in messages.
+    labelled : bool
+        Whether rows must have labels; without, what looks like one is not read.
 
     Raises
     ------
@@ -83,11 +86,11 @@ def parse(content: bytes, path: str) -> Table:
     if not content.strip():
         raise UserError(f"{path}: is empty; it needs rows with a sequence and a label")
     if ending in (".csv", ".tsv"):
-        table = _named(_separated(content, "," if ending == ".csv" else "\t", path), path)
+        table = _named(_separated(content, "," if ending == ".csv" else "\t", path), path, labelled)
     elif ending == ".parquet":
-        table = _named(_parquet(content, path), path)
+        table = _named(_parquet(content, path), path, labelled)
     else:
-        table = _fasta(content, path)
+        table = _fasta(content, path, labelled)
     if not table.columns["sequence"]:
         raise UserError(f"{path}: has a header but no rows; add sequences with labels")
     return table
@@ -135,22 +138,26 @@ def _parquet(content: bytes, path: str) -> pa.Table:
         raise UserError(f"{path}: is no Parquet file ({reason}); write it anew") from error
 
 
-def _named(table: pa.Table, path: str) -> Table:
+def _named(table: pa.Table, path: str, labelled: bool) -> Table:
     """Find the columns by name, whatever their case."""
-    places: dict[str, int] = {}
-    unread = []
-    for place, written in enumerate(table.column_names):
-        name = written.strip().lower()
-        if name in places:
+    stripped = [written.strip() for written in table.column_names]
+    lower = [name.lower() for name in stripped]
+    known = [name for name in lower if name in ("sequence", "label", *OPTIONAL)]
+    labels = _label_places(stripped) if labelled else {}
+    for name in (*known, *(key.lower() for key in labels)):
+        if lower.count(name) > 1:
             raise UserError(f"{path}: two columns are called '{name}'; keep one")
-        if name in REQUIRED + OPTIONAL:
-            places[name] = place
-        elif not name.startswith("__index_level_"):  # pandas' row numbers
-            unread.append(written)
-    for name in REQUIRED:
-        if name not in places:
+    for name, found in (("sequence", "sequence" in known), ("label", labels or not labelled)):
+        if not found:
             there = ", ".join(quote(written) for written in table.column_names)
             raise UserError(f"{path}: no column '{name}'; rename one of {there}")
+    places = {name: lower.index(name) for name in known if name != "label"} | labels
+    unread = [
+        written
+        for place, written in enumerate(table.column_names)
+        # The last are pandas' row numbers.
+        if place not in places.values() and not lower[place].startswith("__index_level_")
+    ]
     columns = {}
     for name, place in places.items():
         try:
@@ -161,7 +168,18 @@ def _named(table: pa.Table, path: str) -> Table:
     return Table(columns, tuple(unread))
 
 
-def _fasta(content: bytes, path: str) -> Table:
+def _label_places(names: list[str]) -> dict[str, int]:
+    """Places of the columns that hold labels: one ``label``, else two or more ``label_NAME``."""
+    found = {}
+    for place, name in enumerate(names):
+        if name.lower() == "label":
+            return {"label": place}
+        if name.lower().startswith(LABEL_PREFIX) and len(name) > len(LABEL_PREFIX):
+            found[LABEL_PREFIX + name[len(LABEL_PREFIX) :]] = place
+    return found if len(found) > 1 else {}
+
+
+def _fasta(content: bytes, path: str, labelled: bool) -> Table:
     """FASTA whose headers carry labels.
 
     ``>id label=X split=train group=chr1`` (any order), ``>id X`` (last field), or ``>id|X``.
@@ -177,12 +195,12 @@ def _fasta(content: bytes, path: str) -> Table:
     parts: list[list[str]] = []
     for line in lines:
         if line.startswith(">"):
-            headers.append(_header(line[1:]))
+            headers.append(_header(line[1:], labelled))
             parts.append([])
         else:
             parts[-1].append(line.strip())
     unlabelled = [header["id"] for header in headers if not header.get("label")]
-    if unlabelled:
+    if unlabelled and labelled:
         raise UserError(
             f"{path}: records without a label: {len(unlabelled)}, the first is"
             f" {quote(unlabelled[0])}; write headers as '>id label=X'"
@@ -195,9 +213,11 @@ def _fasta(content: bytes, path: str) -> Table:
     return Table(columns, tuple(key for key in keys if key not in columns))
 
 
-def _header(text: str) -> dict[str, str]:
+def _header(text: str, labelled: bool) -> dict[str, str]:
     """Values that a FASTA header carries, by key."""
     name, *fields = text.split() or [""]
+    if not labelled:
+        return {"id": name}
     pairs = [field.partition("=") for field in fields if "=" in field]
     plain = [field for field in fields if "=" not in field]
     values = {key.lower(): value for key, _, value in pairs}

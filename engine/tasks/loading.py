@@ -6,9 +6,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from engine.errors import UserError
-from engine.records import TaskSpec
-from engine.tasks import files, rows, splits
+from engine.records import TaskKind, TaskSpec
+from engine.tasks import balance, files, rows, splits
 from engine.tasks.base import Split, Task, TaskCard, find_file
+from engine.tasks.labels import Labels
 from engine.tasks.rows import Rows
 
 
@@ -33,14 +34,16 @@ def build_task(spec: TaskSpec, card: TaskCard | None) -> Task:
     file_hash = hashlib.sha256(content).hexdigest()
     if card and card.sha256 != file_hash:
         raise UserError(f"{path}: differs from its card (sha256); install dnasweep anew")
-    checked, names, warnings = _read(content, path, spec.seed)
+    kind = spec.kind or (card.kind if card else None)
+    checked, names, warnings = _read(content, path, kind, spec.seed)
     train, validation = _part(checked, names, "train"), _part(checked, names, "validation")
     return Task(
         name=spec.name,
-        classes=checked.classes,
+        classes=checked.labels.classes,
         train=train,
         validation=validation,
-        counts=splits.count(names, checked),
+        counts=balance.count(names, checked.labels),
+        sizes={name: names.count(name) for name in balance.ORDER},
         max_bases=max(map(len, train.sequences + validation.sequences)),
         warnings=(
             *((card.caution,) if card and card.caution else ()),
@@ -57,6 +60,7 @@ def build_task(spec: TaskSpec, card: TaskCard | None) -> Task:
         file_hash=file_hash,
         file=str(file),
         spec=spec,
+        kind=checked.labels.kind,
     )
 
 
@@ -75,13 +79,15 @@ def read_test(task: Task) -> Split:
             f"{path}: has changed since the task was loaded, so its test split stays sealed;"
             " put the file back or run again from the start"
         )
-    checked, names, _ = _read(content, path, task.spec.seed)
+    checked, names, _ = _read(content, path, task.kind, task.spec.seed)
     return _part(checked, names, "test")
 
 
-def _read(content: bytes, path: str, seed: int) -> tuple[Rows, list[str], list[str]]:
+def _read(
+    content: bytes, path: str, kind: TaskKind | None, seed: int
+) -> tuple[Rows, list[str], list[str]]:
     """Checked rows, the split of each, and warnings."""
-    checked = rows.check(files.parse(content, path), path)
+    checked = rows.check(files.parse(content, path), path, kind)
     return checked, *splits.complete(checked, seed, path)
 
 
@@ -91,7 +97,7 @@ def _part(checked: Rows, names: Sequence[str], name: str) -> Split:
     groups = checked.groups
     return Split(
         sequences=tuple(checked.sequences[row] for row in which),
-        labels=checked.labels[np.array(which, dtype=np.int64)],
+        labels=checked.labels.values[np.array(which, dtype=np.int64)],
         ids=tuple(checked.ids[row] for row in which),
         groups=None if groups is None else tuple(groups[row] for row in which),
     )
@@ -99,6 +105,17 @@ def _part(checked: Rows, names: Sequence[str], name: str) -> Split:
 
 def _fingerprint(checked: Rows, names: Sequence[str]) -> str:
     """SHA-256 over what a result depends on; values hold no line breaks or tabs."""
-    labels = [checked.classes[label] for label in checked.labels.tolist()]
-    lines = zip(checked.ids, checked.sequences, labels, names, strict=True)
-    return hashlib.sha256("\n".join(map("\t".join, lines)).encode()).hexdigest()
+    labels = checked.labels
+    lines = zip(checked.ids, checked.sequences, _written(labels), names, strict=True)
+    # The order of labels is that of the file's columns, and numbers could be classes as well.
+    head = [] if labels.kind == "classification" else ["\t".join((labels.kind, *labels.classes))]
+    return hashlib.sha256("\n".join([*head, *map("\t".join, lines)]).encode()).hexdigest()
+
+
+def _written(labels: Labels) -> list[str]:
+    """Labels as text that tells any two apart: a double to its last bit."""
+    if labels.kind == "classification":
+        return [labels.classes[label] for label in labels.values.tolist()]
+    if labels.kind == "multilabel":
+        return ["".join(map(str, row)) for row in labels.values.tolist()]
+    return [repr(value) for value in labels.values.tolist()]

@@ -15,13 +15,12 @@ import numpy.typing as npt
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from engine.errors import UserError
+from engine.tasks.balance import ORDER, check_splits, missing, strata
 from engine.tasks.rows import Rows
 
 # In this order a class is spread where it has too few sequences for all three.
 FRACTIONS = {"train": 0.70, "test": 0.15, "validation": 0.15}
 VALIDATION_OF_TRAIN = 0.15
-ORDER = ("train", "validation", "test")
 
 COMPLEMENT = str.maketrans("ACGTRYSWKMBDHVN", "TGCAYRSWMKVHDBN")
 
@@ -70,13 +69,15 @@ def assign(
     Sets of rows that must stay together (see `bind`) are taken from large to small, equal sizes in
     the order of a seeded hash, and each goes where it lessens the chi-square distance
     sum((rows - target)^2 / target) over splits and classes most. A class with no more sets left
-    than splits without it goes to those first, in the order of ``fractions``.
+    than splits without it goes to those first, in the order of ``fractions``. Where a row holds
+    several labels, each of them and the row itself count as classes.
 
     Parameters
     ----------
     sequences : sequence of str, length N
         Canonical; see `canonical`.
-    labels : ndarray, shape (N,), int64
+    labels : ndarray, shape (N,) or (N, K), int64
+        Class of each row, or 1 for each label that it holds; see `engine.tasks.balance.strata`.
     groups : sequence of str, length N, or None
     fractions : mapping of str to float
         Share of every split; they add up to 1.
@@ -91,12 +92,13 @@ def assign(
     bound = bind(sequences, groups).tolist()
     content: defaultdict[int, Counter[int]] = defaultdict(Counter)
     rank: dict[int, bytes] = {}
-    for which, sequence, label in zip(bound, sequences, labels.tolist(), strict=True):
-        content[which][label] += 1
+    classes = _classes(labels)
+    for which, sequence, held in zip(bound, sequences, classes, strict=True):
+        content[which].update(held)
         drawn = _draw(sequence, seed)
         rank[which] = min(drawn, rank.get(which, drawn))
 
-    total = Counter(labels.tolist())
+    total = Counter(label for held in classes for label in held)
     target = [{label: total[label] * fractions[name] for label in total} for name in names]
     placed = [dict.fromkeys(total, 0) for _ in names]
     sets_left = Counter(label for inside in content.values() for label in inside)
@@ -114,6 +116,13 @@ def assign(
             if side in lacking[label]:
                 lacking[label].remove(side)
     return [names[chosen[which]] for which in bound]
+
+
+def _classes(labels: npt.NDArray[np.int64]) -> list[list[int]]:
+    """Classes that each row counts for; where it may hold none or several, K is the row itself."""
+    if labels.ndim == 1:
+        return [[label] for label in labels.tolist()]
+    return [[*np.flatnonzero(row).tolist(), labels.shape[1]] for row in labels]
 
 
 def _draw(sequence: str, seed: int) -> bytes:
@@ -158,18 +167,21 @@ def complete(rows: Rows, seed: int, path: str) -> tuple[list[str], list[str]]:
     Raises
     ------
     UserError
-        If train lacks a class, or validation or test hold fewer than two.
+        If nothing can be learned or scored on a split: see `engine.tasks.balance.check_splits`.
     """
     molecules = [canonical(sequence) for sequence in rows.sequences]
     if rows.splits is None:
-        splits = assign(molecules, rows.labels, rows.groups, FRACTIONS, seed)
+        splits = assign(molecules, strata(rows.labels), rows.groups, FRACTIONS, seed)
     else:
         splits = list(rows.splits)
         if "validation" not in splits:
             _carve_validation(splits, rows, molecules, seed)
-    _check_classes(splits, rows, path)
+    given = set(rows.splits or ())
+    made = {name: name not in given for name in ORDER}
+    unit = "sequences" if rows.groups is None else "groups"
+    check_splits(splits, rows.labels, made, unit, path)
     return splits, [
-        *_missing_classes(splits, rows),
+        *missing(splits, rows.labels),
         *_two_labels(rows, molecules),
         *_leaks(splits, molecules),
         *_straddling_groups(splits, rows),
@@ -181,7 +193,7 @@ def _carve_validation(splits: list[str], rows: Rows, molecules: list[str], seed:
     train = [row for row, name in enumerate(splits) if name == "train"]
     drawn = assign(
         [molecules[row] for row in train],
-        rows.labels[train],
+        strata(rows.labels)[train],
         None if rows.groups is None else [rows.groups[row] for row in train],
         {"train": 1 - VALIDATION_OF_TRAIN, "validation": VALIDATION_OF_TRAIN},
         seed,
@@ -190,59 +202,10 @@ def _carve_validation(splits: list[str], rows: Rows, molecules: list[str], seed:
         splits[row] = name
 
 
-def count(splits: Sequence[str], rows: Rows) -> dict[str, dict[str, int]]:
-    """Rows of every split and class."""
-    found = Counter(zip(splits, rows.labels.tolist(), strict=True))
-    return {
-        name: {label: found[name, index] for index, label in enumerate(rows.classes)}
-        for name in ORDER
-    }
-
-
-def _absent(splits: Sequence[str], rows: Rows) -> dict[str, list[str]]:
-    """Classes without rows, by split."""
-    return {
-        name: [label for label, number in classes.items() if number == 0]
-        for name, classes in count(splits, rows).items()
-    }
-
-
-def _check_classes(splits: Sequence[str], rows: Rows, path: str) -> None:
-    """Refuse splits on which nothing can be learned or scored."""
-    absent = _absent(splits, rows)
-    unit = "sequences" if rows.groups is None else "groups"
-    if absent["train"]:
-        raise UserError(
-            f"{path}: class {_listed(absent['train'])} has no rows in train;"
-            " mark some of its rows train"
-        )
-    for name in ("validation", "test"):
-        present = len(rows.classes) - len(absent[name])
-        if present < 2:
-            given = rows.splits is not None and name in rows.splits
-            made = "" if given else " that was made"
-            held = "no rows" if present == 0 else "one class only"
-            raise UserError(
-                f"{path}: the {name} split{made} holds {held}, so nothing can be scored on it;"
-                f" give at least two classes three or more different {unit}"
-            )
-
-
-def _listed(classes: Sequence[str]) -> str:
-    return ", ".join(f"'{label}'" for label in classes)
-
-
-def _missing_classes(splits: Sequence[str], rows: Rows) -> list[str]:
-    return [
-        f"class {_listed(classes)} has no rows in {name}, so it is not scored there"
-        for name, classes in _absent(splits, rows).items()
-        if classes
-    ]
-
-
 def _two_labels(rows: Rows, molecules: Sequence[str]) -> list[str]:
     """Sequences that no model can get right."""
-    pairs = set(zip(molecules, rows.labels.tolist(), strict=True))
+    labels = rows.labels.values.reshape(len(molecules), -1).tolist()
+    pairs = set(zip(molecules, map(tuple, labels), strict=True))
     times = Counter(molecule for molecule, _ in pairs)
     twice = sum(number > 1 for number in times.values())
     if not twice:

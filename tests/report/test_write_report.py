@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from engine.report import ReportPaths, write_report
 
@@ -183,6 +184,33 @@ def test_another_metric_is_named_everywhere(make_run: Maker) -> None:
     assert "(0.900 MCC)" in text
     assert "MCC on the test split" in text
     assert "0.900 AUROC" not in text
+
+
+@pytest.mark.parametrize(
+    ("kind", "metric", "label", "told"),
+    [
+        ("regression", "spearman", "Spearman's rho", "sequence regression task"),
+        ("multilabel", "auroc", "AUROC", "sequence multilabel task"),
+    ],
+)
+def test_other_kinds_of_tasks_are_named_and_show_their_own_metrics(
+    make_run: Maker, kind: str, metric: str, label: str, told: str
+) -> None:
+    out = make_run(cells=PAIR, tasks=("t",), metric=metric)
+    manifest = json.loads((out / "manifest.json").read_text())
+    classes = {"regression": ["value"], "multilabel": ["H3K4me3", "H3K9ac"]}[kind]
+    manifest["tasks"]["t"] |= {"kind": kind, "classes": classes}
+    (out / "manifest.json").write_text(json.dumps(manifest))
+    scores = pd.read_csv(out / "scores.csv").rename(columns={"mcc": "r2"})
+    # What the other tasks of a study have is empty here.
+    scores["auprc"] = math.nan
+    scores.to_csv(out / "scores.csv", index=False)
+    text = " ".join(check(write_report(out).html).text)
+    assert f"(0.900 {label})" in text
+    assert told in text
+    assert "R²" in text
+    assert "AUPRC" not in text
+    assert ("H3K4me3, H3K9ac" in text) == (kind == "multilabel")
 
 
 def test_missing_and_vanishing_p_values_are_shown_as_such(make_run: Maker) -> None:

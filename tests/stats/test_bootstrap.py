@@ -67,3 +67,45 @@ def test_resamples_keep_class_sizes_and_pair_the_rows():
         assert (np.bincount(labels_a) == np.bincount(y)).all()
         assert (labels_a == labels_b).all()
         assert (scores_b == -scores_a).all()
+
+
+def mean_squared_error(y, scores):
+    return float(((y - scores) ** 2).mean())
+
+
+def test_outcomes_that_are_no_classes_are_drawn_from_all_rows():
+    # The mean of N numbers has the standard error sd / sqrt(N), here of squared errors.
+    rng = np.random.default_rng(5)
+    y, a, b = rng.normal(size=(3, 200))
+    one = bootstrap_ci(y, a, mean_squared_error, n_resamples=4000, by_class=False)
+    assert one.se == pytest.approx(((y - a) ** 2).std() / np.sqrt(200), rel=0.05)
+    both = paired_bootstrap(y, a, b, mean_squared_error, n_resamples=4000, by_class=False)
+    assert both.se == pytest.approx(((y - a) ** 2 - (y - b) ** 2).std() / np.sqrt(200), rel=0.05)
+
+
+def test_labels_that_hold_or_not_keep_their_rows_together():
+    y = (np.random.default_rng(6).random((30, 4)) < 0.5).astype(int)
+    rows = set(map(tuple, y.tolist()))
+    seen = []
+
+    def agree(labels, scores):
+        seen.append(set(map(tuple, labels.tolist())) <= rows and (labels == scores).all())
+        return 1.0
+
+    bootstrap_ci(y, y.astype(float), agree, n_resamples=20, by_class=False)
+    assert all(seen)
+    assert len(seen) == 21
+
+
+@pytest.mark.parametrize(
+    ("y", "words"),
+    [
+        ([0.5, np.nan], "finite, but row 1 is nan"),
+        ([0.5], "two or more rows"),
+        (["a", "b"], "must be numbers"),
+        (np.zeros((2, 2, 2)), "two or more rows, not shape"),
+    ],
+)
+def test_wrong_outcomes_are_told(y, words):
+    with pytest.raises(ValueError, match=words):
+        bootstrap_ci(y, [0.1] * len(y), mean_squared_error, by_class=False)

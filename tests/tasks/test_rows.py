@@ -15,7 +15,7 @@ def test_sequences_become_upper_case_dna_and_keep_ambiguity_codes():
     checked = rows(sequence=["acgtn", " ACGU ", "RYSWKMBDHV"], label=["a", "b", "a"])
     assert checked.sequences == ("ACGTN", "ACGT", "RYSWKMBDHV")
     assert checked.warnings == ("U (RNA) is read as T; sequences that hold it: 1",)
-    assert checked.labels.dtype == np.int64
+    assert checked.labels.values.dtype == np.int64
     assert checked.ids == ("row1", "row2", "row3")
     assert checked.splits is None
     assert checked.groups is None
@@ -34,8 +34,8 @@ def test_sequences_become_upper_case_dna_and_keep_ambiguity_codes():
 )
 def test_classes_have_a_stable_order(written, classes, labels):
     checked = rows(sequence=["A", "C", "G"], label=written)
-    assert checked.classes == classes
-    assert checked.labels.tolist() == labels
+    assert checked.labels.classes == classes
+    assert checked.labels.values.tolist() == labels
 
 
 def test_splits_are_known_under_their_usual_names():

@@ -1,0 +1,101 @@
+"""Metrics of labels that hold or not, each on its own: ``y`` (N, K) of 0 and 1, scores (N, K).
+
+A score is the probability that a label holds; above 0.5 it is predicted. Macro averages of ranking
+run over the labels that hold in some rows and not in others, those of F1 over the labels that hold
+in some row.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.metrics.base import FloatArray, IntArray, check_rows, finite_matrix
+
+
+def auroc(y: IntArray, scores: FloatArray) -> float:
+    """Area under the ROC curve, macro: by ranks, so that it is cheap enough to be resampled."""
+    from scipy.stats import rankdata
+
+    ranked = _ranked(y)
+    positive = y[:, ranked].sum(axis=0)
+    # The Mann-Whitney form: ranks of the positives, those among themselves taken off.
+    ranks = (rankdata(scores[:, ranked], axis=0) * y[:, ranked]).sum(axis=0)
+    pairs = positive * (len(y) - positive)
+    return float(((ranks - positive * (positive + 1) / 2) / pairs).mean())
+
+
+def auprc(y: IntArray, scores: FloatArray) -> float:
+    """Area under the precision-recall curve as average precision, macro."""
+    return float(np.mean([_average_precision(y[:, k], scores[:, k]) for k in _ranked(y)]))
+
+
+def f1(y: IntArray, scores: FloatArray) -> float:
+    """F1, macro. A label never predicted has 0."""
+    hits, predicted, true = _counts(y, scores)
+    held = true > 0
+    return float((2 * hits[held] / (true[held] + predicted[held])).mean())
+
+
+def f1_micro(y: IntArray, scores: FloatArray) -> float:
+    """F1 over all rows and labels at once."""
+    hits, predicted, true = _counts(y, scores)
+    return float(2 * hits.sum() / (true.sum() + predicted.sum()))
+
+
+def hamming(y: IntArray, scores: FloatArray) -> float:
+    """Share of all rows and labels that are predicted wrong (Hamming loss)."""
+    return float(np.mean((scores > 0.5) != (y == 1)))
+
+
+FUNCTIONS: dict[str, Callable[[IntArray, FloatArray], float]] = {
+    function.__name__: function for function in (auroc, auprc, f1, f1_micro, hamming)
+}
+
+
+def checked(y_true: npt.NDArray[np.generic], scores: npt.ArrayLike) -> tuple[IntArray, FloatArray]:
+    """Labels and scores that every metric here takes.
+
+    Raises
+    ------
+    ValueError
+        Labels other than 0 and 1, scores that are no probabilities, shapes that do not fit, or no
+        label that holds in some rows and not in others.
+    """
+    matrix = finite_matrix(scores, "a column per label", 2)
+    check_rows(y_true, matrix.shape, len(matrix))
+    valid = np.isin(y_true, (0, 1)).all(axis=1)
+    if not valid.all():
+        row = int(np.argmin(valid))
+        raise ValueError(f"labels must be 0 and 1, but row {row} is {y_true[row].tolist()}")
+    likely = ((matrix >= 0) & (matrix <= 1)).all(axis=1)
+    if not likely.all():
+        row = int(np.argmin(likely))
+        raise ValueError(f"scores must be probabilities, but row {row} is {matrix[row].tolist()}")
+    labels = y_true.astype(np.int64)
+    if len(_ranked(labels)) == 0:
+        raise ValueError(
+            "every label holds in none or all of the rows: a metric needs one that holds in some"
+        )
+    return labels, matrix
+
+
+def _ranked(y: IntArray) -> IntArray:
+    """Labels whose rows can be ranked: some hold, some do not."""
+    held = y.sum(axis=0)
+    return np.flatnonzero((held > 0) & (held < len(y)))
+
+
+def _counts(y: IntArray, scores: FloatArray) -> tuple[IntArray, IntArray, IntArray]:
+    """Of each label: rows predicted rightly, rows predicted, rows that hold it."""
+    predicted = scores > 0.5
+    return (predicted & (y == 1)).sum(axis=0), predicted.sum(axis=0), y.sum(axis=0)
+
+
+def _average_precision(y: IntArray, scores: FloatArray) -> float:
+    """Precision at each threshold, weighted by the recall that it adds; equal scores are one."""
+    order = np.argsort(-scores, kind="stable")
+    last_of_equals = np.append(np.flatnonzero(np.diff(scores[order])), len(y) - 1)
+    hits = np.cumsum(y[order])[last_of_equals]
+    precision = hits / (last_of_equals + 1)
+    return float(np.diff(hits, prepend=0) @ precision / hits[-1])

@@ -1,0 +1,77 @@
+"""Metrics of predicted numbers: ``y`` (N,) float64, scores (N, 1).
+
+A constant prediction says nothing of the order of the rows: its correlations are 0, as the Matthews
+correlation of a constant class is. A constant ``y`` is refused.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.metrics.base import FloatArray, check_rows, finite_matrix
+
+
+def spearman(y: FloatArray, scores: FloatArray) -> float:
+    """Spearman's rank correlation, equals at their mean rank; 0 for constant predictions."""
+    from scipy.stats import rankdata
+
+    return _correlation(rankdata(y), rankdata(scores[:, 0]))
+
+
+def pearson(y: FloatArray, scores: FloatArray) -> float:
+    """Pearson's correlation; 0 for constant predictions."""
+    return _correlation(y, scores[:, 0])
+
+
+def r2(y: FloatArray, scores: FloatArray) -> float:
+    """Coefficient of determination, 1 - SS_res / SS_tot; below 0 if worse than the mean of y."""
+    total = ((y - y.mean()) ** 2).sum()
+    return float(1 - ((y - scores[:, 0]) ** 2).sum() / total) if total > 0 else -np.inf
+
+
+def mse(y: FloatArray, scores: FloatArray) -> float:
+    """Mean squared error, in squared units of y."""
+    return float(((y - scores[:, 0]) ** 2).mean())
+
+
+def rmse(y: FloatArray, scores: FloatArray) -> float:
+    """Root of the mean squared error, in units of y."""
+    return float(np.sqrt(mse(y, scores)))
+
+
+FUNCTIONS: dict[str, Callable[[FloatArray, FloatArray], float]] = {
+    function.__name__: function for function in (spearman, pearson, r2, mse, rmse)
+}
+
+
+def checked(
+    y_true: npt.NDArray[np.generic], scores: npt.ArrayLike
+) -> tuple[FloatArray, FloatArray]:
+    """Values and predictions that every metric here takes.
+
+    Raises
+    ------
+    ValueError
+        Not finite, not as many, or all values the same.
+    """
+    matrix = finite_matrix(scores, "one column", 1)
+    check_rows(y_true, (len(matrix),), len(matrix))
+    values = y_true.astype(np.float64)
+    finite = np.isfinite(values)
+    if not finite.all():
+        row = int(np.argmin(finite))
+        raise ValueError(f"values must be finite, but row {row} is {values[row]}")
+    if len(values) == 0 or (values == values[0]).all():
+        raise ValueError(
+            f"the values hold only {np.unique(values).tolist()}: a metric needs two or more"
+        )
+    return values, matrix
+
+
+def _correlation(a: FloatArray, b: FloatArray) -> float:
+    if (a == a[0]).all() or (b == b[0]).all():
+        return 0.0
+    # Scaled first, so that squares neither overflow nor vanish.
+    a, b = ((x - x.mean()) / np.abs(x - x.mean()).max() for x in (a, b))
+    return float(np.clip(a @ b / np.sqrt((a @ a) * (b @ b)), -1, 1))

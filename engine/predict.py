@@ -1,0 +1,298 @@
+"""New sequences scored by an exported model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from engine.errors import UserError, nearest
+from engine.files import file_hash
+from engine.methods import find_method
+from engine.records import Cell, EncoderSpec, TaskKind, TaskSpec, TrialSpec
+from engine.yamlio import parse_yaml
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pandas as pd
+
+    Scores = npt.NDArray[np.float64]
+
+CONFIG, CARD, MODEL = "config.yaml", "README.md", "model"
+FORMAT = 1
+#: Sequences that are scored at once, unless the caller says otherwise.
+BATCH = 1024
+
+
+@dataclass(frozen=True)
+class Best:
+    """An exported model.
+
+    Attributes
+    ----------
+    folder : Path
+    config : mapping
+        What its ``config.yaml`` holds.
+    spec : TrialSpec
+        What it was fitted as.
+    """
+
+    folder: Path
+    config: Mapping[str, Any]
+    spec: TrialSpec
+
+    @property
+    def kind(self) -> TaskKind:
+        """Kind of the task that it was fitted to."""
+        kind: TaskKind = self.config["kind"]
+        return kind
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """What the columns of its scores stand for."""
+        return tuple(self.config["classes"])
+
+    def load(self) -> Callable[[Sequence[str]], Scores]:
+        """Read the model: ``score(sequences)`` gives scores of shape (N, K).
+
+        Raises
+        ------
+        UserError
+            If files are missing or are not those that were written, or the method's models cannot
+            be saved.
+        """
+        method = find_method(self.spec.method, str(self.folder / CONFIG))
+        files = self.config["files"]
+        if method.load is None or not files:
+            raise UserError(
+                f"{self.folder}: models of the method '{method.name}' are not kept, so that nothing"
+                " can be predicted; run the study with another method"
+            )
+        for name, expected in files.items():
+            path = self.folder / name
+            if not path.is_file():
+                raise UserError(f"{path}: is missing; copy the whole folder of the model")
+            if file_hash(path) != expected:
+                raise UserError(f"{path}: is not the file that was written (SHA-256); copy it anew")
+        return method.load(self.folder / MODEL, self.spec)
+
+
+class Predicted(NamedTuple):
+    """What a model says of sequences.
+
+    Attributes
+    ----------
+    scores : ndarray, shape (N, K), float64
+        Class probabilities; a probability per label; or values, K = 1.
+    predictions : list, length N
+        Class with the highest score; labels above 0.5, ``a;b``, or ``;`` for none; or the value.
+    too_long : int
+        Sequences of which the encoder does not see all, or not at once.
+    """
+
+    scores: Scores
+    predictions: list[str] | list[float]
+    too_long: int
+
+
+def load_best(folder: Path | str) -> Best:
+    """Read the configuration of an exported model.
+
+    Parameters
+    ----------
+    folder : Path or str
+        ``OUT/best/CELL``.
+
+    Raises
+    ------
+    UserError
+        If the folder holds no model that this version reads.
+    """
+    folder = Path(folder)
+    file = folder / CONFIG
+    if not file.is_file():
+        inner = sorted(path.parent.name for path in folder.glob(f"best/*/{CONFIG}"))
+        if inner:
+            raise UserError(
+                f"{folder}: is a run with several models; name one of them, "
+                f"{folder / 'best' / inner[0]}" + (" for example" if len(inner) > 1 else "")
+            )
+        others = sorted(path.parent.name for path in folder.parent.glob(f"*/{CONFIG}"))
+        hint = nearest(folder.name, others) if others else "give OUT/best/CELL of a finished run"
+        raise UserError(f"{folder}: holds no exported model ({CONFIG} is missing); {hint}")
+    config = parse_yaml(file.read_text(encoding="utf-8"), str(file))
+    if not isinstance(config, dict) or config.get("format") != FORMAT:
+        raise UserError(f"{file}: is no model of format {FORMAT}; run the study again to export it")
+    try:
+        encoder, task = EncoderSpec(**config["encoder"]), TaskSpec(**config["task"])
+        # Names may hold slashes themselves.
+        method = str(config["cell"]).removeprefix(f"{encoder.name}/{task.name}/")
+        spec = TrialSpec(
+            cell=Cell(encoder.name, task.name, method),
+            number=config["trial"],
+            method=config["method"],
+            params=config["params"],
+            encoder=encoder,
+            task=task,
+            encoder_fingerprint=config["encoder_fingerprint"],
+            task_fingerprint=config["task_fingerprint"],
+            metric=config["metric"],
+            seed=config["seed"],
+            store="",
+        )
+        return Best(folder, config, spec)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{file}: cannot be read ({error}); copy the folder anew") from error
+
+
+def predict(best: Best | Path | str, sequences: Sequence[str], batch: int = BATCH) -> Predicted:
+    """Score sequences with an exported model.
+
+    Parameters
+    ----------
+    best : Best, Path or str
+        The model, or its folder.
+    sequences : sequence of str
+        Letters as in the file of a task: any case, U for T, IUPAC codes.
+    batch : int
+        Sequences that are scored at once; memory grows with it, scores do not depend on it.
+
+    Returns
+    -------
+    Predicted
+
+    Raises
+    ------
+    UserError
+        If the model cannot be loaded, a sequence is empty or holds another letter, or is longer
+        than the encoder takes and the model refuses those.
+    """
+    model = best if isinstance(best, Best) else load_best(best)
+    if batch < 1:
+        raise UserError(f"batch is {batch}; give 1 or more")
+    from engine.tasks.rows import read_sequences
+
+    return _predicted(model, read_sequences(sequences, "sequences")[0], batch)
+
+
+def predict_file(best: Best, path: str, batch: int = BATCH) -> tuple[pd.DataFrame, list[str]]:
+    """Score the sequences of a file with an exported model.
+
+    Parameters
+    ----------
+    best : Best
+    path : str
+        FASTA, CSV, TSV or Parquet with a column ``sequence`` and perhaps ``id``; labels are not
+        read.
+    batch : int
+        As in `predict`.
+
+    Returns
+    -------
+    table : DataFrame
+        ``id``, ``prediction`` and, but for a regression, ``score_CLASS`` of each class or label; in
+        the order of the file.
+    notes : list of str
+        What a user must know of these sequences.
+
+    Raises
+    ------
+    UserError
+        As `predict`, and for a file that cannot be read.
+    """
+    import pandas as pd
+
+    from engine.tasks import files
+    from engine.tasks.base import find_file
+    from engine.tasks.rows import numbered, read_sequences
+
+    if batch < 1:
+        raise UserError(f"--batch is {batch}; give 1 or more")
+    columns = files.parse(files.read_bytes(find_file(path), path), path, labelled=False).columns
+    sequences, rna = read_sequences(columns["sequence"], path)
+    numbers = numbered(len(sequences))
+    given = columns.get("id", [None] * len(sequences))
+    ids = [(name or "").strip() or number for name, number in zip(given, numbers, strict=True)]
+    predicted = _predicted(best, sequences, batch)
+    table = pd.DataFrame({"id": ids, "prediction": predicted.predictions})
+    if best.kind != "regression":
+        scores = predicted.scores.T
+        named = {f"score_{c}": s for c, s in zip(best.classes, scores, strict=True)}
+        table = pd.concat([table, pd.DataFrame(named)], axis=1)
+    notes = []
+    if rna:
+        notes.append(f"U (RNA) is read as T; sequences that hold it: {rna}")
+    if predicted.too_long:
+        notes.append(
+            f"{predicted.too_long} of {len(sequences)} sequences are longer than"
+            f" {best.spec.encoder.name} takes; as in the study (truncate:"
+            f" {best.spec.encoder.truncate}), {READ[best.spec.encoder.truncate]}"
+        )
+    return table, notes
+
+
+#: What is read of sequences that are too long, by ``truncate``.
+READ = {
+    "center": "only their centre was read",
+    "start": "only their start was read",
+    "chunk": "they were read in windows side by side",
+    "error": "they are refused",
+}
+
+
+def _predicted(best: Best, sequences: Sequence[str], batch: int) -> Predicted:
+    import numpy as np
+
+    too_long = _count_too_long(best, sequences)
+    score = best.load()
+    starts = range(0, len(sequences), batch)
+    parts = []
+    for start in starts:
+        try:
+            parts.append(np.asarray(score(sequences[start : start + batch]), dtype=np.float64))
+        except UserError as error:
+            raise UserError(_renumbered(str(error), start)) from None
+    scores = np.concatenate(parts) if parts else np.empty((0, len(best.classes)))
+    if scores.shape != (len(sequences), len(best.classes)):
+        raise RuntimeError(f"scores of shape {scores.shape} for {len(best.classes)} classes")
+    return Predicted(scores, _decided(best, scores), too_long)
+
+
+def _renumbered(message: str, start: int) -> str:
+    """Rows that a message counts within its part, counted over all."""
+    return re.sub(r"^row (\d+)", lambda found: f"row {int(found[1]) + start}", message)
+
+
+def _decided(best: Best, scores: Scores) -> list[str] | list[float]:
+    """What is predicted: a class, a set of labels, or a number."""
+    from engine.tasks.labels import SEPARATOR
+
+    if best.kind == "regression":
+        values: list[float] = scores[:, 0].tolist()
+        return values
+    if best.kind == "classification":
+        return [best.classes[k] for k in scores.argmax(axis=1)]
+    return [
+        SEPARATOR.join(c for c, held in zip(best.classes, row, strict=True) if held) or SEPARATOR
+        for row in scores > 0.5
+    ]
+
+
+def _count_too_long(best: Best, sequences: Sequence[str]) -> int:
+    """Sequences that do not fit into the encoder whole."""
+    from engine.encoders import Encoder, find_card, load_encoder
+    from engine.windows import SPECIAL_TOKENS, too_long
+
+    spec = best.spec.encoder
+    card = find_card(spec.card)
+    longest = max(map(len, sequences), default=0)
+    if card.kind == "features":
+        limit = min(best.config["max_bases"], card.max_bases) if card.max_bases else longest
+        return sum(len(sequence) > limit for sequence in sequences)
+    if card.max_tokens and longest + SPECIAL_TOKENS <= card.max_tokens:
+        return 0
+    encoder = load_encoder(spec.card, weights=spec.weights, seed=spec.seed)
+    return too_long(encoder, sequences) if isinstance(encoder, Encoder) else 0
