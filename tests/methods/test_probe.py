@@ -12,7 +12,7 @@ from engine.errors import UserError
 from engine.methods.probe import METHOD, fit_many
 from engine.methods.probes import find_probe
 from engine.prepare import PrepareRequest, prepare
-from engine.records import TrialSpec
+from engine.records import TaskSpec, TrialSpec
 from engine.store import Store
 from engine.tasks import load_task
 from engine.trial import refit, run_trial
@@ -156,7 +156,6 @@ def test_more_folds_than_rows_of_a_class_are_infeasible(embedded) -> None:
     [
         ("onehot", "features", "logistic_regression"),
         ("onehot", "features", "xgboost"),
-        ("tiny-bert", "mean", "random_forest"),
         ("tiny-bert", "mean", "mlp"),
     ],
 )
@@ -186,3 +185,49 @@ def test_a_probe_for_numbers_is_infeasible_on_classes(embedded) -> None:
     assert (result.status, result.score) == ("infeasible", None)
     assert result.error is not None
     assert "'ridge' takes regression, and this task is classification; valid: " in result.error
+
+
+@pytest.mark.parametrize(
+    ("kind", "metric", "classifiers"),
+    [
+        ("regression", "spearman", ("", "xgboost")),
+        ("multilabel", "auroc", ("", "logistic_head", "mlp")),
+    ],
+)
+def test_other_kinds_of_tasks_are_fitted_too(
+    kind: str, metric: str, classifiers: tuple[str, ...], spec_of: Spec, tmp_path: Path
+) -> None:
+    """Numbers follow the share of G; the label sets say whether G and whether C is common."""
+    rng = np.random.default_rng(0)
+    lines = ["sequence,label"]
+    for _ in range(200):
+        share = rng.dirichlet([2, 2, 2, 2])
+        sequence = "".join(rng.choice(list("ACGT"), size=60, p=share))
+        labels = (["g"] if share[2] > 0.25 else []) + (["c"] if share[1] > 0.25 else [])
+        told = f"{10 + 3.5 * share[2]:.4f}" if kind == "regression" else ";".join(labels) or ";"
+        lines.append(f"{sequence},{told}")
+    file = tmp_path / "mine.csv"
+    file.write_text("\n".join(lines))
+    task = TaskSpec("mine", str(file))
+    assert load_task(task).kind == kind
+    base = prepared_spec(
+        spec_of(
+            "probe",
+            {},
+            "kmer3",
+            task=task,
+            task_fingerprint=load_task(task).fingerprint,
+            metric=metric,
+        ),
+        ("features",),
+    )
+    for name in classifiers:
+        params = {"pooling": "features"} | ({"classifier": name} if name else {})
+        spec = replace(base, params={**params, "folds": 2})
+        result = run_trial(spec)
+        assert result.error is None
+        assert result.score is not None
+        assert result.score > 0.75
+        scores, fitted = loaded_scores(spec, tmp_path / f"best-{name}", ["ACGT" * 9])
+        assert scores.shape == (1, 2 if kind == "multilabel" else 1)
+        assert fitted.test().shape[1] == scores.shape[1]

@@ -17,8 +17,8 @@ from engine.methods.probes.fitted import FittedProbe, configuration, fit_probes,
 
 #: Cheap settings, where the defaults are not.
 CHEAP = {
-    "random_forest": {"n_estimators": 30},
-    "hist_gradient_boosting": {"n_estimators": 20, "min_samples_leaf": 5},
+    "random_forest": {"n_estimators": 15},
+    "hist_gradient_boosting": {"n_estimators": 8, "min_samples_leaf": 5, "learning_rate": 0.3},
     "xgboost": {"n_estimators": 20},
     "mlp": {"epochs": 15, "learning_rate": 1e-2, "hidden": 16},
 }
