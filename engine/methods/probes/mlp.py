@@ -23,7 +23,7 @@ def build(request: Request) -> Any:
         layers=params.get("layers", 1),
         dropout=params.get("dropout", 0.1),
         training=ShortTraining(
-            epochs=params.get("epochs", 50),
+            epochs=params.get("max_epochs", 50),
             batch_size=params.get("batch_size", 64),
             learning_rate=params.get("learning_rate", 1e-3),
             weight_decay=params.get("weight_decay", 1e-2),
@@ -56,7 +56,7 @@ PROBE = Probe(
         "hidden": (),
         "layers": (),
         "dropout": (),
-        "epochs": (),
+        "max_epochs": (),
         "batch_size": (),
         "learning_rate": (),
         "weight_decay": (),

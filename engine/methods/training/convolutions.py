@@ -197,7 +197,6 @@ def train_on_letters(
     if params.get("class_weight", "none") == "balanced":
         weights = torch.as_tensor(balanced_weights(labels), dtype=torch.float32, device=device)
     sign = 1 if METRICS[metric].greater_is_better else -1
-    curve: list[float] = []
 
     def loss(rows: Tensor) -> Tensor:
         weight = None if weights is None else weights[rows]
@@ -205,9 +204,9 @@ def train_on_letters(
 
     def score(epoch: int) -> float:
         found = model.scores(task.validation.sequences)
-        curve.append(compute(metric, task.validation.labels, found))
-        report(epoch, curve[-1])
-        return sign * curve[-1]
+        value = compute(metric, task.validation.labels, found)
+        report(epoch, value)
+        return sign * value
 
     training = ShortTraining(
         epochs=params.get("epochs", 50),
@@ -217,5 +216,5 @@ def train_on_letters(
         patience=PATIENCE,
         seed=seed,
     )
-    train(model.network, len(labels), loss, score, training)
-    return tuple(curve)
+    curve = train(model.network, len(labels), loss, score, training)
+    return tuple(sign * value for value in curve)

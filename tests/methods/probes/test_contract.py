@@ -20,7 +20,7 @@ CHEAP = {
     "random_forest": {"n_estimators": 15},
     "hist_gradient_boosting": {"n_estimators": 8, "min_samples_leaf": 5, "learning_rate": 0.3},
     "xgboost": {"n_estimators": 20},
-    "mlp": {"epochs": 15, "learning_rate": 1e-2, "hidden": 16},
+    "mlp": {"max_epochs": 15, "learning_rate": 1e-2, "hidden": 16},
 }
 NOT_FINITE = "scores are not finite"
 KINDS = ("classification", "multilabel", "regression")
