@@ -83,6 +83,9 @@ def run_command(
     folder = out or Path("runs") / plan.study.name
     show_plan(plan, folder)
     if dry_run:
+        from engine.listing import memory_table
+
+        out_console.print(memory_table(plan))
         return
     from engine.tracking import check_server, tracking_uri
 

@@ -85,6 +85,8 @@ class Method:
         from what it finds, first reporting again the epochs that are done.
     kinds : tuple of str
         Kinds of tasks that it can be fitted to.
+    trains : {"adapters", "everything"}
+        What a method that needs the network trains of it; tells how much memory it takes.
     load : callable or None
         ``load(folder, spec) -> score``, where ``score(sequences)`` gives the scores of new
         sequences, shape (N, K), with the model that `Fitted.save` wrote.
@@ -102,6 +104,7 @@ class Method:
     parameters: Mapping[str, tuple[str | bool, ...]]
     fit: Callable[[TrialSpec, Report, Path | None], Fitted]
     kinds: tuple[TaskKind, ...] = ("classification",)
+    trains: Literal["adapters", "everything"] = "adapters"
     load: Callable[[Path, TrialSpec], Callable[[Sequence[str]], Scores]] | None = None
     encoder: str = ""
     fit_many: Callable[[Sequence[TrialSpec]], list[Fitted]] | None = None
