@@ -176,11 +176,16 @@ def make_plan(study: Study) -> Plan:
                     matched.add(pattern)
                     skipped.append(Skipped(cell, f"the study leaves out {pattern}"))
                     continue
-                if method.needs == "network" and card.kind != "network":
+                if method.encoder and card.name != method.encoder:
+                    reason = f"{name} reads sequences by itself; its cell is {method.encoder}'s"
+                    skipped.append(Skipped(cell, reason))
+                    continue
+                adapts = method.needs == "network" and not method.encoder
+                if adapts and card.kind != "network":
                     reason = f"{encoder.name} has no network that {name} could adapt"
                     skipped.append(Skipped(cell, reason))
                     continue
-                if method.needs == "network" and not card.adaptable:
+                if adapts and not card.adaptable:
                     reason = f"{encoder.name} gives no gradients, so {name} cannot adapt it"
                     skipped.append(Skipped(cell, reason))
                     continue
@@ -264,12 +269,13 @@ def _method(name: str, space: Space, source: str) -> Method:
             if value not in valid:
                 named = [str(v).lower() if isinstance(v, bool) else v for v in valid]
                 raise UserError(f"{where}: {value!r} is unknown; {nearest(str(value), named)}")
-    if all(parameter.name != "pooling" for parameter in space.parameters):
-        raise UserError(
-            f"{space.source}: parameters: declare 'pooling', for example "
-            "pooling: {constant: mean} (method '" + name + f"' of {source})"
-        )
-    _check_poolings(space)
+    if "pooling" in method.parameters:
+        if all(parameter.name != "pooling" for parameter in space.parameters):
+            raise UserError(
+                f"{space.source}: parameters: declare 'pooling', for example "
+                "pooling: {constant: mean} (method '" + name + f"' of {source})"
+            )
+        _check_poolings(space)
     _check_layers(space)
     return method
 

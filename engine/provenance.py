@@ -14,7 +14,7 @@ from engine import __version__
 
 PACKAGES = (
     "torch", "peft", "ray", "optuna", "scikit-learn", "numpy", "scipy", "pandas", "pyarrow",
-    "mlflow-skinny", "safetensors", "transformers",
+    "mlflow-skinny", "safetensors", "transformers", "xgboost-cpu", "skops",
 )  # fmt: skip
 
 
