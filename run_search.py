@@ -83,6 +83,9 @@ def run_command(
     folder = out or Path("runs") / plan.study.name
     show_plan(plan, folder)
     if dry_run:
+        from engine.listing import memory_table
+
+        out_console.print(memory_table(plan))
         return
     from engine.tracking import check_server, tracking_uri
 
@@ -236,12 +239,22 @@ def compare_command(
     files: Annotated[list[Path], typer.Argument(help="Prediction files, CSV or Parquet.")],
     correction: Annotated[str, typer.Option(help="holm, bh, by or none")] = "holm",
     level: Annotated[float, typer.Option(help="Confidence of the intervals.")] = 0.95,
+    alternative: Annotated[
+        str, typer.Option(help="two-sided; greater: the first of a pair is better; less")
+    ] = "two-sided",
+    groups: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="Column whose equal values are not independent rows."),
+    ] = None,
+    omnibus: Annotated[
+        bool, typer.Option("--omnibus", help="Also test whether all models of a task are equal.")
+    ] = False,
     csv: Annotated[Path | None, typer.Option(help="Also write the table to a file.")] = None,
 ) -> None:
     """Test whether models differ (DeLong), from anybody's prediction files."""
     from engine.compare_files import compare_files
 
-    result = compare_files(files, correction, level)
+    result = compare_files(files, correction, level, alternative, groups, omnibus)
     out_console.print(result.rich())
     if csv:
         result.write(csv)

@@ -23,11 +23,12 @@ import ray
 from ray import tune
 from ray.tune.search.optuna import OptunaSearch
 
+from engine.capacity import Capacity, Node, Shape
 from engine.methods import methods
 from engine.plan import CellPlan
 from engine.records import Cell, EncoderSpec, TaskSpec, TrialRecord, TrialResult, TrialSpec
 from engine.search.ledger import Ledger
-from engine.search.runner import Capacity, run_trials
+from engine.search.runner import run_trials
 from engine.search.searcher import CellSearch, Proposal
 from engine.search.turns import Turns
 from engine.space import Space, parse_space
@@ -80,7 +81,9 @@ def ours(study: Study, space: Space, trials: int) -> float:
             ledger.write(record)
             written.append(record)
 
-        capacity = Capacity(WORKERS, 0, 1, 1)
+        one = Shape(1.0)
+        machine = (Node("", "this machine", WORKERS, 0.0),)
+        capacity = Capacity(machine, dict.fromkeys(searches, one), frozenset(), one)
         started = time.perf_counter()
         run_trials(study, Turns(searches), capacity, spec_of, keep, out, nothing)
         seconds = time.perf_counter() - started

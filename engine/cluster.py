@@ -6,38 +6,33 @@ import logging
 import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 import ray
 from ray.exceptions import RayError, RayTaskError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from engine.capacity import Node, Shape
 from engine.errors import UserError
 
 CONNECT_SECONDS = 5.0
 
+#: A node that does not answer a small question within this is told as such.
+ANSWER_SECONDS = 60.0
+
+#: What CUDA takes of a GPU for each process, beside what torch counts.
+CONTEXT_BYTES = 5 * 10**8
+
+#: A worker that was given no GPU sees all of them (Ray 2.60), unless this is set.
+HIDE_GPUS = {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1"}
+
+log = logging.getLogger(__name__)
+
 Item = TypeVar("Item")
 Value = TypeVar("Value")
-
-
-@dataclass(frozen=True)
-class Cluster:
-    """What is there to work with.
-
-    Attributes
-    ----------
-    cpus, gpus : float
-        Of all nodes together.
-    nodes : int
-    address : str or None
-        None for a Ray of our own on this machine.
-    """
-
-    cpus: float
-    gpus: float
-    nodes: int
-    address: str | None
 
 
 def check_address(address: str) -> None:
@@ -67,8 +62,8 @@ def _no_cluster(address: str | None, reason: str) -> str:
     )
 
 
-def start(address: str | None) -> Cluster:
-    """Start Ray on this machine, or join the cluster at an address.
+def start(address: str | None) -> tuple[Node, ...]:
+    """Start Ray on this machine, or join the cluster at an address; its nodes that are alive.
 
     Parameters
     ----------
@@ -81,26 +76,33 @@ def start(address: str | None) -> Cluster:
         If no cluster answers there.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    os.environ.update(HIDE_GPUS)
+    settings: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address is None:
         # Ray would join whatever cluster runs on this machine.
-        options["address"] = "local"
-        options["num_cpus"] = len(os.sched_getaffinity(0))
+        settings["address"] = "local"
+        settings["num_cpus"] = len(os.sched_getaffinity(0))
     else:
-        options["address"] = address
+        settings["address"] = address
         # Workers run the driver's code, whatever is installed on their nodes.
-        options["runtime_env"] = {"py_modules": [str(Path(__file__).parent)]}
+        code = [str(Path(__file__).parent)]
+        settings["runtime_env"] = {"py_modules": code, "env_vars": HIDE_GPUS}
     try:
-        ray.init(**options)
+        ray.init(**settings)
     except (ConnectionError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(_no_cluster(address, reason)) from None
-    total = ray.cluster_resources()
-    return Cluster(
-        cpus=total.get("CPU", 1.0),
-        gpus=total.get("GPU", 0.0),
-        nodes=sum(1 for node in ray.nodes() if node["Alive"]),
-        address=address,
+    return tuple(_node(found) for found in ray.nodes() if found["Alive"])
+
+
+def _node(found: dict[str, Any]) -> Node:
+    resources = found["Resources"]
+    return Node(
+        id=found["NodeID"],
+        name=f"{found['NodeManagerAddress']} ({found['NodeManagerHostname']})",
+        cpus=resources.get("CPU", 0.0),
+        gpus=resources.get("GPU", 0.0),
+        memory=resources.get("memory", 0.0),
     )
 
 
@@ -110,10 +112,116 @@ def stop() -> None:
         ray.shutdown()
 
 
+def on_nodes(
+    function: Callable[[Node], Value],
+    nodes: Sequence[Node],
+    seconds: float = ANSWER_SECONDS,
+    gpus: float = 0.0,
+) -> list[tuple[Node, Value | Exception]]:
+    """Run a function on every node, in a process of its own that asks for no CPU.
+
+    Parameters
+    ----------
+    function : callable
+        Importable by the workers.
+    nodes : sequence of Node
+    seconds : float
+        How long to wait for all of them.
+    gpus : float
+        What the function needs of a GPU.
+
+    Returns
+    -------
+    list of (Node, value or Exception)
+        What came of each: what the function raised, or a `TimeoutError`, in place of a value.
+    """
+
+    def call(node: Node) -> Value:
+        return function(node)
+
+    remote = ray.remote(num_cpus=0, max_retries=0, max_calls=1)(call)
+    asked = [
+        remote.options(
+            num_gpus=gpus, scheduling_strategy=NodeAffinitySchedulingStrategy(node.id, soft=False)
+        ).remote(node)
+        for node in nodes
+    ]
+    ray.wait(asked, num_returns=len(asked), timeout=seconds)
+    return [(node, _answer(answer)) for node, answer in zip(nodes, asked, strict=True)]
+
+
+def _answer(reference: Any) -> Any:
+    try:
+        return ray.get(reference, timeout=0)
+    except ray.exceptions.GetTimeoutError:
+        ray.cancel(reference, force=True)
+        return TimeoutError("it did not answer")
+    except RayTaskError as error:
+        return error.cause
+    except RayError as error:
+        return error
+
+
+def with_gpu_memory(
+    nodes: Sequence[Node], probe: Callable[[Node], tuple[float, str]], seconds: float = 60.0
+) -> tuple[Node, ...]:
+    """Nodes with the memory of their GPUs, as a task on each of them finds it.
+
+    Parameters
+    ----------
+    nodes : sequence of Node
+    probe : callable
+        See `gpu_memory`.
+    seconds : float
+        A node whose GPUs are all taken until then keeps none: its trials get a whole GPU.
+    """
+    found = dict(on_nodes(probe, [n for n in nodes if n.gpus], seconds, gpus=1.0))
+    told = []
+    for node in nodes:
+        answer = found.get(node)
+        if isinstance(answer, Exception):
+            log.warning("the GPU memory of %s is not known (%s)", node.name, answer)
+        elif answer is not None:
+            node = replace(node, gpu_memory=answer[0], gpu_name=answer[1])
+        told.append(node)
+    return tuple(told)
+
+
+def gpu_memory(node: Node) -> tuple[float, str]:
+    """Free bytes and name of the GPU that this process was given; 0 where torch finds none."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return 0.0, ""
+    free, _ = torch.cuda.mem_get_info()
+    return float(free), torch.cuda.get_device_name()
+
+
+@cache
+def keep_to_share() -> None:
+    """Hold this worker to its share of the GPU that Ray gave it, for as long as it lives.
+
+    A trial that wants more is told by torch that memory is out, and goes on in smaller parts; it
+    takes nothing from its neighbours. Called once: a worker keeps its share.
+    """
+    share = ray.get_runtime_context().get_assigned_resources().get("GPU", 0.0)
+    if 0 < share < 1:
+        limit_gpu_memory(share)
+
+
+def limit_gpu_memory(share: float) -> None:
+    """Let torch allocate a share of the GPU's memory, what CUDA itself takes counted in."""
+    import torch
+
+    if torch.cuda.is_available():
+        _, total = torch.cuda.mem_get_info()
+        torch.cuda.set_per_process_memory_fraction(max(share / 2, share - CONTEXT_BYTES / total))
+
+
 def map_tasks(
     function: Callable[[Item], Value],
     items: Sequence[Item],
-    resources: Callable[[Item], tuple[float, float]],
+    resources: Callable[[Item], Shape],
 ) -> Iterator[tuple[Item, Value]]:
     """Run a function over items on the cluster's workers; results come as they are done.
 
@@ -123,7 +231,7 @@ def map_tasks(
         Importable by the workers.
     items : sequence
     resources : callable
-        ``resources(item) -> (cpus, gpus)`` that one call takes.
+        ``resources(item) -> Shape`` that one call takes.
 
     Yields
     ------
@@ -137,14 +245,14 @@ def map_tasks(
     """
 
     def call(item: Item) -> Value:
+        keep_to_share()
         return function(item)
 
     # Ray takes plain functions only, and ours may be a partial.
     remote = ray.remote(call)
     pending = {}
     for item in items:
-        cpus, gpus = resources(item)
-        pending[remote.options(num_cpus=cpus, num_gpus=gpus).remote(item)] = item
+        pending[remote.options(**options(resources(item))).remote(item)] = item
     try:
         while pending:
             (done,), _ = ray.wait(list(pending), num_returns=1)
@@ -157,6 +265,11 @@ def map_tasks(
     finally:
         for reference in pending:
             ray.cancel(reference, force=True)
+
+
+def options(shape: Shape) -> dict[str, float]:
+    """A shape as the options of a Ray task."""
+    return {"num_cpus": shape.cpus, "num_gpus": shape.gpus, "memory": shape.memory}
 
 
 def cause_of(error: RayTaskError) -> BaseException:
@@ -173,7 +286,7 @@ def cause_of(error: RayTaskError) -> BaseException:
 def map_streams(
     function: Callable[[Item], Iterator[Value]],
     items: Sequence[Item],
-    resources: Callable[[Item], tuple[float, float]],
+    resources: Callable[[Item], Shape],
 ) -> Iterator[tuple[Item, Value]]:
     """Run a generator over items on the cluster's workers; what they yield comes as it is made.
 
@@ -183,7 +296,7 @@ def map_streams(
         Importable by the workers.
     items : sequence
     resources : callable
-        ``resources(item) -> (cpus, gpus)`` that one call takes.
+        ``resources(item) -> Shape`` that one call takes.
 
     Yields
     ------
@@ -203,13 +316,12 @@ def map_streams(
 
     # No retries: Ray would drop as many values of the second attempt as came of the first. On a GPU
     # a worker ends with its call, lest it keep the memory while others use the card.
-    calls = 1 if any(gpus for _, gpus in map(resources, items)) else 0
+    calls = 1 if any(resources(item).gpus for item in items) else 0
     remote = ray.remote(max_retries=0, max_calls=calls)(call)
     open_streams = {}
     for item in items:
-        cpus, gpus = resources(item)
-        options = remote.options(num_cpus=cpus, num_gpus=gpus, num_returns="streaming")
-        open_streams[options.remote(item)] = item
+        started = remote.options(**options(resources(item)), num_returns="streaming")
+        open_streams[started.remote(item)] = item
     try:
         while open_streams:
             (ready,), _ = ray.wait(list(open_streams), num_returns=1)

@@ -19,7 +19,8 @@ import numpy.typing as npt
 import ray
 from ray.exceptions import RayTaskError
 
-from engine.cluster import cause_of
+from engine.capacity import Shape
+from engine.cluster import cause_of, options
 from engine.embedding import Part, embed_parts, parts_of
 from engine.errors import UserError
 from engine.prepare import (
@@ -164,7 +165,7 @@ def embed_over_cluster(
     requests: Sequence[PrepareRequest],
     root: str,
     reuse: bool,
-    resources: tuple[float, float],
+    resources: Shape,
     workers: int,
 ) -> Iterator[tuple[PrepareRequest, int | Prepared]]:
     """Embed the tasks of one encoder with all workers of a cluster.
@@ -177,8 +178,8 @@ def embed_over_cluster(
         Root of the store, which every node reaches.
     reuse : bool
         Whether arrays that are in the store are taken as they are.
-    resources : (float, float)
-        CPUs and GPUs of a worker.
+    resources : Shape
+        What a worker asks for.
     workers : int
         Actors, at most.
 
@@ -187,9 +188,9 @@ def embed_over_cluster(
     PrepareRequest, int or Prepared
         How many more sequences of a request are in the store; and once all are, what came of it.
     """
-    cpus, gpus = resources
     # On a GPU the worker ends with its call, so that the card is free for the actors.
-    remote = ray.remote(num_cpus=cpus, num_gpus=gpus, max_calls=1 if gpus else 0)(survey)
+    asked = options(resources)
+    remote = ray.remote(**asked, max_calls=1 if resources.gpus else 0)(survey)
     try:
         found: Survey = ray.get(remote.remote(list(requests), root, reuse))
     except RayTaskError as error:
@@ -211,8 +212,7 @@ def embed_over_cluster(
             fn_constructor_args=(list(requests), root),
             batch_size=at_once,
             concurrency=(1, max(1, min(workers, blocks))),
-            num_cpus=cpus,
-            num_gpus=gpus,
+            **asked,
         )
         try:
             for row in done.iter_rows():

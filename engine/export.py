@@ -38,7 +38,7 @@ def write_best(run: Run, winner: Winner, scores: pd.DataFrame) -> None:
     spec = run.spec(winner.plan, winner.best.params, 0, seed)
     source = FitRequest(spec, "tuned", str(run.fits), str(run.models)).model
     with replacing_folder(run.file(f"best/{cell.slug}")) as folder:
-        if source and source.is_dir():
+        if source and source.is_dir() and any(source.iterdir()):
             shutil.copytree(source, folder / MODEL, copy_function=_link)
         files = {
             str(path.relative_to(folder)): file_hash(path)
@@ -113,7 +113,7 @@ def _source(run: Run, winner: Winner) -> Mapping[str, Any]:
         "licence": card.licence,
         "source": card.source,
         "citation": card.citation,
-        "trained_on": card.trained_on,
+        "trained_on": card.trained_on if spec.weights == "hub" else "",
     }
 
 

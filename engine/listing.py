@@ -12,6 +12,9 @@ from rich.text import Text
 
 from engine.errors import UserError, nearest
 
+#: Common sizes of a GPU's memory in GB, for a plan that knows no cluster yet.
+GPU_SIZES = (16, 24, 40, 80)
+
 if TYPE_CHECKING:
     from engine.encoders import EncoderCard
     from engine.plan import Plan
@@ -116,6 +119,30 @@ def plan_table(plan: Plan, folder: Path) -> Group:
     for name, task in plan.tasks.items():
         lines += [Text(f"warning: {name}: {warning}", style="yellow") for warning in task.warnings]
     return Group(*lines)
+
+
+def memory_table(plan: Plan) -> Group:
+    """What the largest trial of each kind of cell that trains a network takes of a GPU."""
+    from engine.capacity import parts
+    from engine.sharing import GB, kinds
+
+    found = kinds(plan, gpu=True)
+    if not found:
+        return Group()
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("encoder", "method", "batch", "memory", *(f"{size} GB" for size in GPU_SIZES)):
+        left = name in ("encoder", "method")
+        table.add_column(name, justify="left" if left else "right", no_wrap=left)
+    for kind in found:
+        row = [Text(kind.encoder), Text(kind.method)]
+        if kind.estimate is None:
+            table.add_row(*row, "", "not known")
+            continue
+        total = kind.estimate.total
+        batch = f"{kind.estimate.rows} x {kind.estimate.tokens:,}"
+        fit = [str(parts(total, s * GB)) if total <= s * GB else "none" for s in GPU_SIZES]
+        table.add_row(*row, batch, f"{total / GB:.1f} GB", *fit)
+    return Group(Text("largest trial on a GPU, and how many share one of so much memory"), table)
 
 
 def _hub_lines(plan: Plan) -> list[Text]:

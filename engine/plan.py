@@ -176,11 +176,16 @@ def make_plan(study: Study) -> Plan:
                     matched.add(pattern)
                     skipped.append(Skipped(cell, f"the study leaves out {pattern}"))
                     continue
-                if method.needs == "network" and card.kind != "network":
+                if method.encoder and card.name != method.encoder:
+                    reason = f"{name} reads sequences by itself; its cell is {method.encoder}'s"
+                    skipped.append(Skipped(cell, reason))
+                    continue
+                adapts = method.needs == "network" and not method.encoder
+                if adapts and card.kind != "network":
                     reason = f"{encoder.name} has no network that {name} could adapt"
                     skipped.append(Skipped(cell, reason))
                     continue
-                if method.needs == "network" and not card.adaptable:
+                if adapts and not card.adaptable:
                     reason = f"{encoder.name} gives no gradients, so {name} cannot adapt it"
                     skipped.append(Skipped(cell, reason))
                     continue
@@ -265,12 +270,13 @@ def _method(name: str, space: Space, source: str) -> Method:
             if value not in valid:
                 named = [str(v).lower() if isinstance(v, bool) else v for v in valid]
                 raise UserError(f"{where}: {value!r} is unknown; {nearest(str(value), named)}")
-    if all(parameter.name != "pooling" for parameter in space.parameters):
-        raise UserError(
-            f"{space.source}: parameters: declare 'pooling', for example "
-            "pooling: {constant: mean} (method '" + name + f"' of {source})"
-        )
-    _check_poolings(space, method)
+    if "pooling" in method.parameters:
+        if all(parameter.name != "pooling" for parameter in space.parameters):
+            raise UserError(
+                f"{space.source}: parameters: declare 'pooling', for example "
+                "pooling: {constant: mean} (method '" + name + f"' of {source})"
+            )
+        _check_poolings(space, method)
     _check_layers(space)
     return method
 
@@ -307,8 +313,9 @@ def _metric(study: Study, spec: TaskSpec, task: Task) -> str:
     """What ranks the models of a task: as the study says, else its card, else by its kind."""
     name = spec.metric or study.metric or task.metric or DEFAULT_METRICS[task.kind]
     if task.kind not in METRICS[name].kinds:
-        where = f"tasks.{spec.name}.metric" if spec.metric else "metric"
-        remedy = "" if spec.metric else "; or give the task a `metric` of its own"
+        common = study.metric is not None and spec.metric is None
+        where = "metric" if common else f"tasks.{spec.name}.metric"
+        remedy = "; leave it out, or give the task a `metric` of its own" if common else ""
         raise UserError(
             f"{study.source}: {where}: '{name}' does not fit {spec.name}, a {task.kind} task; "
             f"valid: {', '.join(metrics_of(task.kind))}{remedy}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from engine.errors import UserError, nearest
 from engine.files import file_hash
-from engine.methods import find_method
+from engine.methods import Method, find_method
 from engine.records import Cell, EncoderSpec, TaskKind, TaskSpec, TrialSpec
 from engine.yamlio import parse_yaml
 
@@ -23,6 +23,13 @@ if TYPE_CHECKING:
 
 CONFIG, CARD, MODEL = "config.yaml", "README.md", "model"
 FORMAT = 1
+#: What is read of sequences that are too long, by ``truncate``; baselines keep the middle.
+READ = {
+    "center": "only their middle was read",
+    "start": "only their start was read",
+    "chunk": "they were read in windows side by side",
+    "error": "they are refused",
+}
 #: Sequences that are scored at once, unless the caller says otherwise.
 BATCH = 1024
 
@@ -55,21 +62,19 @@ class Best:
         """What the columns of its scores stand for."""
         return tuple(self.config["classes"])
 
-    def load(self) -> Callable[[Sequence[str]], Scores]:
-        """Read the model: ``score(sequences)`` gives scores of shape (N, K).
+    def check(self) -> None:
+        """Make sure that the model can be loaded, and that its files are those that were written.
 
         Raises
         ------
         UserError
-            If files are missing or are not those that were written, or the method's models cannot
-            be saved.
+            If files are missing or changed, or models of the method cannot be loaded.
         """
-        method = find_method(self.spec.method, str(self.folder / CONFIG))
         files = self.config["files"]
-        if method.load is None or not files:
+        if self._method.load is None or not files:
             raise UserError(
-                f"{self.folder}: models of the method '{method.name}' are not kept, so that nothing"
-                " can be predicted; run the study with another method"
+                f"{self.folder}: models of the method '{self.spec.method}' are not kept, so that"
+                " nothing can be predicted; run the study with another method"
             )
         for name, expected in files.items():
             path = self.folder / name
@@ -77,7 +82,21 @@ class Best:
                 raise UserError(f"{path}: is missing; copy the whole folder of the model")
             if file_hash(path) != expected:
                 raise UserError(f"{path}: is not the file that was written (SHA-256); copy it anew")
-        return method.load(self.folder / MODEL, self.spec)
+
+    def load(self) -> Callable[[Sequence[str]], Scores]:
+        """Read the model, checked before: ``score(sequences)`` gives scores of shape (N, K).
+
+        Raises
+        ------
+        UserError
+            If the encoder is not there, or is another one.
+        """
+        assert self._method.load is not None, "see `check`"
+        return self._method.load(self.folder / MODEL, self.spec)
+
+    @property
+    def _method(self) -> Method:
+        return find_method(self.spec.method, str(self.folder / CONFIG))
 
 
 class Predicted(NamedTuple):
@@ -171,8 +190,6 @@ def predict(best: Best | Path | str, sequences: Sequence[str], batch: int = BATC
         than the encoder takes and the model refuses those.
     """
     model = best if isinstance(best, Best) else load_best(best)
-    if batch < 1:
-        raise UserError(f"batch is {batch}; give 1 or more")
     from engine.tasks.rows import read_sequences
 
     return _predicted(model, read_sequences(sequences, "sequences")[0], batch)
@@ -205,12 +222,11 @@ def predict_file(best: Best, path: str, batch: int = BATCH) -> tuple[pd.DataFram
     """
     import pandas as pd
 
+    from engine.encoders import find_card
     from engine.tasks import files
     from engine.tasks.base import find_file
     from engine.tasks.rows import numbered, read_sequences
 
-    if batch < 1:
-        raise UserError(f"--batch is {batch}; give 1 or more")
     columns = files.parse(files.read_bytes(find_file(path), path), path, labelled=False).columns
     sequences, rna = read_sequences(columns["sequence"], path)
     numbers = numbered(len(sequences))
@@ -226,31 +242,26 @@ def predict_file(best: Best, path: str, batch: int = BATCH) -> tuple[pd.DataFram
     if rna:
         notes.append(f"U (RNA) is read as T; sequences that hold it: {rna}")
     if predicted.too_long:
+        encoder = best.spec.encoder
+        network = find_card(encoder.card).kind == "network"
         notes.append(
-            f"{predicted.too_long} of {len(sequences)} sequences are longer than"
-            f" {best.spec.encoder.name} takes; as in the study (truncate:"
-            f" {best.spec.encoder.truncate}), {READ[best.spec.encoder.truncate]}"
+            f"{predicted.too_long} of {len(sequences)} sequences are longer than {encoder.name}"
+            f" takes; as in the study, {READ[encoder.truncate if network else 'center']}"
         )
     return table, notes
-
-
-#: What is read of sequences that are too long, by ``truncate``.
-READ = {
-    "center": "only their centre was read",
-    "start": "only their start was read",
-    "chunk": "they were read in windows side by side",
-    "error": "they are refused",
-}
 
 
 def _predicted(best: Best, sequences: Sequence[str], batch: int) -> Predicted:
     import numpy as np
 
+    if batch < 1:
+        raise UserError(f"batch is {batch}; give 1 or more")
+    best.check()
+    # Before the model is read: two networks may not fit into memory together.
     too_long = _count_too_long(best, sequences)
     score = best.load()
-    starts = range(0, len(sequences), batch)
     parts = []
-    for start in starts:
+    for start in range(0, len(sequences), batch):
         try:
             parts.append(np.asarray(score(sequences[start : start + batch]), dtype=np.float64))
         except UserError as error:

@@ -13,8 +13,8 @@ from typing import Any
 from engine import __version__
 
 PACKAGES = (
-    "torch", "peft", "ray", "optuna", "scikit-learn", "numpy", "scipy", "statsmodels", "pandas",
-    "pyarrow", "mlflow-skinny", "safetensors", "transformers",
+    "torch", "peft", "ray", "optuna", "scikit-learn", "numpy", "scipy", "pandas", "pyarrow",
+    "mlflow-skinny", "safetensors", "transformers", "xgboost-cpu", "skops",
 )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,12 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from engine import cluster
+from engine.capacity import Capacity
 from engine.errors import UserError
 from engine.live import View
 from engine.plan import CellPlan, Plan
 from engine.prepare import Prepared
 from engine.records import TrialSpec
-from engine.search.runner import Capacity
+from engine.sharing import share_out
+
+log = logging.getLogger(__name__)
 
 
 def now() -> str:
@@ -77,22 +81,26 @@ class Run:
         """What the cluster has; started when first needed, so that a finished study starts none."""
         if self._capacity is None:
             there = cluster.start(self.address)
-            self.nodes = there.nodes
+            self.nodes = len(there)
             asked = self.plan.study.resources
-            if there.cpus < asked.cpus_per_trial:
+            most = max(node.cpus for node in there)
+            if most < asked.cpus_per_trial:
                 raise UserError(
                     f"{self.plan.study.source}: resources.cpus_per_trial: {asked.cpus_per_trial} "
-                    f"asks for more than the cluster has ({there.cpus:.0f}); ask for less"
+                    f"asks for more than any node has ({most:.0f}); ask for less"
                 )
-            self._capacity = Capacity(
-                there.cpus, there.gpus, asked.cpus_per_trial, asked.gpus_per_trial
-            )
+            if asked.gpus_per_trial == "auto":
+                there = cluster.with_gpu_memory(there, cluster.gpu_memory)
+            self._capacity = share_out(self.plan, there)
+            for note in self._capacity.notes:
+                log.info(note)
+                self.view.say(f"[{'yellow' if note.startswith('warning') else 'dim'}]{note}[/]")
         return self._capacity
 
     @property
     def workers(self) -> int:
         """Processes that can run an encoder at once."""
-        return self.capacity.slots()["network"]
+        return self.capacity.at_once(self.capacity.embedder)
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:

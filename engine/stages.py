@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from engine import cluster, provenance
+from engine.capacity import Shape
 from engine.compare import TaskFits, comparison_table, score_table
 from engine.embedding_ray import embed_over_cluster
 from engine.errors import UserError
@@ -31,6 +32,7 @@ from engine.search.runner import run_trials
 from engine.search.searcher import CellSearch, Proposal
 from engine.search.turns import Turns
 from engine.select import FinalFit, FitRequest, Winner, final_fits, fit_once, pick, requests_of
+from engine.storage_check import check_storage, read_and_write
 from engine.store import Store
 from engine.tracking import Tracker, tracking_uri
 from engine.yamlio import dump_yaml
@@ -61,8 +63,8 @@ def run_study(run: Run) -> ReportPaths | None:
     run.seconds |= earlier_seconds(run)
     write_text(run.file("study.yaml"), dump_yaml(run.plan.study.to_dict()))
     if run.address:
-        # A cluster that does not answer is told before any work.
-        _ = run.capacity
+        # A cluster that does not answer or does not share its storage is told before any work.
+        check_storage(run.capacity.nodes, (str(run.out.resolve()), run.store), read_and_write)
     tracker = _tracker(run)
     try:
         with run.timed("embed"):
@@ -154,19 +156,19 @@ def _embedded(
 ) -> Iterator[tuple[PrepareRequest, int | Prepared]]:
     """Embed on this machine request by request; over several devices or nodes shard by shard."""
     capacity = run.capacity
-    gpus = capacity.gpus_per_trial if capacity.gpus else 0.0
-    resources = (capacity.cpus_per_trial, gpus)
     root, reuse = run.store, not run.fresh
     alone = [r for r in requests if run.plan.cards[r.encoder.name].kind == "features"]
     spread = [r for r in requests if r not in alone]
     if capacity.gpus <= 1 and run.nodes == 1:
         alone, spread = list(requests), []
     work = partial(prepare_all, root=root, reuse=reuse)
-    for _, step in cluster.map_streams(work, _shares(alone, run.workers), lambda _: resources):
+    for _, step in cluster.map_streams(
+        work, _shares(alone, run.workers), lambda _: capacity.embedder
+    ):
         yield step
     for encoder in dict.fromkeys(request.encoder for request in spread):
         mine = [request for request in spread if request.encoder == encoder]
-        yield from embed_over_cluster(mine, root, reuse, resources, run.workers)
+        yield from embed_over_cluster(mine, root, reuse, capacity.embedder, run.workers)
 
 
 def _shares(requests: Sequence[PrepareRequest], workers: int) -> list[tuple[PrepareRequest, ...]]:
@@ -304,11 +306,8 @@ def _fit_all(run: Run, requests: Sequence[FitRequest]) -> Iterator[tuple[FitRequ
         return iter(())
     capacity = run.capacity
 
-    needs = {plan.cell: plan.method.needs for plan in run.plan.cells}
-
-    def resources(request: FitRequest) -> tuple[float, float]:
-        asked = capacity.resources(needs[request.spec.cell])
-        return asked["cpu"], asked.get("gpu", 0.0)
+    def resources(request: FitRequest) -> Shape:
+        return capacity.shapes[request.spec.cell.id]
 
     return cluster.map_tasks(fit_once, requests, resources)
 

@@ -131,12 +131,20 @@ class Search(BaseModel):
 
 
 class Resources(BaseModel):
-    """What one trial takes."""
+    """What one trial takes; ``auto`` shares GPUs by an estimate of the memory that trials need."""
 
     model_config = ConfigDict(extra="forbid")
 
     cpus_per_trial: float = Field(default=1.0, gt=0)
-    gpus_per_trial: float = Field(default=1.0, gt=0)
+    gpus_per_trial: float | Literal["auto"] = "auto"
+
+    @field_validator("gpus_per_trial", mode="before")
+    @classmethod
+    def _share(cls, value: Any) -> Any:
+        number = isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+        if number or value == "auto":
+            return value
+        raise ValueError("give auto, or a number above 0")
 
 
 class Tracking(BaseModel):

@@ -148,7 +148,7 @@ def run_trial(
 def _result(
     spec: TrialSpec, labels: npt.NDArray[np.int64 | np.float64], fitted: Fitted, seconds: float
 ) -> TrialResult:
-    score = compute(spec.metric, labels, fitted.validation)
+    score = _score(spec, labels, fitted)
     if not math.isfinite(score):
         raise InfeasibleError(f"{spec.metric} of the validation split is {score}")
     return TrialResult(
@@ -210,11 +210,18 @@ def refit(spec: TrialSpec, model: Path | None = None) -> Refit:
             if fitted.save:
                 fitted.save(temporary)
     return Refit(
-        validation=compute(spec.metric, labels, fitted.validation),
+        validation=_score(spec, labels, fitted),
         test=test,
         seconds=_since(started),
         trainable_parameters=fitted.trainable_parameters,
     )
+
+
+def _score(spec: TrialSpec, labels: npt.NDArray[np.int64 | np.float64], fitted: Fitted) -> float:
+    """What the search goes by: the validation score, unless the method says otherwise."""
+    if fitted.score is not None:
+        return fitted.score
+    return compute(spec.metric, labels, fitted.validation)
 
 
 def _labels(spec: TrialSpec) -> npt.NDArray[np.int64 | np.float64]:

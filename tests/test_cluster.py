@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from engine import cluster
+from engine.capacity import Shape
 from engine.cluster import check_address
 from engine.errors import UserError
 
@@ -60,7 +61,7 @@ def killed(item: int) -> Iterator[int]:
 
 
 def every(function: Callable[[int], Iterator[int]], items: list[int]) -> list[tuple[int, int]]:
-    return list(cluster.map_streams(function, items, lambda _: (1.0, 0.0)))
+    return list(cluster.map_streams(function, items, lambda _: Shape(1.0)))
 
 
 @pytest.mark.slow
@@ -91,7 +92,8 @@ def test_without_an_address_a_cluster_that_runs_here_is_left_alone() -> None:
         "import ray; from ray.cluster_utils import Cluster; from engine import cluster\n"
         "made = Cluster(initialize_head=True, head_node_args={'num_cpus': 7})\n"
         "import os; os.environ['RAY_ADDRESS'] = made.address\n"
-        "print('cpus', cluster.start(None).cpus, os.sched_getaffinity(0).__len__())\n"
+        "(own,) = cluster.start(None)\n"
+        "print('cpus', own.cpus, os.sched_getaffinity(0).__len__())\n"
         "cluster.stop(); made.shutdown()\n"
     )
     done = subprocess.run(
@@ -100,3 +102,40 @@ def test_without_an_address_a_cluster_that_runs_here_is_left_alone() -> None:
     assert done.returncode == 0, done.stderr
     _, found, own = next(ln for ln in done.stdout.splitlines() if ln.startswith("cpus")).split()
     assert float(found) == float(own) != 7
+
+
+@pytest.fixture
+def card(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """A GPU of 10 GB; the fractions that torch is told."""
+    told: list[float] = []
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.mem_get_info", lambda: (9e9, 10e9))
+    monkeypatch.setattr("torch.cuda.set_per_process_memory_fraction", told.append)
+    return told
+
+
+@pytest.mark.parametrize(("share", "fraction"), [(0.5, 0.45), (0.25, 0.2), (0.08, 0.04)])
+def test_torch_may_allocate_a_workers_share_less_what_cuda_takes(
+    card: list[float], share: float, fraction: float
+) -> None:
+    """CUDA's context takes 0.5 GB of the 10, at most half of a share."""
+    cluster.limit_gpu_memory(share)
+    assert card == [pytest.approx(fraction)]
+
+
+@pytest.mark.parametrize(
+    ("given", "calls"), [({"CPU": 1.0, "GPU": 0.5}, 1), ({"CPU": 1.0}, 0), ({"GPU": 1.0}, 0)]
+)
+def test_a_worker_keeps_to_its_share_from_its_first_trial_on(
+    card: list[float], monkeypatch: pytest.MonkeyPatch, given: dict[str, float], calls: int
+) -> None:
+    class Context:
+        def get_assigned_resources(self) -> dict[str, float]:
+            return given
+
+    monkeypatch.setattr("ray.get_runtime_context", Context)
+    cluster.keep_to_share.cache_clear()
+    cluster.keep_to_share()
+    cluster.keep_to_share()
+    cluster.keep_to_share.cache_clear()
+    assert len(card) == calls

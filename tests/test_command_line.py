@@ -338,7 +338,7 @@ def test_a_winner_is_shown_and_scores_new_sequences(
     assert (done.code, done.out) == (0, "")
     assert "2 sequences scored: said/new.csv" in done.err
     assert Path("said/new.csv").read_text() == screen.out
-    assert_told(run("predict", folder, "new.fa", "--batch", "0"), ["--batch is 0; give 1 or more"])
+    assert_told(run("predict", folder, "new.fa", "--batch", "0"), ["batch is 0; give 1 or more"])
     assert_told(run("predict", folder, "old.fa"), ["old.fa: no such file", "new.fa"])
     assert_told(run("predict", "out", "new.fa"), ["out: is a run with several models", folder])
     assert_told(run("best", "out", "kmer/mine/stub"), ["no winner of a cell 'kmer/mine/stub'"])

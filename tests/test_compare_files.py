@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 
 from engine.compare_files import Comparison, compare_files
 from engine.errors import UserError
-from engine.stats import adjust, auc_ci, delong_test, macro_auc_test
+from engine.stats import adjust, auc_ci, delong_omnibus, delong_test, macro_auc_test
 
 ROWS = 60
 LABEL = np.arange(ROWS) % 2
@@ -34,9 +34,9 @@ def csv(file: str, **columns: object) -> Path:
     return Path(file)
 
 
-def refused(*files: Path, correction: str = "holm", level: float = 0.95) -> str:
+def refused(*files: Path, **options: object) -> str:
     with pytest.raises(UserError) as caught:
-        compare_files(files, correction, level)
+        compare_files(files, **options)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -162,6 +162,72 @@ def test_the_predictions_of_a_run_give_its_tuned_cells_at_their_first_seed():
     assert result.pairs["p"][1] == expected.p
 
 
+def test_rows_of_a_group_count_together():
+    groups = np.repeat(["chr1", "chr2", "chr3", "chr4", "chr5", "chr6"], 10)
+    result = compare_files(
+        [csv("p.csv", label=LABEL, a=A, b=B, chromosome=groups)], groups="chromosome"
+    )
+    expected = delong_test(LABEL, A, B, groups=groups)
+    assert result.pairs["p"][0] == expected.p != delong_test(LABEL, A, B).p
+    assert result.scores["ci_low"][0] == auc_ci(LABEL, A, groups=groups).ci_low
+    assert result.scores["model"].tolist() == ["a", "b"]
+    assert "Rows of one 'chromosome' count together" in shown(result)
+
+
+def test_groups_are_brought_into_the_order_of_the_ids():
+    order = np.random.default_rng(1).permutation(ROWS)
+    groups = np.arange(ROWS) // 6  # numbers are no model here
+    files = [
+        csv("a.csv", id=IDS, label=LABEL, s=A, fold=groups),
+        csv("b.csv", id=np.array(IDS)[order], label=LABEL[order], s=B[order], fold=groups[order]),
+    ]
+    result = compare_files(files, groups="fold")
+    assert result.pairs["p"][0] == pytest.approx(delong_test(LABEL, A, B, groups=groups).p)
+    moved = csv("b.csv", id=IDS, label=LABEL, s=B, fold=groups[::-1])
+    assert refused(files[0], moved, groups="fold") == "b: its groups are not those of a row by row"
+
+
+def test_groups_of_a_run_go_with_their_rows():
+    path = predictions()
+    table = pd.read_parquet(path).assign(family=lambda t: t["id"].str[-1])
+    table.to_parquet(path)
+    result = compare_files([path], groups="family")
+    families = np.array([name[-1] for name in IDS])
+    chosen = table[(table["variant"] == "tuned") & (table["seed"] == 5)]
+    x, y = (
+        chosen.loc[chosen["cell"] == f"{name}/t3/probe", ["score_0", "score_1", "score_2"]]
+        for name in "xy"
+    )
+    expected = macro_auc_test(np.arange(ROWS) % 3, x, y, groups=families)
+    assert result.pairs["p"][1] == pytest.approx(expected.p)
+
+
+def test_a_mistake_in_groups_is_one_line():
+    file = csv("p.csv", label=LABEL, a=A, chromosome=["c1", None] * (ROWS // 2))
+    assert refused(file, groups="chromosom").endswith("did you mean 'chromosome'?")
+    assert refused(file, groups="chromosome") == (
+        "p.csv: column 'chromosome', row 2: the group is missing"
+    )
+
+
+@pytest.mark.parametrize("alternative", ["greater", "less"])
+def test_one_sided_on_request(alternative: str):
+    result = compare_files([csv("p.csv", label=LABEL, a=A, b=B)], alternative=alternative)
+    assert result.pairs["p"][0] == delong_test(LABEL, A, B, alternative).p
+    assert f"p, a {'>' if alternative == 'greater' else '<'} b" in shown(result)
+
+
+def test_all_models_at_once_on_request():
+    file = csv("p.csv", label=LABEL, a=A, b=B, c=C)
+    expected = delong_omnibus(LABEL, [A, B, C])
+    result = compare_files([file], omnibus=True)
+    assert result.omnibus["p"].tolist() == [expected.p]
+    assert f"all 3 equal? chi-square {expected.chi2:.2f} with 2 degrees" in shown(result)
+    assert len(compare_files([file]).omnibus) == 0
+    perfect = csv("q.csv", label=LABEL, a=LABEL, b=LABEL * 0, c=A)
+    assert "no p-value" in shown(compare_files([perfect], omnibus=True))
+
+
 def test_columns_of_words_and_flags_are_no_models():
     words = ["chr1", "chrX"] * (ROWS // 2)
     result = compare_files([csv("p.csv", label=LABEL, a=A, where=words, seen=LABEL == 1)])
@@ -185,7 +251,7 @@ def test_one_model_is_shown_without_a_table_of_pairs():
 def test_where_no_test_is_possible_the_table_says_why():
     labels = [0] * 10 + [1]
     result = compare_files([csv("p.csv", label=labels, a=range(11), b=list(range(11))[::-1])])
-    assert "at least two" in shown(result)
+    assert shown(result).count("at least two") == 3  # two models and their pair
     assert np.isnan(result.pairs["p_adjusted"][0])
 
 
@@ -293,4 +359,5 @@ def test_a_row_is_never_counted_twice_to_make_ids_fit():
 def test_an_unknown_correction_and_an_impossible_level_are_told():
     file = csv("p.csv", label=LABEL, a=A)
     assert refused(file, correction="hulm") == "--correction hulm: did you mean 'holm'?"
+    assert refused(file, alternative="grater") == "--alternative grater: did you mean 'greater'?"
     assert refused(file, level=95).startswith("--level 95: give a confidence between 0 and 1")

@@ -12,6 +12,7 @@ import ray
 from ray.cluster_utils import Cluster
 
 from engine import cluster
+from engine.capacity import Shape
 from engine.embedding_ray import Embedder, embed_over_cluster, survey
 from engine.prepare import Prepared, PrepareRequest, prepare, recall
 from engine.records import EncoderSpec, TaskSpec
@@ -55,7 +56,7 @@ def requests(tmp_path: Path) -> list[PrepareRequest]:
 def over_cluster(requests: list[PrepareRequest], root: str) -> tuple[dict[str, Prepared], int]:
     prepared: dict[str, Prepared] = {}
     rows = 0
-    for request, made in embed_over_cluster(requests, root, True, (1.0, 0.0), 2):
+    for request, made in embed_over_cluster(requests, root, True, Shape(1.0), 2):
         if isinstance(made, Prepared):
             prepared[request.task.name] = made
         else:

@@ -93,7 +93,7 @@ def load_study_of(made: Plan):
             [{"path": "numbers.csv"}],
             "auroc",
             r"s.yaml: metric: 'auroc' does not fit numbers, a regression task; valid: spearman, "
-            r"pearson, r2, mse, rmse; or give the task a `metric` of its own",
+            r"pearson, r2, mse, rmse; leave it out, or give the task a `metric` of its own",
         ),
         (
             [{"path": "sets.csv", "metric": "mcc"}],

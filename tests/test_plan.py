@@ -93,12 +93,26 @@ def test_how_sequences_are_read_is_said_once_or_per_encoder() -> None:
 
 
 def test_a_choice_that_the_method_does_not_know_is_told() -> None:
-    parameters = PROBE["parameters"] | {"classifier": {"choice": ["logistic_regression", "svm"]}}
-    default = {"pooling": "mean", "classifier": "svm"}
+    parameters = PROBE["parameters"] | {
+        "classifier": {"choice": ["logistic_regression", "linear_svn"]}
+    }
+    default = {"pooling": "mean", "classifier": "linear_svn"}
     probe = PROBE | {"parameters": parameters, "default": default}
-    message = r"parameters.classifier: 'svm' is unknown; valid: logistic_regression"
+    message = r"parameters.classifier: 'linear_svn' is unknown; did you mean 'linear_svm'"
     with pytest.raises(UserError, match=message):
         plan(methods={"probe": probe})
+
+
+def test_a_method_that_reads_sequences_by_itself_stands_once_per_task():
+    cnn = {"method": "cnn", "parameters": {"channels": {"constant": 8}}, "default": {"channels": 8}}
+    made = plan(encoders=["tiny-bert", "kmer", "onehot"], methods={"cnn": cnn})
+    assert [p.cell for p in made.cells] == [Cell("onehot", "mine", "cnn")]
+    reason = "cnn reads sequences by itself; its cell is onehot's"
+    assert {s.cell.encoder: s.reason for s in made.skipped} == dict.fromkeys(
+        ("tiny-bert", "kmer"), reason
+    )
+    with pytest.raises(UserError, match=f"no cell can run: {reason}; add a method or an encoder"):
+        plan(encoders=["kmer"], methods={"cnn": cnn})
 
 
 def test_every_combination_is_a_cell_or_is_skipped_with_a_reason():

@@ -130,8 +130,20 @@ def test_sequences_that_are_too_long_are_counted_and_said(
     _, notes = predict_file(made.best, "new.csv")
     (note,) = notes
     assert note.startswith("1 of 2 sequences are longer than tiny-bert@random takes;")
-    assert f"truncate: {truncate}" in note
     assert said in note
+
+
+def test_a_baseline_of_positions_tells_what_is_longer_than_what_it_was_fitted_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stub = replace(STUB, needs="embeddings")
+    made = export(tmp_path, "classification", monkeypatch, stub, name="onehot", weights="hub")
+    longest = made.best.config["max_bases"]
+    Path("new.csv").write_text(f"sequence\n{'A' * longest}\n{'A' * (longest + 1)}\n")
+    _, notes = predict_file(made.best, "new.csv")
+    assert notes == [
+        "1 of 2 sequences are longer than onehot takes; as in the study, only their middle was read"
+    ]
 
 
 def test_a_fault_in_a_later_batch_names_the_row_of_the_file(
@@ -158,6 +170,7 @@ def test_a_method_that_keeps_no_model_is_told(
 
     made = export(tmp_path, "classification", monkeypatch, replace(STUB, fit=fit, load=None))
     assert made.best.config["files"] == {}
+    assert not (made.best.folder / "model").exists()
     with pytest.raises(UserError, match="models of the method 'stub' are not kept"):
         predict(made.best, ["ACGT"])
 

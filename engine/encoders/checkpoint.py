@@ -20,12 +20,17 @@ CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
 
 def state_hash(module: nn.Module) -> str:
-    """SHA-256 over (name, dtype, shape, bytes) of the state dict, sorted by name."""
+    """SHA-256 over (name, dtype, shape, bytes) of the state dict, sorted by name.
+
+    A network on the meta device has shapes but no values: names and shapes alone are hashed.
+    """
     import torch
 
     digest = hashlib.sha256()
     for name, tensor in sorted(module.state_dict().items()):
         digest.update(f"{name}|{tensor.dtype}|{tuple(tensor.shape)}|".encode())
+        if tensor.is_meta:
+            continue
         # As bytes, because NumPy has no bfloat16.
         flat = tensor.detach().cpu().contiguous().flatten()
         digest.update(flat.view(torch.uint8).numpy().tobytes())

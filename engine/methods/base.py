@@ -50,6 +50,8 @@ class Fitted:
         Numbers that the fit adjusted; 0 where the model is not parametric.
     save : callable or None
         ``save(folder)`` writes the fitted model's files, without pickle; `Method.load` reads them.
+    score : float or None
+        Score that the search goes by where it is not that of `validation`: a mean over folds.
     cost : mapping
         What the fit took beside seconds: ``examples_per_second``, ``peak_memory_bytes`` ...
     """
@@ -59,6 +61,7 @@ class Fitted:
     curve: tuple[float, ...]
     trainable_parameters: int
     save: Callable[[Path], None] | None = None
+    score: float | None = None
     cost: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -82,9 +85,14 @@ class Method:
         from what it finds, first reporting again the epochs that are done.
     kinds : tuple of str
         Kinds of tasks that it can be fitted to.
+    trains : {"adapters", "everything"}
+        What a method that needs the network trains of it; tells how much memory it takes.
     load : callable or None
         ``load(folder, spec) -> score``, where ``score(sequences)`` gives the scores of new
         sequences, shape (N, K), with the model that `Fitted.save` wrote.
+    encoder : str
+        The only encoder whose cells it has, where it reads sequences by itself and so is to stand
+        once per task; empty for all encoders.
     fit_many : callable or None
         ``fit_many(specs) -> list of Fitted``: configurations of one cell fitted together, faster
         than one by one and with the same scores.
@@ -96,7 +104,9 @@ class Method:
     parameters: Mapping[str, tuple[str | bool, ...]]
     fit: Callable[[TrialSpec, Report, Path | None], Fitted]
     kinds: tuple[TaskKind, ...] = ("classification",)
+    trains: Literal["adapters", "everything"] = "adapters"
     load: Callable[[Path, TrialSpec], Callable[[Sequence[str]], Scores]] | None = None
+    encoder: str = ""
     fit_many: Callable[[Sequence[TrialSpec]], list[Fitted]] | None = None
 
 

@@ -31,5 +31,6 @@ METHOD = fine_tuning(
         parameters={},
         attach=attach,
         count=count,
+        trains="everything",
     )
 )

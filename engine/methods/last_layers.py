@@ -41,5 +41,6 @@ METHOD = fine_tuning(
         parameters={"layers": ()},
         attach=attach,
         count=count,
+        trains="everything",
     )
 )

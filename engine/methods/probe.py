@@ -1,109 +1,202 @@
-"""Probe: a classifier from scikit-learn on frozen embeddings; the encoder never runs here."""
+"""Probe: a classifier or regressor on frozen embeddings; the encoder never runs here."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import UserError
-from engine.methods.base import Fitted, Method, Report
+from engine.methods.base import Fitted, InfeasibleError, Method, Report
+from engine.methods.probes.base import hyperparameters
+from engine.methods.probes.fitted import (
+    Configuration,
+    FittedProbe,
+    configuration,
+    fit_probes,
+    load_fitted,
+)
 from engine.metrics import compute
 from engine.records import TrialSpec, array_name
 from engine.store import Store
-from engine.tasks import cached_task
+from engine.tasks import Task, cached_task
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    Scores = npt.NDArray[np.float64]
+    Features = npt.NDArray[np.floating]
 
-def classifier(params: dict[str, Any], seed: int) -> Any:
-    """Build the unfitted classifier that a configuration describes.
 
-    Parameters
-    ----------
-    params : dict
-        ``classifier`` and its hyperparameters, as `search_spaces/probe.yaml` declares them.
-    seed : int
-        Draws the trees of a random forest; logistic regression is deterministic.
+def fit(spec: TrialSpec, report: Report, checkpoint: Path | None = None) -> Fitted:
+    """Fit a probe to the stored embeddings of the train split."""
+    (fitted,) = fit_many([spec])
+    report(1, fitted.curve[0])
+    return fitted
 
-    Returns
-    -------
-    scikit-learn estimator
+
+def fit_many(specs: Sequence[TrialSpec]) -> list[Fitted]:
+    """Fit configurations of one cell, those of a batched classifier together.
+
+    Raises
+    ------
+    InfeasibleError
+        If a classifier does not take the task's kind, or refuses the data.
+    UserError
+        If embeddings are not in the store, or a classifier does not take a hyperparameter.
+    """
+    task = cached_task(specs[0].task)
+    width = len(task.classes)
+    chosen = [configuration(spec.params, task.kind, spec.seed) for spec in specs]
+    of_train = _embeddings(specs, "train")
+    models = fit_probes(chosen, of_train, task.train.labels, task.kind, width)
+    in_folds = _fold_scores(specs, chosen, of_train, task, width)
+    fits = []
+    for number, (spec, model, own) in enumerate(
+        zip(specs, models, _embeddings(specs, "validation"), strict=True)
+    ):
+        validation = model.scores(own)
+        folds = in_folds.get(number)
+        score = compute(spec.metric, task.validation.labels, validation) if folds is None else folds
+        fits.append(
+            Fitted(
+                validation=validation,
+                test=partial(_test_scores, spec, model),
+                curve=(score,),
+                trainable_parameters=model.parameters,
+                save=partial(_save, model, task.max_bases),
+                score=folds,
+            )
+        )
+    return fits
+
+
+def _fold_scores(
+    specs: Sequence[TrialSpec],
+    chosen: Sequence[Configuration],
+    features: Sequence[Features],
+    task: Task,
+    width: int,
+) -> dict[int, float]:
+    """Mean score over folds of train, of the configurations that ask for folds, by number."""
+    import numpy as np
+
+    scores: dict[int, float] = {}
+    asked = [int(spec.params.get("folds", 0)) for spec in specs]
+    for folds, seed in {(f, spec.seed) for f, spec in zip(asked, specs, strict=True) if f}:
+        numbers = [n for n, s in enumerate(specs) if (asked[n], s.seed) == (folds, seed)]
+        whole = {id(features[n]): features[n] for n in numbers}
+        collected: dict[int, list[float]] = {number: [] for number in numbers}
+        for fitted_rows, held_rows in _folds(task, folds, seed):
+            part_of = {key: own[fitted_rows] for key, own in whole.items()}
+            models = fit_probes(
+                [chosen[n] for n in numbers],
+                [part_of[id(features[n])] for n in numbers],
+                task.train.labels[fitted_rows],
+                task.kind,
+                width,
+            )
+            for number, model in zip(numbers, models, strict=True):
+                held = model.scores(features[number][held_rows])
+                truth = task.train.labels[held_rows]
+                collected[number].append(compute(specs[number].metric, truth, held))
+        scores.update({number: float(np.mean(values)) for number, values in collected.items()})
+    return scores
+
+
+def _folds(task: Task, folds: int, seed: int) -> Iterator[tuple[Any, Any]]:
+    """Rows to fit and to score of each fold: classes in equal shares, groups never divided."""
+    from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
+
+    groups = task.train.groups
+    stratified = task.kind == "classification"
+    if groups is None:
+        kind = StratifiedKFold if stratified else KFold
+    else:
+        kind = StratifiedGroupKFold if stratified else GroupKFold
+    labels = task.train.labels
+    try:
+        splitter = kind(folds, shuffle=True, random_state=seed)
+        yield from splitter.split(labels, labels if stratified else None, groups)
+    except ValueError as error:
+        raise InfeasibleError(f"folds: {folds}: {str(error).splitlines()[0]}") from None
+
+
+def _test_scores(spec: TrialSpec, model: FittedProbe) -> Scores:
+    return model.scores(_embeddings([spec], "test")[0])
+
+
+def _embeddings(specs: Sequence[TrialSpec], split: str) -> list[Features]:
+    """Embeddings of a split that each spec reads; those that read the same share an object."""
+    store, key = specs[0].store, specs[0].embeddings[split]
+    arrays = Store(store).load(key)
+    if arrays is None:
+        cell = specs[0].cell
+        raise UserError(
+            f"{store}: the {split} embeddings of {cell.encoder} on {cell.task} are "
+            "not there, or were damaged; run again. On a cluster every node must share the store"
+        )
+    names = [array_name(*_source(spec)) for spec in specs]
+    read = {name: arrays[name] for name in set(names)}
+    return [read[name] for name in names]
+
+
+def _source(spec: TrialSpec) -> tuple[str, int]:
+    """Pooling and layer that a configuration reads."""
+    return str(spec.params["pooling"]), int(spec.params.get("layer", -1))
+
+
+def _save(model: FittedProbe, max_bases: int, folder: Path) -> None:
+    model.save(folder, {"max_bases": max_bases})
+
+
+def load(folder: Path, spec: TrialSpec) -> Callable[[Sequence[str]], Scores]:
+    """The model that `Fitted.save` wrote, with its encoder: sequences in, scores out.
 
     Raises
     ------
     UserError
-        For an unknown classifier.
+        If the folder holds no fitted probe, or the encoder is not the one that it was fitted on.
     """
-    from sklearn.ensemble import RandomForestClassifier
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
+    from engine.embedding import embed
+    from engine.prepare import PrepareRequest, loaded
 
-    kind = params.get("classifier", "logistic_regression")
-    weight = params.get("class_weight", "none")
-    class_weight = None if weight == "none" else weight
-    if kind == "logistic_regression":
-        model = LogisticRegression(C=params.get("C", 1.0), class_weight=class_weight, max_iter=1000)
-        return make_pipeline(StandardScaler(), model) if params.get("standardize", True) else model
-    if kind == "random_forest":
-        return RandomForestClassifier(
-            n_estimators=params.get("n_estimators", 300),
-            max_features=params.get("max_features", "sqrt"),
-            min_samples_leaf=params.get("min_samples_leaf", 1),
-            class_weight=class_weight,
-            random_state=seed,
-        )
-    raise UserError(f"classifier '{kind}' is unknown; valid: logistic_regression, random_forest")
-
-
-def fit(spec: TrialSpec, report: Report, checkpoint: Path | None = None) -> Fitted:
-    """Fit a classifier on the stored embeddings of the train split."""
-    task = cached_task(spec.task)
-    name = array_name(str(spec.params["pooling"]), int(spec.params.get("layer", -1)))
-    model = classifier(dict(spec.params), spec.seed)
-    model.fit(_embeddings(spec, "train", name), task.train.labels)
-    validation = model.predict_proba(_embeddings(spec, "validation", name))
-    score = compute(spec.metric, task.validation.labels, validation)
-    report(1, score)
-    return Fitted(
-        validation=validation,
-        test=lambda: model.predict_proba(_embeddings(spec, "test", name)),
-        curve=(score,),
-        trainable_parameters=_parameters(model),
+    model, about = load_fitted(folder)
+    pooling, layer = _source(spec)
+    request = PrepareRequest(
+        spec.encoder, spec.task, spec.task_fingerprint, (pooling,), (layer,), ()
     )
-
-
-def _embeddings(spec: TrialSpec, split: str, name: str) -> npt.NDArray[np.float32]:
-    arrays = Store(spec.store).load(spec.embeddings[split])
-    if arrays is None:
+    encoder = loaded(request, about["max_bases"])
+    if not spec.encoder_fingerprint.startswith(f"{encoder.fingerprint}:"):
         raise UserError(
-            f"{spec.store}: the {split} embeddings of {spec.cell.encoder} on {spec.cell.task} are "
-            "not there, or were damaged; run again. On a cluster every node must share the store"
+            f"{folder}: was fitted on other weights of {spec.encoder.name} than are here now; "
+            "give it those, or fit it again"
         )
-    return arrays[name]
 
+    def score(sequences: Sequence[str]) -> Scores:
+        vectors = embed(
+            encoder,
+            sequences,
+            (pooling,),
+            (layer,),
+            truncate=spec.encoder.truncate,
+            both_strands=spec.encoder.both_strands,
+            dtype=spec.encoder.stored_as,
+        )
+        return model.scores(vectors[pooling, layer])
 
-def _parameters(model: Any) -> int:
-    last = model[-1] if hasattr(model, "steps") else model
-    return int(last.coef_.size + last.intercept_.size) if hasattr(last, "coef_") else 0
+    return score
 
 
 METHOD = Method(
     name="probe",
     needs="embeddings",
-    summary="logistic regression or random forest on frozen, pooled embeddings",
-    parameters={
-        "pooling": (),
-        "layer": (),
-        "classifier": ("logistic_regression", "random_forest"),
-        "standardize": (True, False),
-        "C": (),
-        "class_weight": ("none", "balanced"),
-        "n_estimators": (),
-        "max_features": ("sqrt", "log2"),
-        "min_samples_leaf": (),
-    },
+    summary="a classifier or regressor on frozen, pooled embeddings",
+    parameters=hyperparameters(),
     fit=fit,
+    kinds=("classification", "multilabel", "regression"),
+    load=load,
+    fit_many=fit_many,
 )

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ray import tune
 
 from engine import trial
+from engine.capacity import Capacity, Shape
+from engine.cluster import keep_to_share
 from engine.metrics import METRICS
 from engine.records import TrialRecord, TrialSpec
 from engine.search.dispatch import Dispatcher
@@ -29,36 +30,6 @@ TUNE_ENVIRONMENT = {
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
     "RAY_AIR_NEW_OUTPUT": "0",
 }
-
-
-@dataclass(frozen=True)
-class Capacity:
-    """What the cluster has, and what a trial of each kind takes.
-
-    Attributes
-    ----------
-    cpus, gpus : float
-        Of all nodes together.
-    cpus_per_trial, gpus_per_trial : float
-        A trial that trains a network takes both where there are GPUs; a probe takes CPUs only.
-    """
-
-    cpus: float
-    gpus: float
-    cpus_per_trial: float
-    gpus_per_trial: float
-
-    def resources(self, needs: str) -> dict[str, float]:
-        """What Ray is asked for."""
-        if needs == "network" and self.gpus > 0:
-            return {"cpu": self.cpus_per_trial, "gpu": self.gpus_per_trial}
-        return {"cpu": self.cpus_per_trial}
-
-    def slots(self) -> dict[str, int]:
-        """How many trials of each kind can run at once."""
-        cpu_slots = max(1, int(self.cpus / self.cpus_per_trial))
-        gpu_slots = int(self.gpus / self.gpus_per_trial)
-        return {"network": gpu_slots or cpu_slots, "embeddings": cpu_slots}
 
 
 def run_trials(
@@ -88,12 +59,12 @@ def run_trials(
     """
 
     def call(config: dict[str, Any]) -> None:
+        keep_to_share()
         run_call(config, body)
 
     os.environ.update(TUNE_ENVIRONMENT)
-    needs = {cell: search.plan.method.needs for cell, search in turns.searches.items()}
-    shapes = {cell: capacity.resources(needs[cell]) for cell in needs}
-    several = len({tuple(sorted(shape.items())) for shape in shapes.values()}) > 1
+    shapes = {cell: capacity.shapes[cell] for cell in turns.searches}
+    several = len(set(shapes.values())) > 1
     # Tune keeps an actor only while a trial of its shape waits for it: one more than can run.
     slots = {kind: many + several for kind, many in capacity.slots().items()}
     checkpoints = (out / "checkpoints").resolve()
@@ -117,12 +88,12 @@ def run_trials(
     tuner.fit()
 
 
-def _resources(shapes: Mapping[str, dict[str, float]]) -> Any:
+def _resources(shapes: Mapping[str, Shape]) -> Any:
     """One shape where all trials take the same, since Tune reuses actors within a shape only."""
-    kinds: Sequence[dict[str, float]] = list(shapes.values())
-    if all(kind == kinds[0] for kind in kinds):
-        return kinds[0]
-    return lambda config: tune.PlacementGroupFactory([shapes[config["cell"]]])
+    asked = {cell: tune.PlacementGroupFactory([s.for_ray()]) for cell, s in shapes.items()}
+    if len(set(shapes.values())) == 1:
+        return next(iter(asked.values()))
+    return lambda config: asked[config["cell"]]
 
 
 def _scheduler(study: Study, searches: Mapping[str, CellSearch]) -> CellScheduler:

@@ -3,34 +3,133 @@
 Every wrong input is a ValueError of one line.
 """
 
-from engine.stats.adjust import adjust
+from engine.stats.across_tasks import (
+    TaskBootstrap,
+    WinTieLoss,
+    group_means,
+    task_bootstrap,
+    win_tie_loss,
+)
+from engine.stats.adjust import adjust, adjust_log10, adjust_within, headline_pairs
+from engine.stats.bayes import BayesResult, bayes_signed_rank
 from engine.stats.bootstrap import (
     BootstrapInterval,
     BootstrapResult,
     bootstrap_ci,
     paired_bootstrap,
 )
+from engine.stats.calibration import (
+    BrierResult,
+    CalibrationError,
+    ReliabilityCurve,
+    brier_decomposition,
+    calibration_error,
+    reliability_curve,
+    top_label,
+)
+from engine.stats.clusters import (
+    EmbeddingQuality,
+    alignment,
+    embedding_quality,
+    knn_purity,
+    uniformity,
+)
+from engine.stats.contrasts import (
+    ContrastResult,
+    OmnibusResult,
+    delong_contrast,
+    delong_omnibus,
+)
 from engine.stats.delong import auc_ci, auc_covariance, delong_test, delong_unpaired
+from engine.stats.equivalence import TostResult, tost
+from engine.stats.hand_till import hand_till_auc, hand_till_ci, hand_till_test
 from engine.stats.inference import AucResult, DeLongResult, UnpairedResult, ZeroVarianceError
-from engine.stats.multiclass import macro_auc_ci, macro_auc_test
+from engine.stats.mcnemar import McNemarResult, mcnemar_test
+from engine.stats.method_level import (
+    MethodResult,
+    agreement,
+    method_auc_test,
+    method_difference,
+    method_metric_test,
+)
+from engine.stats.multiclass import macro_auc_ci, macro_auc_test, ovr_auc_ci, ovr_auc_test
+from engine.stats.partial import partial_auc, partial_auc_ci, partial_auc_test
 from engine.stats.permutation import PermutationResult, paired_permutation
+from engine.stats.ranks import (
+    CriticalDifference,
+    FriedmanResult,
+    critical_difference,
+    friedman_test,
+    mean_ranks,
+)
+from engine.stats.signed_rank import WilcoxonPair, wilcoxon_pairs
 
 __all__ = [
     "AucResult",
+    "BayesResult",
     "BootstrapInterval",
     "BootstrapResult",
+    "BrierResult",
+    "CalibrationError",
+    "ContrastResult",
+    "CriticalDifference",
     "DeLongResult",
+    "EmbeddingQuality",
+    "FriedmanResult",
+    "McNemarResult",
+    "MethodResult",
+    "OmnibusResult",
     "PermutationResult",
+    "ReliabilityCurve",
+    "TaskBootstrap",
+    "TostResult",
     "UnpairedResult",
+    "WilcoxonPair",
+    "WinTieLoss",
     "ZeroVarianceError",
     "adjust",
+    "adjust_log10",
+    "adjust_within",
+    "agreement",
+    "alignment",
     "auc_ci",
     "auc_covariance",
+    "bayes_signed_rank",
     "bootstrap_ci",
+    "brier_decomposition",
+    "calibration_error",
+    "critical_difference",
+    "delong_contrast",
+    "delong_omnibus",
     "delong_test",
     "delong_unpaired",
+    "embedding_quality",
+    "friedman_test",
+    "group_means",
+    "hand_till_auc",
+    "hand_till_ci",
+    "hand_till_test",
+    "headline_pairs",
+    "knn_purity",
     "macro_auc_ci",
     "macro_auc_test",
+    "mcnemar_test",
+    "mean_ranks",
+    "method_auc_test",
+    "method_difference",
+    "method_metric_test",
+    "ovr_auc_ci",
+    "ovr_auc_test",
     "paired_bootstrap",
     "paired_permutation",
+    "partial_auc",
+    "partial_auc_ci",
+    "partial_auc_test",
+    "reliability_curve",
+    "task_bootstrap",
+    "top_label",
+    "tost",
+    "uniformity",
+    "wilcoxon_pairs",
+    "win_tie_loss",
 ]

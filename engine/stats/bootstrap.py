@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.stats.checks import FloatArray, IntArray, check_level
+from engine.stats.clustered import group_numbers
 from engine.stats.inference import ZeroVarianceError
 from engine.stats.pairs import ROUNDING, MetricFunction, checked_pair, count_as_extreme, evaluate
 
@@ -60,6 +61,8 @@ def bootstrap_ci(
     seed: int = 0,
     level: float = 0.95,
     by_class: bool = True,
+    *,
+    groups: npt.ArrayLike | None = None,
 ) -> BootstrapInterval:
     """Percentile interval of one model's metric.
 
@@ -67,8 +70,10 @@ def bootstrap_ci(
     """
     check_level(level)
     labels, rows, _ = checked_pair(y_true, scores, scores, n_resamples, by_class)
-    resamples = _resamples(labels, n_resamples, seed, by_class)
-    drawn = [evaluate(metric, labels[i], rows[i]) for i in resamples]
+    drawn = [
+        evaluate(metric, labels[i], rows[i])
+        for i in resamples(strata_of(labels, by_class), groups, n_resamples, seed)
+    ]
     ci_low, ci_high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
     return BootstrapInterval(
         value=evaluate(metric, labels, rows),
@@ -87,6 +92,8 @@ def paired_bootstrap(
     seed: int = 0,
     level: float = 0.95,
     by_class: bool = True,
+    *,
+    groups: npt.ArrayLike | None = None,
 ) -> BootstrapResult:
     """Compare two models that scored the same rows, by any metric.
 
@@ -107,6 +114,9 @@ def paired_bootstrap(
     by_class : bool, default True
         Whether rows are drawn within each class. Without, they are drawn from all: for measured
         values, and for labels that hold or not, each on its own.
+    groups : array_like, shape (N,), optional
+        Which rows belong together and are not independent: whole groups are drawn. Each class must
+        be held by at least two groups.
 
     Returns
     -------
@@ -123,19 +133,20 @@ def paired_bootstrap(
 
     Notes
     -----
-    Both models see the same resampled rows; by class, each class keeps its number. The interval is
-    the percentile interval (Efron and Tibshirani, An Introduction to the Bootstrap, 1993,
-    chapter 13). The p-value shifts the bootstrap differences to the null hypothesis, p = (1 +
-    #{|d* - d| >= |d|}) / (1 + B) (their chapter 16; the added 1: Davison and Hinkley, Bootstrap
-    Methods and Their Application, 1997, section 4.4). It says that two fitted models differ, as
-    DeLong's does.
+    Both models see the same resampled rows; by class, each class keeps its number, unless groups
+    are drawn. The interval is the percentile interval (Efron and Tibshirani, An Introduction to the
+    Bootstrap, 1993, chapter 13). The p-value shifts the bootstrap differences to the null
+    hypothesis, p = (1 + #{|d* - d| >= |d|}) / (1 + B) (their chapter 16; the added 1: Davison and
+    Hinkley, Bootstrap Methods and Their Application, 1997, section 4.4). It says that two fitted
+    models differ, as DeLong's does.
     """
     check_level(level)
     labels, rows_a, rows_b = checked_pair(y_true, scores_a, scores_b, n_resamples, by_class)
+    strata = strata_of(labels, by_class)
     value_a, value_b = evaluate(metric, labels, rows_a), evaluate(metric, labels, rows_b)
     delta = value_a - value_b
     deltas: FloatArray = np.empty(n_resamples)
-    for resample, drawn in enumerate(_resamples(labels, n_resamples, seed, by_class)):
+    for resample, drawn in enumerate(resamples(strata, groups, n_resamples, seed)):
         y = labels[drawn]
         deltas[resample] = evaluate(metric, y, rows_a[drawn]) - evaluate(metric, y, rows_b[drawn])
     se = float(deltas.std(ddof=1))
@@ -156,13 +167,48 @@ def paired_bootstrap(
     )
 
 
-def _resamples(
-    labels: IntArray | FloatArray, n_resamples: int, seed: int, by_class: bool
+def strata_of(labels: IntArray | FloatArray, by_class: bool) -> IntArray:
+    """Class of each row, shape (N,), or one stratum for all rows where classes do not matter."""
+    return labels.astype(np.int64) if by_class else np.zeros(len(labels), dtype=np.int64)
+
+
+def resamples(
+    strata: IntArray, groups: npt.ArrayLike | None, n_resamples: int, seed: int
 ) -> Iterator[IntArray]:
-    """Rows drawn with replacement; by class, each class keeps its number of rows."""
+    """Rows drawn with replacement, stratum by stratum, or whole groups.
+
+    Parameters
+    ----------
+    strata : ndarray of int64, shape (N,)
+        Each keeps its number of rows, unless groups are drawn.
+    groups : array_like, shape (N,), or None
+        Drawn whole, as many as there are, so that the number of rows varies. A draw that lacks a
+        stratum is drawn again.
+    n_resamples, seed : int
+        How many; the same seed gives the same rows.
+
+    Yields
+    ------
+    ndarray of int64
+        Row numbers.
+
+    Raises
+    ------
+    ValueError
+        A stratum that fewer than two groups hold; not one group a row.
+    """
     rng = np.random.default_rng(seed)
-    members = [np.arange(len(labels))]
-    if by_class:
-        members = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+    numbers = group_numbers(groups, strata)
+    if numbers is None:
+        members = [np.flatnonzero(strata == stratum) for stratum in np.unique(strata)]
+        for _ in range(n_resamples):
+            yield np.concatenate([rng.choice(rows, len(rows)) for rows in members])
+        return
+    members = [np.flatnonzero(numbers == group) for group in range(int(numbers.max()) + 1)]
+    n_strata = len(np.unique(strata))
     for _ in range(n_resamples):
-        yield np.concatenate([rng.choice(rows, len(rows)) for rows in members])
+        rows = np.empty(0, dtype=np.int64)
+        while len(np.unique(strata[rows])) < n_strata:
+            drawn = rng.integers(len(members), size=len(members))
+            rows = np.concatenate([members[group] for group in drawn])
+        yield rows

@@ -15,13 +15,15 @@ BoolArray = npt.NDArray[np.bool_]
 Alternative = Literal["two-sided", "greater", "less"]
 
 
-def binary_labels(y_true: npt.ArrayLike) -> BoolArray:
+def binary_labels(y_true: npt.ArrayLike, at_least: int = 2) -> BoolArray:
     """Labels 0 and 1 as a mask of the positives.
 
     Parameters
     ----------
     y_true : array_like, shape (N,)
         0 and 1 (or False and True) of any boolean, integer or floating type.
+    at_least : int, default 2
+        How many rows of each class there must be; 0 where one class alone has a meaning.
 
     Returns
     -------
@@ -31,9 +33,11 @@ def binary_labels(y_true: npt.ArrayLike) -> BoolArray:
     Raises
     ------
     ValueError
-        Another value or type, or fewer than two rows of a class.
+        Another value or type, no rows, or too few rows of a class.
     """
     labels = _vector(y_true)
+    if at_least == 0 and len(labels) == 0:
+        raise ValueError("labels have no rows")
     positive: BoolArray = labels == 1
     wrong = ~positive & (labels != 0)
     if wrong.any():
@@ -41,12 +45,37 @@ def binary_labels(y_true: npt.ArrayLike) -> BoolArray:
         raise ValueError(f"labels must be 0 and 1, but row {row} is {labels[row]}")
     n_positive = int(positive.sum())
     n_negative = len(positive) - n_positive
-    if min(n_positive, n_negative) < 2:
+    if min(n_positive, n_negative) < at_least:
         raise ValueError(
             f"labels have {n_positive} row(s) of class 1 and {n_negative} of class 0: "
             "a variance needs at least two of each"
         )
     return positive
+
+
+def whole_numbers(y_true: npt.ArrayLike) -> IntArray:
+    """Labels as whole numbers of any kind and count.
+
+    Parameters
+    ----------
+    y_true : array_like, shape (N,)
+        Whole numbers of any type.
+
+    Returns
+    -------
+    ndarray of int64, shape (N,)
+
+    Raises
+    ------
+    ValueError
+        Another value or type.
+    """
+    values = _vector(y_true)
+    whole = np.isfinite(values) & (np.floor(values) == values)
+    if not whole.all():
+        row = int(np.argmin(whole))
+        raise ValueError(f"labels must be whole numbers, but row {row} is {values[row]}")
+    return values.astype(np.int64)
 
 
 def class_labels(y_true: npt.ArrayLike, classes: Sequence[int] | None = None) -> IntArray:
@@ -68,12 +97,7 @@ def class_labels(y_true: npt.ArrayLike, classes: Sequence[int] | None = None) ->
     ValueError
         A label that is no class number, fewer than two classes, or fewer than two rows of a class.
     """
-    values = _vector(y_true)
-    whole = np.isfinite(values) & (np.floor(values) == values)
-    if not whole.all():
-        row = int(np.argmin(whole))
-        raise ValueError(f"labels must be whole numbers, but row {row} is {values[row]}")
-    labels = values.astype(np.int64)
+    labels = whole_numbers(y_true)
     expected = np.unique(labels).tolist() if classes is None else list(classes)
     if len(expected) < 2:
         raise ValueError(f"labels must hold at least two classes, but hold only {expected}")
@@ -156,6 +180,30 @@ def finite_scores(scores: npt.ArrayLike, n_rows: int, ndim: int = 1) -> FloatArr
         row = int(np.argwhere(~finite)[0, 0])
         raise ValueError(f"scores must be finite, but row {row} is {numbers[row]}")
     return numbers
+
+
+def task_scores(scores: npt.ArrayLike) -> FloatArray:
+    """Scores of models over tasks, shown to be finite and a full table.
+
+    Parameters
+    ----------
+    scores : array_like, shape (T, M)
+        One row per task, one column per model, at least two of each.
+
+    Returns
+    -------
+    ndarray of float64, shape (T, M)
+        Rounded to 12 decimals, so that values which differ by rounding only are ties.
+
+    Raises
+    ------
+    ValueError
+        Another shape, NaN (a cell that failed) or infinity.
+    """
+    table = np.asarray(scores)
+    if table.ndim != 2 or min(table.shape) < 2:
+        raise ValueError(f"scores must have shape (tasks, models), two of each, not {table.shape}")
+    return np.round(finite_scores(table, len(table), ndim=2), 12)
 
 
 def check_level(level: float) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.stats.checks import BoolArray, FloatArray, IntArray
+from engine.stats.clustered import clustered_covariance
 
 
 def placement_counts(positive: BoolArray, scores: FloatArray) -> IntArray:
@@ -91,3 +92,26 @@ def stratified_covariance(components: FloatArray, strata: npt.NDArray[np.generic
         part -= part.mean(axis=1, keepdims=True)
         covariance += n / (n - 1) * (part @ part.T)
     return covariance
+
+
+def row_covariance(
+    components: FloatArray, strata: npt.NDArray[np.generic], groups: IntArray | None
+) -> FloatArray:
+    """Covariance of sums of rows: independent rows, or rows in independent groups.
+
+    Parameters
+    ----------
+    components : ndarray of float64, shape (M, N)
+        What each row adds to each of M statistics.
+    strata : ndarray, shape (N,)
+        The class of each row.
+    groups : ndarray of int64, shape (N,), or None
+        Group numbers as `engine.stats.clustered.group_numbers` gives them.
+
+    Returns
+    -------
+    ndarray of float64, shape (M, M)
+    """
+    if groups is None:
+        return stratified_covariance(components, strata)
+    return clustered_covariance(components, strata, groups)

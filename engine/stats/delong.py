@@ -1,19 +1,30 @@
 """AUC with its variance, and tests of the difference of two AUCs, after DeLong.
 
 A small p says that two *fitted* models differ on the population that the test rows were drawn from
-one by one. It does not say that one way of training is better: that needs several seeds.
+one by one, or group by group where ``groups`` names them. It does not say that one way of training
+is better: that needs several seeds, see `engine.stats.method_level`.
 
 Source: DeLong, DeLong and Clarke-Pearson, Biometrics 44:837, 1988; see `engine.stats.components`.
+Rows in groups: Obuchowski, Biometrics 53:567, 1997; see `engine.stats.clustered`.
 """
 
 import numpy as np
 import numpy.typing as npt
 
-from engine.stats.checks import Alternative, FloatArray, binary_labels, check_level, finite_scores
-from engine.stats.components import binary_components, stratified_covariance
+from engine.stats.checks import (
+    Alternative,
+    BoolArray,
+    FloatArray,
+    IntArray,
+    binary_labels,
+    finite_scores,
+)
+from engine.stats.clustered import group_numbers
+from engine.stats.components import binary_components, row_covariance
 from engine.stats.inference import (
     AucResult,
     DeLongResult,
+    Transform,
     UnpairedResult,
     paired_difference,
     unpaired_difference,
@@ -21,7 +32,9 @@ from engine.stats.inference import (
 )
 
 
-def auc_covariance(y_true: npt.ArrayLike, scores: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
+def auc_covariance(
+    y_true: npt.ArrayLike, scores: npt.ArrayLike, *, groups: npt.ArrayLike | None = None
+) -> tuple[FloatArray, FloatArray]:
     """AUCs of M models on the same rows, and their covariance matrix.
 
     Parameters
@@ -30,6 +43,9 @@ def auc_covariance(y_true: npt.ArrayLike, scores: npt.ArrayLike) -> tuple[FloatA
         0 and 1.
     scores : array_like, shape (M, N)
         Higher means class 1.
+    groups : array_like, shape (N,), optional
+        Which rows belong together and are not independent: chromosomes, gene families. Each class
+        must be held by at least two groups. Without it every row is independent.
 
     Returns
     -------
@@ -39,25 +55,53 @@ def auc_covariance(y_true: npt.ArrayLike, scores: npt.ArrayLike) -> tuple[FloatA
     Raises
     ------
     ValueError
-        Labels other than 0 and 1, fewer than two of a class, scores that are not finite, or a
-        number of scores that is not the number of labels.
+        Labels other than 0 and 1, fewer than two of a class, scores that are not finite, a number
+        of scores or groups that is not the number of labels, or a class in fewer than two groups.
 
     Notes
     -----
     ``S = S10 / m + S01 / n`` of DeLong et al. (1988): S10 is the sample covariance of the models'
     placements over the m positives, S01 over the n negatives.
     """
+    aucs, components, positive, numbers = model_components(y_true, scores, groups)
+    return aucs, row_covariance(components, positive, numbers)
+
+
+def model_components(
+    y_true: npt.ArrayLike, scores: npt.ArrayLike, groups: npt.ArrayLike | None
+) -> tuple[FloatArray, FloatArray, BoolArray, IntArray | None]:
+    """What every comparison of M models on the same rows starts from.
+
+    Parameters and errors are those of `auc_covariance`.
+
+    Returns
+    -------
+    aucs : ndarray of float64, shape (M,)
+    components : ndarray of float64, shape (M, N)
+        What each row adds to each AUC.
+    positive : ndarray of bool, shape (N,)
+    numbers : ndarray of int64, shape (N,), or None
+        Group numbers.
+    """
     positive = binary_labels(y_true)
+    numbers = group_numbers(groups, positive)
     matrix = np.asarray(scores)
     if matrix.ndim != 2 or len(matrix) == 0:
         raise ValueError(f"scores must have shape (models, rows), not {matrix.shape}")
     aucs, components = binary_components(
         positive, [finite_scores(row, len(positive)) for row in matrix]
     )
-    return aucs, stratified_covariance(components, positive)
+    return aucs, components, positive, numbers
 
 
-def auc_ci(y_true: npt.ArrayLike, scores: npt.ArrayLike, level: float = 0.95) -> AucResult:
+def auc_ci(
+    y_true: npt.ArrayLike,
+    scores: npt.ArrayLike,
+    level: float = 0.95,
+    *,
+    groups: npt.ArrayLike | None = None,
+    transform: Transform = "none",
+) -> AucResult:
     """AUC of one model with a confidence interval.
 
     Parameters
@@ -68,21 +112,24 @@ def auc_ci(y_true: npt.ArrayLike, scores: npt.ArrayLike, level: float = 0.95) ->
         Higher means class 1.
     level : float, default 0.95
         Confidence.
+    groups : array_like, shape (N,), optional
+        As in `auc_covariance`.
+    transform : {"none", "logit"}
+        "none" cuts the interval to [0, 1] as pROC does; "logit" stays inside by itself and holds
+        its level better near 1 and with few rows.
 
     Returns
     -------
     AucResult
-        The interval is cut to [0, 1] as pROC's is. An AUC of 1 has a variance of 0 and an interval
-        of no width, which is too narrow.
+        An AUC of 1 has a variance of 0 and an interval of no width, which is too narrow.
 
     Raises
     ------
     ValueError
-        As `auc_covariance`; or a level outside (0, 1).
+        As `auc_covariance`; a level outside (0, 1); an unknown transform.
     """
-    check_level(level)
-    auc, variance, _ = _auc_and_variance(y_true, scores)
-    return wald_interval(auc, variance, level)
+    auc, variance, _ = _auc_and_variance(y_true, scores, groups)
+    return wald_interval(auc, variance, level, transform)
 
 
 def delong_test(
@@ -91,6 +138,8 @@ def delong_test(
     scores_b: npt.ArrayLike,
     alternative: Alternative = "two-sided",
     level: float = 0.95,
+    *,
+    groups: npt.ArrayLike | None = None,
 ) -> DeLongResult:
     """Test whether two models that scored the same rows have the same AUC.
 
@@ -104,6 +153,8 @@ def delong_test(
         "greater": the AUC of a is greater than that of b.
     level : float, default 0.95
         Confidence of the interval of the difference.
+    groups : array_like, shape (N,), optional
+        As in `auc_covariance`.
 
     Returns
     -------
@@ -123,11 +174,12 @@ def delong_test(
     differences, not from ``var_a + var_b - 2 cov``, which cancels for similar models.
     """
     positive = binary_labels(y_true)
+    numbers = group_numbers(groups, positive)
     n_rows = len(positive)
     aucs, components = binary_components(
         positive, [finite_scores(scores_a, n_rows), finite_scores(scores_b, n_rows)]
     )
-    return paired_difference(aucs, components, positive, alternative, level)
+    return paired_difference(aucs, components, positive, numbers, alternative, level)
 
 
 def delong_unpaired(
@@ -137,6 +189,9 @@ def delong_unpaired(
     scores_b: npt.ArrayLike,
     alternative: Alternative = "two-sided",
     level: float = 0.95,
+    *,
+    groups_a: npt.ArrayLike | None = None,
+    groups_b: npt.ArrayLike | None = None,
 ) -> UnpairedResult:
     """Test whether two models that scored different rows have the same AUC.
 
@@ -150,6 +205,8 @@ def delong_unpaired(
         "greater": the AUC of a is greater than that of b.
     level : float, default 0.95
         Confidence of the interval of the difference.
+    groups_a, groups_b : array_like, shape (N_a,) and (N_b,), optional
+        As in `auc_covariance`; no group may have rows in both.
 
     Returns
     -------
@@ -167,14 +224,24 @@ def delong_unpaired(
     Notes
     -----
     Student's t with Welch-Satterthwaite degrees of freedom over the row counts, as pROC (Robin et
-    al., BMC Bioinformatics 12:77, 2011) has it.
+    al., BMC Bioinformatics 12:77, 2011) has it; over the group counts where rows come in groups.
     """
-    auc_a, var_a, n_a = _auc_and_variance(y_true_a, scores_a)
-    auc_b, var_b, n_b = _auc_and_variance(y_true_b, scores_b)
+    auc_a, var_a, n_a = _auc_and_variance(y_true_a, scores_a, groups_a)
+    auc_b, var_b, n_b = _auc_and_variance(y_true_b, scores_b, groups_b)
+    if groups_a is not None and groups_b is not None:
+        shared = np.intersect1d(np.asarray(groups_a).astype(str), np.asarray(groups_b).astype(str))
+        if len(shared):
+            raise ValueError(f"group '{shared[0]}' has rows in both sets: they are not independent")
     return unpaired_difference((auc_a, auc_b), (var_a, var_b), (n_a, n_b), alternative, level)
 
 
-def _auc_and_variance(y_true: npt.ArrayLike, scores: npt.ArrayLike) -> tuple[float, float, int]:
+def _auc_and_variance(
+    y_true: npt.ArrayLike, scores: npt.ArrayLike, groups: npt.ArrayLike | None
+) -> tuple[float, float, int]:
+    """AUC, its variance, and how many independent rows or groups it comes from."""
     positive = binary_labels(y_true)
+    numbers = group_numbers(groups, positive)
     aucs, components = binary_components(positive, [finite_scores(scores, len(positive))])
-    return float(aucs[0]), float(stratified_covariance(components, positive)[0, 0]), len(positive)
+    variance = float(row_covariance(components, positive, numbers)[0, 0])
+    n_units = len(positive) if numbers is None else int(numbers.max()) + 1
+    return float(aucs[0]), variance, n_units

@@ -1,18 +1,19 @@
 """From estimates and their variances to intervals, statistics and p-values."""
 
 import math
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special, stats
 
-from engine.stats.checks import Alternative, FloatArray, check_alternative, check_level
-from engine.stats.components import stratified_covariance
+from engine.stats.checks import Alternative, FloatArray, IntArray, check_alternative, check_level
+from engine.stats.components import row_covariance
 from engine.stats.tails import normal_p, student_p
 
 # In units of AUC: more than rounding, less than half a pair of ten million rows.
-_ROUNDING = 1e-14
+ROUNDING = 1e-14
+Transform = Literal["none", "logit"]
 
 
 class ZeroVarianceError(ValueError):
@@ -33,7 +34,7 @@ class AucResult(NamedTuple):
     se : float
         Its standard error.
     ci_low, ci_high : float
-        Wald interval, cut to [0, 1].
+        Wald interval, cut to [0, 1], or the logit interval.
     """
 
     auc: float
@@ -104,8 +105,10 @@ class UnpairedResult(NamedTuple):
     log10_p: float
 
 
-def wald_interval(auc: float, variance: float, level: float) -> AucResult:
-    """Normal interval of an AUC, cut to [0, 1].
+def wald_interval(
+    auc: float, variance: float, level: float, transform: Transform = "none"
+) -> AucResult:
+    """Normal interval of an AUC, within [0, 1].
 
     Parameters
     ----------
@@ -113,13 +116,29 @@ def wald_interval(auc: float, variance: float, level: float) -> AucResult:
         Estimate and its variance.
     level : float
         Confidence, in (0, 1).
+    transform : {"none", "logit"}
+        "none": AUC ± z SE, cut to [0, 1]. "logit": the same on the scale of log(AUC / (1 - AUC)),
+        with SE / (AUC (1 - AUC)), brought back (Pepe, The Statistical Evaluation of Medical Tests,
+        2003, section 5.2); an AUC of 0 or 1 has no logit and keeps the first form.
 
     Returns
     -------
     AucResult
+
+    Raises
+    ------
+    ValueError
+        A level outside (0, 1); an unknown transform.
     """
+    check_level(level)
+    if transform not in ("none", "logit"):
+        raise ValueError(f"transform must be 'none' or 'logit', but is '{transform}'")
     se = math.sqrt(variance)
     half_width = float(stats.norm.isf((1 - level) / 2)) * se
+    if transform == "logit" and 0 < auc < 1:
+        center, half_width = float(special.logit(auc)), half_width / (auc * (1 - auc))
+        low, high = special.expit([center - half_width, center + half_width])
+        return AucResult(auc, se, float(low), float(high))
     return AucResult(auc, se, max(0.0, auc - half_width), min(1.0, auc + half_width))
 
 
@@ -127,6 +146,7 @@ def paired_difference(
     aucs: FloatArray,
     components: FloatArray,
     strata: npt.NDArray[np.generic],
+    groups: IntArray | None,
     alternative: Alternative,
     level: float,
 ) -> DeLongResult:
@@ -140,6 +160,8 @@ def paired_difference(
         What each row adds to each.
     strata : ndarray, shape (N,)
         The class of each row.
+    groups : ndarray of int64, shape (N,), or None
+        Group numbers, where rows come in groups.
     alternative : {"two-sided", "greater", "less"}
         "greater": the first is greater.
     level : float
@@ -159,8 +181,8 @@ def paired_difference(
     check_alternative(alternative)
     check_level(level)
     with_difference = np.vstack((components, components[0] - components[1]))
-    covariance = stratified_covariance(with_difference, strata)
-    delta, se = _delta_and_se(float(aucs[0] - aucs[1]), float(covariance[2, 2]))
+    covariance = row_covariance(with_difference, strata, groups)
+    delta, se = delta_and_se(float(aucs[0] - aucs[1]), float(covariance[2, 2]))
     z = delta / se if se else 0.0
     half_width = float(stats.norm.isf((1 - level) / 2)) * se
     p, log10_p = normal_p(z, alternative)
@@ -194,7 +216,7 @@ def unpaired_difference(
     aucs, variances : tuple of two float
         The statistics and their variances.
     sizes : tuple of two int
-        How many rows each comes from.
+        How many rows, or groups of rows, each comes from.
     alternative : {"two-sided", "greater", "less"}
         "greater": the first is greater.
     level : float
@@ -214,7 +236,7 @@ def unpaired_difference(
     check_alternative(alternative)
     check_level(level)
     (var_a, var_b), (n_a, n_b) = variances, sizes
-    delta, se = _delta_and_se(aucs[0] - aucs[1], var_a + var_b)
+    delta, se = delta_and_se(aucs[0] - aucs[1], var_a + var_b)
     if se == 0:
         t, df = 0.0, float(min(n_a, n_b) - 1)
     else:
@@ -238,14 +260,30 @@ def unpaired_difference(
     )
 
 
-def _delta_and_se(delta: float, variance: float) -> tuple[float, float]:
-    """Difference and standard error, free of rounding; refuses a difference without variance."""
+def delta_and_se(delta: float, variance: float) -> tuple[float, float]:
+    """Difference and standard error, free of rounding.
+
+    Parameters
+    ----------
+    delta, variance : float
+        In units of AUC, and their square.
+
+    Returns
+    -------
+    delta, se : float
+        Both exactly 0 where rounding alone is left of them.
+
+    Raises
+    ------
+    ZeroVarianceError
+        A difference whose estimated variance is zero.
+    """
     se = math.sqrt(variance)
-    if se > _ROUNDING:
+    if se > ROUNDING:
         return delta, se
-    if abs(delta) > _ROUNDING:
+    if abs(delta) > ROUNDING:
         raise ZeroVarianceError(
-            f"the AUCs differ by {delta:.6g} but the estimated variance of the difference is zero: "
+            f"the estimates differ by {delta:.6g} but the variance of the difference is zero: "
             "no p-value; use paired_permutation or more test rows"
         )
     return 0.0, 0.0

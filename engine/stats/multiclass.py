@@ -1,4 +1,4 @@
-"""Macro-averaged one-versus-rest AUC with its variance, and the paired test of a difference.
+"""One-versus-rest AUC of each class and its macro average, with variance and paired test.
 
 The mean over K classes of "class k against the rest" is a K-sample U-statistic: every class is a
 sample of its own. Its variance follows from how each row takes part in it (Hoeffding 1948; Lehmann,
@@ -25,11 +25,12 @@ from engine.stats.checks import (
     Alternative,
     FloatArray,
     IntArray,
-    check_level,
     class_labels,
     finite_scores,
 )
-from engine.stats.components import placement_counts, stratified_covariance
+from engine.stats.clustered import group_numbers
+from engine.stats.components import placement_counts, row_covariance
+from engine.stats.delong import auc_ci, delong_test
 from engine.stats.inference import AucResult, DeLongResult, paired_difference, wald_interval
 
 
@@ -38,6 +39,8 @@ def macro_auc_ci(
     scores: npt.ArrayLike,
     level: float = 0.95,
     classes: Sequence[int] | None = None,
+    *,
+    groups: npt.ArrayLike | None = None,
 ) -> AucResult:
     """Macro one-versus-rest AUC of one model with a confidence interval.
 
@@ -52,6 +55,8 @@ def macro_auc_ci(
     classes : sequence of int, optional
         The classes to average over; all K by default. Give those that have rows where some have
         none. No label may lie outside it: rows are never dropped.
+    groups : array_like, shape (N,), optional
+        Which rows are not independent, as in `auc_covariance`.
 
     Returns
     -------
@@ -64,10 +69,10 @@ def macro_auc_ci(
         A class of ``classes`` with fewer than two rows, a label outside it, fewer than two classes,
         scores that are not finite or not (N, K), or a level outside (0, 1).
     """
-    check_level(level)
-    labels, (matrix,), kept = _checked(y_true, [scores], classes)
-    auc, components = _macro_components(labels, matrix, kept)
-    variance = stratified_covariance(components[np.newaxis], labels)[0, 0]
+    labels, (matrix,), kept = checked_classes(y_true, [scores], classes)
+    numbers = group_numbers(groups, labels)
+    auc, components = macro_components(labels, matrix, kept)
+    variance = row_covariance(components[np.newaxis], labels, numbers)[0, 0]
     return wald_interval(auc, float(variance), level)
 
 
@@ -78,6 +83,8 @@ def macro_auc_test(
     alternative: Alternative = "two-sided",
     level: float = 0.95,
     classes: Sequence[int] | None = None,
+    *,
+    groups: npt.ArrayLike | None = None,
 ) -> DeLongResult:
     """Test whether two models that scored the same rows have the same macro AUC.
 
@@ -93,6 +100,8 @@ def macro_auc_test(
         Confidence of the interval of the difference.
     classes : sequence of int, optional
         As in `macro_auc_ci`.
+    groups : array_like, shape (N,), optional
+        Which rows are not independent, as in `auc_covariance`.
 
     Returns
     -------
@@ -106,17 +115,75 @@ def macro_auc_test(
     ValueError
         As `macro_auc_ci`; an unknown alternative; score matrices of different widths.
     """
-    labels, (matrix_a, matrix_b), kept = _checked(y_true, [scores_a, scores_b], classes)
-    auc_a, components_a = _macro_components(labels, matrix_a, kept)
-    auc_b, components_b = _macro_components(labels, matrix_b, kept)
+    labels, (matrix_a, matrix_b), kept = checked_classes(y_true, [scores_a, scores_b], classes)
+    numbers = group_numbers(groups, labels)
+    auc_a, components_a = macro_components(labels, matrix_a, kept)
+    auc_b, components_b = macro_components(labels, matrix_b, kept)
+    components = np.stack([components_a, components_b])
     return paired_difference(
-        np.array([auc_a, auc_b]), np.stack([components_a, components_b]), labels, alternative, level
+        np.array([auc_a, auc_b]), components, labels, numbers, alternative, level
     )
 
 
-def _checked(
-    y_true: npt.ArrayLike, scores: list[npt.ArrayLike], classes: Sequence[int] | None
+def ovr_auc_ci(
+    y_true: npt.ArrayLike,
+    scores: npt.ArrayLike,
+    level: float = 0.95,
+    classes: Sequence[int] | None = None,
+    *,
+    groups: npt.ArrayLike | None = None,
+) -> dict[int, AucResult]:
+    """AUC of each class against the rest, with a confidence interval.
+
+    Parameters and errors are those of `macro_auc_ci`.
+
+    Returns
+    -------
+    dict of int to AucResult
+        By class. The mean of the areas is the macro AUC.
+    """
+    labels, (matrix,), kept = checked_classes(y_true, [scores], classes)
+    return {k: auc_ci(labels == k, matrix[:, k], level, groups=groups) for k in kept}
+
+
+def ovr_auc_test(
+    y_true: npt.ArrayLike,
+    scores_a: npt.ArrayLike,
+    scores_b: npt.ArrayLike,
+    alternative: Alternative = "two-sided",
+    level: float = 0.95,
+    classes: Sequence[int] | None = None,
+    *,
+    groups: npt.ArrayLike | None = None,
+) -> dict[int, DeLongResult]:
+    """DeLong's test of two models for each class against the rest: K tests, to be corrected.
+
+    Parameters and errors are those of `macro_auc_test`.
+
+    Returns
+    -------
+    dict of int to DeLongResult
+        By class.
+    """
+    labels, (matrix_a, matrix_b), kept = checked_classes(y_true, [scores_a, scores_b], classes)
+    return {
+        k: delong_test(
+            labels == k, matrix_a[:, k], matrix_b[:, k], alternative, level, groups=groups
+        )
+        for k in kept
+    }
+
+
+def checked_classes(
+    y_true: npt.ArrayLike, scores: Sequence[npt.ArrayLike], classes: Sequence[int] | None
 ) -> tuple[IntArray, list[FloatArray], list[int]]:
+    """Labels, each model's scores (N, K), and the classes that count, shown to fit together.
+
+    Raises
+    ------
+    ValueError
+        As `macro_auc_test`.
+    """
     n_rows = len(np.atleast_1d(np.asarray(y_true)))
     matrices = [finite_scores(matrix, n_rows, ndim=2) for matrix in scores]
     widths = {matrix.shape[1] for matrix in matrices}
@@ -128,11 +195,11 @@ def _checked(
     if outside:
         raise ValueError(f"class {outside[0]} has no column: the scores have {n_classes}")
     if len(kept) < 2:
-        raise ValueError(f"a macro AUC needs at least two classes, not {kept}")
+        raise ValueError(f"an average over classes needs at least two classes, not {kept}")
     return class_labels(y_true, kept), matrices, kept
 
 
-def _macro_components(
+def macro_components(
     labels: IntArray, scores: FloatArray, classes: list[int]
 ) -> tuple[float, FloatArray]:
     """Macro AUC, and psi of each row, shape (N,)."""

@@ -59,6 +59,41 @@ def student_p(t: float, df: float, alternative: Alternative) -> tuple[float, flo
     return p, log_p / _LN10
 
 
+def chi2_p(chi2: float, df: int) -> tuple[float, float]:
+    """Probability under the chi-square distribution of a statistic at least as large.
+
+    Parameters
+    ----------
+    chi2 : float
+        The statistic, not negative.
+    df : int
+        Degrees of freedom; with 0 there is nothing to test and p is 1.
+
+    Returns
+    -------
+    p, log10_p : float
+        ``log10_p`` stays finite where ``p`` is 0.
+    """
+    if df == 0:
+        return 1.0, 0.0
+    p = float(stats.chi2.sf(chi2, df))
+    log_p = math.log(p) if p > _SMALLEST_EXACT else _log_chi2_sf(chi2, df)
+    return p, log_p / _LN10
+
+
+def _log_chi2_sf(chi2: float, df: int) -> float:
+    """Log of the far upper tail, in the same way as Student's: the density falls like exp(-v)."""
+    power = df / 2 - 1
+    hazard = 0.5 - power / chi2
+
+    def decay(v: float) -> float:
+        u = v / hazard
+        return math.exp(power * math.log1p(u / chi2) - u / 2)
+
+    area, _ = integrate.quad(decay, 0, math.inf)
+    return float(stats.chi2.logpdf(chi2, df)) + math.log(area / hazard)
+
+
 def _log_student_sf(t: float, df: float) -> float:
     """Log of the far upper tail: log density at ``t`` plus log of the area under its decay.
 

@@ -59,6 +59,19 @@ def test_kmers_of_many_sequences_are_those_of_few():
     np.testing.assert_array_equal(rows, np.tile(kmer.features(sequences[:3]), (1500, 1)))
 
 
+@pytest.mark.parametrize("k", [3, 4, 5, 6])
+def test_one_k_alone_is_its_part_of_several(k):
+    sequences = ["ACGTNACGTTTTGACAGATTACA", "ACGTACGTAC", "ACN", ""]
+    encoder = load_encoder(f"kmer{k}")
+    values = encoder.features(sequences)
+    assert values.shape == (4, 4**k)
+    assert encoder.hidden_size == 4**k
+    first = sum(4**n for n in range(1, k))
+    together = kmer.count(sequences, range(1, 7))
+    np.testing.assert_array_equal(values, together[:, first : first + 4**k])
+    assert encoder.fingerprint != load_encoder("kmer").fingerprint
+
+
 def test_onehot_by_hand():
     rows = onehot.features(["ACN", "", "TTTTG"], 3)
     zero = [0, 0, 0, 0]

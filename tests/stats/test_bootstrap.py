@@ -69,6 +69,28 @@ def test_resamples_keep_class_sizes_and_pair_the_rows():
         assert (scores_b == -scores_a).all()
 
 
+def test_groups_are_drawn_whole():
+    # Copies of each row in one group add no evidence; the standard error is that of single rows.
+    rng = np.random.default_rng(5)
+    y = np.repeat([0, 1], 40)
+    a, b = rng.normal(size=(2, 80)) + y
+    groups = np.tile(np.arange(80), 4)
+    single = paired_bootstrap(y, a, b, auc, n_resamples=300)
+    rows = [np.tile(values, 4) for values in (y, a, b)]
+    grouped = paired_bootstrap(*rows, auc, n_resamples=300, groups=groups)
+    assert grouped.se == pytest.approx(single.se, rel=0.12)
+    assert paired_bootstrap(*rows, auc, n_resamples=100).se < 0.7 * single.se
+
+
+def test_a_class_of_two_groups_is_in_every_draw():
+    def needs_both(labels, scores):
+        assert set(labels) == {0, 1}
+        return 0.0
+
+    rows = [0, 0, 0, 0, 1, 1], range(6)
+    assert bootstrap_ci(*rows, needs_both, 200, groups=[0, 1, 2, 3, 4, 5]).se == 0
+
+
 def mean_squared_error(y, scores):
     return float(((y - scores) ** 2).mean())
 

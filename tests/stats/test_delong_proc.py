@@ -9,7 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.stats import ZeroVarianceError, auc_ci, auc_covariance, delong_test, delong_unpaired
+from engine.stats import (
+    ZeroVarianceError,
+    auc_ci,
+    auc_covariance,
+    delong_test,
+    delong_unpaired,
+    partial_auc,
+)
 
 GOLDEN = Path(__file__).parent / "golden"
 SCRIPT = GOLDEN / "make_proc_golden.R"
@@ -117,6 +124,29 @@ def test_golden_values_cover_what_they_should():
         (design, alternative) for design in ("paired", "unpaired") for alternative in ALTERNATIVES
     }
     assert any(line["p"] == "0" and float(line["log10_p"]) < -400 for line in VALUES)
+
+
+def test_agrees_with_golden_values_of_proc_on_200_random_cases():
+    """Tiny, imbalanced, tied, separated and constant ones; made and valued by R."""
+    cases = read_cases(GOLDEN / "random_cases.csv")
+    values = read_values(GOLDEN / "random_values.csv")
+    assert len(cases) == 200
+    assert len(values) == 400
+    assert {name.split()[-1] for name in cases} == {
+        "any", "tiny", "imbalanced", "separated", "constant"
+    }  # fmt: skip
+    found = worst(cases, values)
+    assert found[0] <= TOLERANCE, found
+
+
+def test_partial_auc_is_that_of_proc():
+    lines = read_values(GOLDEN / "partial.csv")
+    assert len(lines) == 2 * len(CASES)
+    for line in lines:
+        y, scores = CASES[line["case"]][line["model"]]
+        for max_fpr in (0.1, 0.5):
+            theirs = float(line[f"up_to_{max_fpr}"])
+            assert partial_auc(y, scores, max_fpr) == pytest.approx(theirs, abs=1e-12), line
 
 
 def random_case(rng):

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from engine.stats.tails import normal_p, student_p
+from engine.stats.tails import chi2_p, normal_p, student_p
 
 # R 4.2.2: pt(t, df, lower.tail = FALSE, log.p = TRUE)
 STUDENT = [
@@ -22,6 +22,20 @@ NORMAL = [
     (40, -804.6084420137538),
     (1000, -500007.82669481216),
 ]
+# R 4.2.2: pchisq(chi2, df, lower.tail = FALSE, log.p = TRUE)
+CHI2 = [
+    (5, 2, -2.5),
+    (700, 3, -346.9488256623668),
+    (10000, 1, -5004.8310615136461),
+    (2000, 40, -908.07337076913734),
+    (100000, 5, -49984.054985444011),
+    (3, 7, -0.12216511234670818),
+]
+
+
+@pytest.mark.parametrize(("chi2", "df", "log_sf"), CHI2)
+def test_chi2(chi2, df, log_sf):
+    assert chi2_p(chi2, df)[1] * math.log(10) == pytest.approx(log_sf, rel=1e-12)
 
 
 @pytest.mark.parametrize(("t", "df", "log_sf"), STUDENT)
@@ -42,6 +56,7 @@ def test_normal(z, log_sf):
 
 
 def test_no_statistic_is_no_evidence():
-    for p, log10_p in (normal_p(0, "two-sided"), student_p(0, 5, "two-sided")):
+    for p, log10_p in (normal_p(0, "two-sided"), student_p(0, 5, "two-sided"), chi2_p(0, 3)):
         assert (p, log10_p) == (1, 0)
     assert normal_p(0, "less")[0] == 0.5
+    assert chi2_p(0, 0) == (1, 0)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -83,6 +83,8 @@ class Adaptation:
         of a network that is not adapted yet (it may stand on the meta device).
     peft : bool
         Whether PEFT makes the adapters: they are saved in its format, and merged before scoring.
+    trains : {"adapters", "everything"}
+        What its memory is estimated by; see `engine.methods.base.Method`.
     """
 
     name: str
@@ -91,3 +93,4 @@ class Adaptation:
     attach: Callable[[Encoder, Params, int], Adapted]
     count: Callable[[Encoder, Params], int]
     peft: bool = False
+    trains: Literal["adapters", "everything"] = "adapters"

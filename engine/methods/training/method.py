@@ -59,6 +59,7 @@ def fine_tuning(adaptation: Adaptation) -> Method:
         fit=partial(_fit, adaptation),
         kinds=("classification", "multilabel", "regression"),
         load=partial(_load, adaptation),
+        trains=adaptation.trains,
     )
 
 

@@ -1,6 +1,7 @@
 # Values of R's pROC for tests/stats/test_delong_proc.py (Debian: r-base-core, r-cran-proc).
 #
-#   Rscript make_proc_golden.R                      writes cases.csv and values.csv beside this file
+#   Rscript make_proc_golden.R                      writes cases.csv, values.csv, random_cases.csv,
+#                                                   random_values.csv, partial.csv beside this file
 #   Rscript make_proc_golden.R CASES.csv VALUES.csv reads cases made elsewhere
 #
 # cases.csv holds one model per line: case, model (a, b), and labels and scores separated by blanks.
@@ -37,7 +38,7 @@ value_line <- function(case, design, alternative, a, b) {
   c(case = case, design = design, alternative = alternative, sapply(numbers, digits))
 }
 
-values_of <- function(cases) {
+values_of <- function(cases, alternatives = c("two.sided", "greater", "less")) {
   lines <- list()
   for (case in unique(cases$case)) {
     a <- cases[cases$case == case & cases$model == "a", ]
@@ -48,7 +49,7 @@ values_of <- function(cases) {
     ))
     designs <- if (a$labels == b$labels) c("paired", "unpaired") else "unpaired"
     for (design in designs) {
-      for (alternative in c("two.sided", "greater", "less")) {
+      for (alternative in alternatives) {
         line <- value_line(case, design, alternative, curves[[1]], curves[[2]])
         lines[[length(lines) + 1]] <- line
       }
@@ -137,6 +138,51 @@ golden_cases <- function() {
   do.call(rbind, cases)
 }
 
+# 200 small cases of every kind that has tripped an implementation: tiny, imbalanced, tied,
+# separated, constant.
+random_cases <- function() {
+  set.seed(20261125)
+  cases <- lapply(1:200, function(number) {
+    kind <- c("any", "tiny", "imbalanced", "separated", "constant")[number %% 5 + 1]
+    sizes <- switch(kind,
+      tiny = sample(2:4, 2, replace = TRUE), imbalanced = c(sample(20:40, 1), sample(2:3, 1)),
+      sample(2:25, 2, replace = TRUE))
+    shifts <- runif(2, -0.5, 2)
+    shared <- sample(c(0, 0.5, 0.95), 1)
+    decimals <- sample(c(0, 1, 3), 1)
+    case <- simulated(
+      paste("random", number, kind), sizes[1], sizes[2], shifts[1], shifts[2], shared, decimals
+    )
+    if (kind == "constant") case[2, "scores"] <- paste(rep(1, sum(sizes)), collapse = " ")
+    if (kind == "separated") {
+      y <- numbers_in(case[1, "labels"])
+      scores <- numbers_in(case[1, "scores"]) + 10 * y
+      case[1, "scores"] <- paste(sprintf("%.15g", scores), collapse = " ")
+    }
+    case
+  })
+  do.call(rbind, cases)
+}
+
+# Partial AUC of every model of the golden cases, false positive rates up to 0.1 and 0.5.
+partial_values <- function(cases) {
+  lines <- lapply(seq_len(nrow(cases)), function(row) {
+    curve <- roc(
+      numbers_in(cases$labels[row]), numbers_in(cases$scores[row]),
+      levels = c(0, 1), direction = "<", quiet = TRUE
+    )
+    areas <- sapply(c(0.1, 0.5), function(most) suppressWarnings(as.numeric(auc(
+      curve, partial.auc = c(1, 1 - most),
+      partial.auc.correct = TRUE, allow.invalid.partial.auc.correct = TRUE
+    ))))
+    data.frame(
+      case = cases$case[row], model = cases$model[row],
+      up_to_0.1 = digits(areas[1]), up_to_0.5 = digits(areas[2])
+    )
+  })
+  do.call(rbind, lines)
+}
+
 arguments <- commandArgs(trailingOnly = TRUE)
 if (length(arguments) == 2) {
   cases <- read.csv(arguments[1])
@@ -144,7 +190,13 @@ if (length(arguments) == 2) {
 } else {
   script <- sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE))
   here <- dirname(normalizePath(script))
-  path <- file.path(here, "cases.csv")
-  write.csv(golden_cases(), path, row.names = FALSE, quote = 1)
-  write.csv(values_of(read.csv(path)), file.path(here, "values.csv"), row.names = FALSE, quote = 1)
+  save <- function(table, name) {
+    write.csv(table, file.path(here, name), row.names = FALSE, quote = 1)
+    read.csv(file.path(here, name))
+  }
+  golden <- save(golden_cases(), "cases.csv")
+  save(values_of(golden), "values.csv")
+  save(partial_values(golden), "partial.csv")
+  random <- save(random_cases(), "random_cases.csv")
+  invisible(save(values_of(random, "two.sided"), "random_values.csv"))
 }

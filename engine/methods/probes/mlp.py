@@ -1,0 +1,71 @@
+"""Multi-layer perceptron in torch; on a GPU where there is one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from engine.methods.class_weights import CLASS_WEIGHTS
+from engine.methods.probes.base import Probe, Request
+
+PATIENCE = 5
+
+
+def build(request: Request) -> Any:
+    """Hidden layers of GELU units and dropout; AdamW, early stopping on a tenth of the rows."""
+    from engine.methods.probes.models.perceptron import Perceptron, Settings
+    from engine.methods.training.short import ShortTraining
+
+    params = request.params
+    settings = Settings(
+        kind=request.kind,
+        hidden=params.get("hidden", 128),
+        layers=params.get("layers", 1),
+        dropout=params.get("dropout", 0.1),
+        training=ShortTraining(
+            epochs=params.get("max_epochs", 50),
+            batch_size=params.get("batch_size", 64),
+            learning_rate=params.get("learning_rate", 1e-3),
+            weight_decay=params.get("weight_decay", 1e-2),
+            patience=PATIENCE,
+            seed=request.seed,
+        ),
+    )
+    return Perceptron(settings)
+
+
+def save(estimator: Any, path: Path) -> None:
+    """Write weights and shape."""
+    from engine.methods.probes.models import perceptron
+
+    perceptron.save(estimator, path)
+
+
+def load(path: Path) -> Any:
+    """Read what `save` wrote."""
+    from engine.methods.probes.models import perceptron
+
+    return perceptron.load(path)
+
+
+PROBE = Probe(
+    name="mlp",
+    summary="multi-layer perceptron, early stopping on a part of train",
+    kinds=("classification", "multilabel", "regression"),
+    parameters={
+        "hidden": (),
+        "layers": (),
+        "dropout": (),
+        "max_epochs": (),
+        "batch_size": (),
+        "learning_rate": (),
+        "weight_decay": (),
+        "class_weight": CLASS_WEIGHTS,
+    },
+    build=build,
+    native_multilabel=True,
+    count=lambda model: sum(p.numel() for p in model.network.parameters()),
+    suffix=".safetensors",
+    save=save,
+    load=load,
+)

@@ -1,0 +1,1 @@
+"""Models of the probes that are written here, in torch."""

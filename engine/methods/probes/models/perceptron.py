@@ -1,0 +1,167 @@
+"""A multi-layer perceptron on embeddings, in scikit-learn's manner."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from engine.encoders import best_device
+from engine.files import replacing
+from engine.methods.training.short import (
+    ShortTraining,
+    mean_loss,
+    scores,
+    target_tensor,
+    train,
+)
+from engine.records import TaskKind
+
+#: Share of the rows that says when to stop.
+HELD_OUT = 0.1
+
+#: With fewer rows none are held out: all epochs are run.
+FEWEST_TO_HOLD_OUT = 50
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Size of a perceptron.
+
+    Attributes
+    ----------
+    inputs, hidden, layers, outputs : int
+        ``layers`` hidden layers of ``hidden`` units.
+    dropout : float
+    kind : {"classification", "multilabel", "regression"}
+    """
+
+    inputs: int
+    hidden: int
+    layers: int
+    outputs: int
+    dropout: float
+    kind: TaskKind
+
+    def network(self) -> nn.Sequential:
+        """Untrained network; torch's generator draws it."""
+        modules: list[nn.Module] = []
+        width = self.inputs
+        for _ in range(self.layers):
+            modules += [nn.Linear(width, self.hidden), nn.GELU(), nn.Dropout(self.dropout)]
+            width = self.hidden
+        return nn.Sequential(*modules, nn.Linear(width, self.outputs))
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a perceptron is fitted.
+
+    Attributes
+    ----------
+    kind : {"classification", "multilabel", "regression"}
+    hidden, layers, dropout
+        See `Shape`.
+    training : ShortTraining
+    """
+
+    kind: TaskKind
+    hidden: int
+    layers: int
+    dropout: float
+    training: ShortTraining
+
+
+@dataclass
+class Perceptron:
+    """A perceptron that is fitted with early stopping on a part of its rows.
+
+    Attributes
+    ----------
+    settings : Settings or None
+        None for one that was read from a file: it scores and is not fitted again.
+    shape : Shape
+    network : nn.Sequential
+        On the device that it was fitted on or read to.
+    """
+
+    settings: Settings | None
+    shape: Shape = field(init=False)
+    network: nn.Sequential = field(init=False)
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Perceptron:
+        """Fit to rows (N, H) and labels as `engine.methods.probes.base.Probe.build` says."""
+        settings = self.settings
+        assert settings is not None
+        kind, seed, device = settings.kind, settings.training.seed, torch.device(best_device())
+        inputs = torch.as_tensor(np.array(X, dtype=np.float32), device=device)
+        targets = target_tensor(np.asarray(y), kind).to(device)
+        weights = None
+        if sample_weight is not None:
+            weights = torch.as_tensor(np.asarray(sample_weight, dtype=np.float32), device=device)
+        outputs = int(targets.max()) + 1 if kind == "classification" else targets.shape[1]
+        self.shape = Shape(
+            inputs.shape[1], settings.hidden, settings.layers, outputs, settings.dropout, kind
+        )
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            network = self.shape.network().to(device)
+        kept, held = (part.to(device) for part in _split(len(inputs), seed))
+
+        def loss(rows: Tensor) -> Tensor:
+            weight = None if weights is None else weights[rows]
+            return mean_loss(kind, network(inputs[rows]), targets[rows], weight)
+
+        def score(epoch: int) -> float:
+            if not len(held):
+                return float(epoch)
+            with torch.inference_mode():
+                return -float(loss(held))
+
+        train(network, len(kept), lambda rows: loss(kept[rows]), score, settings.training)
+        self.network = network
+        return self
+
+    def predict_proba(self, X: Any) -> Array:
+        """Probability of each class or label, shape (N, K)."""
+        inputs = torch.as_tensor(np.array(X, dtype=np.float32))
+        return scores(self.network, inputs, self.shape.kind)
+
+    def predict(self, X: Any) -> Array:
+        """Predicted values, shape (N,)."""
+        return self.predict_proba(X)[:, 0]
+
+
+def _split(rows: int, seed: int) -> tuple[Tensor, Tensor]:
+    """Numbers of the rows to train on, and of those that say when to stop."""
+    shuffled = torch.randperm(rows, generator=torch.Generator().manual_seed(seed))
+    held = int(HELD_OUT * rows) if rows >= FEWEST_TO_HOLD_OUT else 0
+    return shuffled[held:], shuffled[:held]
+
+
+def save(model: Perceptron, path: Path) -> None:
+    """Write weights and shape."""
+    with replacing(path) as temporary:
+        save_file(model.network.state_dict(), temporary, {"shape": json.dumps(asdict(model.shape))})
+
+
+def load(path: Path) -> Perceptron:
+    """Read what `save` wrote."""
+    with safe_open(path, framework="pt") as file:
+        shape = Shape(**json.loads(file.metadata()["shape"]))
+        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    model = Perceptron(None)
+    model.shape, model.network = shape, shape.network()
+    model.network.load_state_dict(state)
+    model.network.to(best_device())
+    return model

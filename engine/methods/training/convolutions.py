@@ -1,0 +1,220 @@
+"""The convolutional baseline of Feng et al. (2025): its network, and letters to scores."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn import functional
+
+from engine.encoders import best_device
+from engine.encoders.tokens import N_CODE, encode
+from engine.errors import UserError
+from engine.files import replacing
+from engine.methods.base import Report
+from engine.methods.class_weights import balanced_weights
+from engine.methods.training.short import (
+    ShortTraining,
+    mean_loss,
+    scores,
+    target_tensor,
+    train,
+)
+from engine.metrics import METRICS, compute
+from engine.records import TaskKind
+from engine.tasks import Task
+
+#: Epochs without a better validation score that end the training.
+PATIENCE = 10
+
+#: A, C, G, T, N.
+LETTERS = N_CODE + 1
+
+#: Code of what follows a sequence.
+PADDING = LETTERS
+
+
+class Convolutions(nn.Module):
+    """Three convolutions with ReLU, the maximum over the sequence, a linear layer.
+
+    As the baseline of Feng et al. (2025), whose channels are 64, 128, 256: kernels 7, 5, 3, halving
+    after the first and the second. Unlike there, padding is zero in every layer, so that a score
+    does not depend on what a sequence is padded to.
+
+    Parameters
+    ----------
+    channels : int
+        Of the first layer; the second has twice, the third four times as many.
+    outputs : int
+    """
+
+    def __init__(self, channels: int, outputs: int):
+        super().__init__()
+        self.first = nn.Conv1d(LETTERS, channels, 7, padding=3)
+        self.second = nn.Conv1d(channels, 2 * channels, 5, padding=2)
+        self.third = nn.Conv1d(2 * channels, 4 * channels, 3, padding=1)
+        self.head = nn.Linear(4 * channels, outputs)
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """Outputs (B, K) of letters (B, L), uint8, padded on the right."""
+        longest = int((codes != PADDING).sum(dim=1).max())
+        codes = codes[:, : max(1, longest)].long()
+        letters = functional.one_hot(codes, LETTERS + 1)[..., :LETTERS].float().transpose(1, 2)
+        there = (codes != PADDING).float()[:, None]
+        x = self.first(letters).relu() * there
+        x, there = _halved(x), _halved(there)
+        x = self.second(x).relu() * there
+        x, there = _halved(x), _halved(there)
+        x = self.third(x).relu() * there
+        outputs: Tensor = self.head(x.amax(dim=2))
+        return outputs
+
+
+def _halved(values: Tensor) -> Tensor:
+    """Maximum of neighbours; a last one without a neighbour stays."""
+    return functional.max_pool1d(values, 2, ceil_mode=True)
+
+
+def letter_codes(sequences: Sequence[str]) -> Tensor:
+    """Letters as numbers, shape (N, longest), uint8, padded on the right with `PADDING`."""
+    codes, lengths = encode(sequences)
+    padded = np.full((len(lengths), int(max(lengths, default=0))), PADDING, dtype=np.uint8)
+    is_letter = codes <= N_CODE
+    padded[np.arange(padded.shape[1]) < lengths[:, None]] = codes[is_letter]
+    return torch.from_numpy(padded)
+
+
+@dataclass(frozen=True)
+class LetterNetwork:
+    """A network with what its outputs mean.
+
+    Attributes
+    ----------
+    network : Convolutions
+    channels : int
+    kind : {"classification", "multilabel", "regression"}
+    outputs : int
+        Columns K of the scores.
+    center, scale : float
+        Mean and standard deviation of the train values of a regression.
+    """
+
+    network: Convolutions
+    channels: int
+    kind: TaskKind
+    outputs: int
+    center: float = 0.0
+    scale: float = 1.0
+
+    @staticmethod
+    def of(channels: int, task: Task, seed: int) -> LetterNetwork:
+        """Untrained network for a task, on the device of this process."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            network = Convolutions(channels, len(task.classes)).to(best_device())
+        center, scale = 0.0, 1.0
+        if task.kind == "regression":
+            center, scale = float(task.train.labels.mean()), float(task.train.labels.std()) or 1.0
+        return LetterNetwork(network, channels, task.kind, len(task.classes), center, scale)
+
+    def scores(self, sequences: Sequence[str]) -> npt.NDArray[np.float64]:
+        """Class or label probabilities, or values, shape (N, K)."""
+        raw = scores(self.network, letter_codes(sequences), self.kind)
+        return raw * self.scale + self.center
+
+    def save(self, path: Path) -> None:
+        """Write weights and what they mean."""
+        about = {
+            "channels": self.channels,
+            "kind": self.kind,
+            "outputs": self.outputs,
+            "center": self.center,
+            "scale": self.scale,
+        }
+        with replacing(path) as temporary:
+            save_file(self.network.state_dict(), temporary, {"about": json.dumps(about)})
+
+    @staticmethod
+    def load(path: Path) -> LetterNetwork:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        UserError
+            If there is no such file.
+        """
+        if not path.is_file():
+            raise UserError(f"{path.parent}: holds no fitted network ({path.name} is missing)")
+        with safe_open(path, framework="pt") as file:
+            about = json.loads(file.metadata()["about"])
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        network = Convolutions(about["channels"], about["outputs"])
+        network.load_state_dict(state)
+        return LetterNetwork(network.to(best_device()), **about)
+
+
+def train_on_letters(
+    model: LetterNetwork,
+    task: Task,
+    params: Mapping[str, Any],
+    metric: str,
+    seed: int,
+    report: Report,
+) -> tuple[float, ...]:
+    """Train the network of a model on a task.
+
+    Parameters
+    ----------
+    model : LetterNetwork
+    task : Task
+    params : mapping
+        ``learning_rate``, ``weight_decay``, ``batch_size``, ``epochs``, ``class_weight``.
+    metric : str
+        Validation metric that picks the epoch.
+    seed : int
+    report : callable
+        Told epoch and validation score after every epoch.
+
+    Returns
+    -------
+    tuple of float
+        Validation score after each epoch.
+    """
+    device = next(model.network.parameters()).device
+    letters = letter_codes(task.train.sequences).to(device)
+    labels = task.train.labels
+    targets = target_tensor((labels - model.center) / model.scale, model.kind).to(device)
+    weights = None
+    if params.get("class_weight", "none") == "balanced":
+        weights = torch.as_tensor(balanced_weights(labels), dtype=torch.float32, device=device)
+    sign = 1 if METRICS[metric].greater_is_better else -1
+
+    def loss(rows: Tensor) -> Tensor:
+        weight = None if weights is None else weights[rows]
+        return mean_loss(model.kind, model.network(letters[rows]), targets[rows], weight)
+
+    def score(epoch: int) -> float:
+        found = model.scores(task.validation.sequences)
+        value = compute(metric, task.validation.labels, found)
+        report(epoch, value)
+        return sign * value
+
+    training = ShortTraining(
+        epochs=params.get("epochs", 50),
+        batch_size=params.get("batch_size", 32),
+        learning_rate=params.get("learning_rate", 5e-4),
+        weight_decay=params.get("weight_decay", 0.0),
+        patience=PATIENCE,
+        seed=seed,
+    )
+    curve = train(model.network, len(labels), loss, score, training)
+    return tuple(sign * value for value in curve)

@@ -1,0 +1,345 @@
+"""Is one *method* better than another, beyond the luck of a seed and of the test rows?
+
+A method fitted with another seed is another model. Its score on these test rows is
+
+    value = mean of the method  +  luck of the seed  +  luck of the test rows  +  both at once
+
+and a difference of two methods' means over S seeds each varies by
+
+    Var = (seed_a / S_a + seed_b / S_b)  +  test-sampling variance of the difference of the means
+
+with seed_a the variance of the method's true score over seeds. Rows and seeds are crossed: all fits
+saw the same test rows, whose luck therefore does not average out over seeds. The first part is told
+apart from the second by what test sampling alone would make the fits of a method differ.
+"""
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from engine.stats.bootstrap import resamples, strata_of
+from engine.stats.checks import (
+    Alternative,
+    FloatArray,
+    binary_labels,
+    check_alternative,
+    check_level,
+    class_labels,
+    finite_scores,
+    outcomes,
+)
+from engine.stats.clustered import group_numbers, units_of_evidence
+from engine.stats.components import binary_components, row_covariance
+from engine.stats.inference import delta_and_se
+from engine.stats.multiclass import checked_classes, macro_components
+from engine.stats.pairs import MetricFunction, evaluate
+from engine.stats.tails import student_p
+
+Agreement = Literal["significant", "mixed", "not significant", "no test"]
+
+
+class MethodResult(NamedTuple):
+    """A comparison of two methods, each fitted with several seeds.
+
+    Attributes
+    ----------
+    value_a, value_b : float
+        Mean metric of each method over its seeds.
+    delta, se : float
+        ``value_a - value_b`` and its standard error, ``sqrt(var_seed + var_test)``.
+    ci_low, ci_high : float
+        Two-sided interval of ``delta`` from Student's t, whatever the alternative.
+    t, df : float
+        ``delta / se``, 0 where both are 0, and its Satterthwaite degrees of freedom.
+    p, log10_p : float
+        p-value and its decimal logarithm, finite where p underflows.
+    var_seed, var_test : float
+        What seeds and what the choice of test rows add to the variance of ``delta``.
+    sd_seed_a, sd_seed_b : float
+        Standard deviation of one fit's metric over seeds, the luck of the test rows taken out; 0
+        where test sampling explains all of what is seen.
+    n_seeds_a, n_seeds_b : int
+        Fits of each method.
+    """
+
+    value_a: float
+    value_b: float
+    delta: float
+    se: float
+    ci_low: float
+    ci_high: float
+    t: float
+    df: float
+    p: float
+    log10_p: float
+    var_seed: float
+    var_test: float
+    sd_seed_a: float
+    sd_seed_b: float
+    n_seeds_a: int
+    n_seeds_b: int
+
+
+def method_auc_test(
+    y_true: npt.ArrayLike,
+    scores_a: npt.ArrayLike,
+    scores_b: npt.ArrayLike,
+    alternative: Alternative = "two-sided",
+    level: float = 0.95,
+    *,
+    groups: npt.ArrayLike | None = None,
+) -> MethodResult:
+    """Test whether two methods have the same expected AUC over seeds and test rows.
+
+    Parameters
+    ----------
+    y_true : array_like, shape (N,)
+        0 and 1; or class numbers for the macro one-versus-rest AUC.
+    scores_a, scores_b : array_like, shape (S, N) or (S, N, K)
+        Of S >= 2 fits of a method, not necessarily as many of the other. Higher means class 1; for
+        K classes column k: higher means class k. Averages run over the classes that have rows.
+    alternative : {"two-sided", "greater", "less"}
+        "greater": method a is better.
+    level : float, default 0.95
+        Confidence of the interval of the difference.
+    groups : array_like, shape (N,), optional
+        Which rows are not independent, as in `auc_covariance`.
+
+    Returns
+    -------
+    MethodResult
+
+    Raises
+    ------
+    ZeroVarianceError
+        A difference whose estimated variance is zero.
+    ValueError
+        As `auc_covariance` and `macro_auc_test`; fewer than two fits of a method; a level outside
+        (0, 1); an unknown alternative.
+
+    Notes
+    -----
+    The variance over test rows is DeLong's, see `method_difference` for the rest.
+    """
+    fits_a, fits_b = _stack(scores_a), _stack(scores_b)
+    if fits_a.ndim == 2:
+        positive = binary_labels(y_true)
+        strata: npt.NDArray[np.generic] = positive
+        rows = [finite_scores(row, len(positive)) for row in [*fits_a, *fits_b]]
+        values, components = binary_components(positive, rows)
+    else:
+        present = np.unique(class_labels(y_true)).tolist()
+        labels, matrices, kept = checked_classes(y_true, [*fits_a, *fits_b], present)
+        strata = labels
+        parts = [macro_components(labels, matrix, kept) for matrix in matrices]
+        values, components = np.array([p[0] for p in parts]), np.stack([p[1] for p in parts])
+    numbers = group_numbers(groups, strata)
+
+    def variance(weights: FloatArray) -> float:
+        return float(row_covariance((weights @ components)[np.newaxis], strata, numbers)[0, 0])
+
+    n_units = units_of_evidence(strata, numbers)
+    values_a, values_b = values[: len(fits_a)], values[len(fits_a) :]
+    return method_difference(values_a, values_b, variance, n_units, alternative, level)
+
+
+def method_metric_test(
+    y_true: npt.ArrayLike,
+    scores_a: npt.ArrayLike,
+    scores_b: npt.ArrayLike,
+    metric: MetricFunction,
+    n_resamples: int = 1000,
+    seed: int = 0,
+    alternative: Alternative = "two-sided",
+    level: float = 0.95,
+    *,
+    by_class: bool = True,
+    groups: npt.ArrayLike | None = None,
+) -> MethodResult:
+    """Test whether two methods have the same expected value of any metric.
+
+    Parameters
+    ----------
+    y_true : array_like, shape (N,) or (N, K)
+        Class numbers (N,), at least two rows of each class; without `by_class` any outcomes.
+    scores_a, scores_b : array_like, shape (S, N) or (S, N, K)
+        Of S >= 2 fits of a method, as the metric wants them.
+    metric : callable
+        ``metric(y, scores) -> float``, finite.
+    n_resamples : int, default 1000
+        Bootstrap draws of the test rows, the same for all fits, for the variance over test rows.
+    seed : int, default 0
+        The same seed gives the same result.
+    alternative, level, groups
+        As in `method_auc_test`.
+    by_class : bool, default True
+        As in `paired_bootstrap`.
+
+    Returns
+    -------
+    MethodResult
+
+    Raises
+    ------
+    ZeroVarianceError, ValueError
+        As `paired_bootstrap` and `method_auc_test`.
+    """
+    if n_resamples < 2:
+        raise ValueError(f"n_resamples must be at least 2, but is {n_resamples}")
+    fits_a, fits_b = _stack(scores_a), _stack(scores_b)
+    labels = class_labels(y_true) if by_class else outcomes(y_true)
+    strata = strata_of(labels, by_class)
+    fits = [finite_scores(fit, len(labels), fit.ndim) for fit in [*fits_a, *fits_b]]
+    values = np.array([evaluate(metric, labels, fit) for fit in fits])
+    drawn = np.array(
+        [
+            [evaluate(metric, labels[rows], fit[rows]) for fit in fits]
+            for rows in resamples(strata, groups, n_resamples, seed)
+        ]
+    )
+
+    def variance(weights: FloatArray) -> float:
+        return float((drawn @ weights).var(ddof=1))
+
+    n_units = min(units_of_evidence(strata, group_numbers(groups, strata)), n_resamples)
+    values_a, values_b = values[: len(fits_a)], values[len(fits_a) :]
+    return method_difference(values_a, values_b, variance, n_units, alternative, level)
+
+
+def method_difference(
+    values_a: FloatArray,
+    values_b: FloatArray,
+    variance: Callable[[FloatArray], float],
+    n_units: int,
+    alternative: Alternative = "two-sided",
+    level: float = 0.95,
+) -> MethodResult:
+    """Test the difference of two methods' means over seeds.
+
+    Parameters
+    ----------
+    values_a, values_b : ndarray of float64, shape (S_a,) and (S_b,)
+        The metric of each fit on the same test rows.
+    variance : callable
+        ``variance(w) -> float``: the test-sampling variance of the sum of ``w`` times the values of
+        a, then b; ``w`` has shape (S_a + S_b,).
+    n_units : int
+        Independent rows (or groups of rows) of the rarest class, at least two: what the
+        test-sampling variance is known from.
+    alternative : {"two-sided", "greater", "less"}
+        "greater": method a is better.
+    level : float
+        Confidence of the interval.
+
+    Returns
+    -------
+    MethodResult
+
+    Raises
+    ------
+    ZeroVarianceError
+        A difference whose estimated variance is zero.
+    ValueError
+        Fewer than two fits of a method; a level outside (0, 1); an unknown alternative.
+
+    Notes
+    -----
+    Crossed random effects, estimated by moments. With s2 the sample variance of a method's values,
+    and e what test sampling alone would make of it (the interaction of seeds and rows), seed =
+    max(0, s2 - e): without taking e out, that part would be counted twice. Degrees of freedom after
+    Satterthwaite (Biometrics Bulletin 2:110, 1946) and Welch (Biometrika 34:28, 1947):
+
+        df = se^4 / [ (s2_a / S_a)^2 / (S_a - 1) + (s2_b / S_b)^2 / (S_b - 1) + v^2 / (n - 1) ]
+
+    with v = var_test and n = n_units.
+
+    A bootstrap of so few seeds, or a normal reference, claims too much; see docs/statistics.md.
+    """
+    check_alternative(alternative)
+    check_level(level)
+    n_a, n_b = len(values_a), len(values_b)
+    if min(n_a, n_b) < 2:
+        raise ValueError(
+            f"{n_a} fit(s) of method a and {n_b} of b: the variance over seeds needs at least two "
+            "of each"
+        )
+    of_a, of_b = np.split(np.eye(n_a + n_b), [n_a])
+    mean_a, mean_b = of_a.mean(axis=0), of_b.mean(axis=0)
+    spread_a, spread_b = float(values_a.var(ddof=1)), float(values_b.var(ddof=1))
+    seed_a = max(0.0, spread_a - sum(variance(one - mean_a) for one in of_a) / (n_a - 1))
+    seed_b = max(0.0, spread_b - sum(variance(one - mean_b) for one in of_b) / (n_b - 1))
+    var_seed, var_test = seed_a / n_a + seed_b / n_b, variance(mean_a - mean_b)
+    value_a, value_b = float(values_a.mean()), float(values_b.mean())
+    delta, se = delta_and_se(value_a - value_b, var_seed + var_test)
+    if se == 0:
+        t, df = 0.0, float(min(n_a, n_b) - 1)
+    else:
+        t = delta / se
+        df = (var_seed + var_test) ** 2 / (
+            (spread_a / n_a) ** 2 / (n_a - 1)
+            + (spread_b / n_b) ** 2 / (n_b - 1)
+            + var_test**2 / (n_units - 1)
+        )
+    half_width = float(stats.t.isf((1 - level) / 2, df)) * se
+    p, log10_p = student_p(t, df, alternative)
+    return MethodResult(
+        value_a=value_a,
+        value_b=value_b,
+        delta=delta,
+        se=se,
+        ci_low=delta - half_width,
+        ci_high=delta + half_width,
+        t=t,
+        df=df,
+        p=p,
+        log10_p=log10_p,
+        var_seed=var_seed,
+        var_test=var_test,
+        sd_seed_a=float(np.sqrt(seed_a)),
+        sd_seed_b=float(np.sqrt(seed_b)),
+        n_seeds_a=n_a,
+        n_seeds_b=n_b,
+    )
+
+
+def agreement(p_fits: float, p_methods: float, level: float = 0.05) -> Agreement:
+    """What may be said where the fitted models and the methods were both tested.
+
+    Parameters
+    ----------
+    p_fits : float
+        Of the fitted models of one seed (DeLong's, say), corrected for how many tests there were.
+    p_methods : float
+        Of the methods over seeds, corrected likewise.
+    level : float, default 0.05
+        Below it a difference is claimed.
+
+    Returns
+    -------
+    {"significant", "mixed", "not significant", "no test"}
+        "mixed" where only one of the two is below the level: two fitted models differ but another
+        seed may turn it around, or the methods differ though one pair of fits does not show it. "no
+        test" where either p-value is NaN.
+
+    Raises
+    ------
+    ValueError
+        A level outside (0, 1).
+    """
+    check_level(level)
+    if np.isnan(p_fits) or np.isnan(p_methods):
+        return "no test"
+    claims = int(p_fits < level) + int(p_methods < level)
+    return ("not significant", "mixed", "significant")[claims]
+
+
+def _stack(scores: npt.ArrayLike) -> npt.NDArray[np.generic]:
+    fits = np.asarray(scores)
+    if fits.ndim not in (2, 3):
+        raise ValueError(
+            f"scores must have shape (fits, rows) or (fits, rows, classes), not {fits.shape}"
+        )
+    return fits

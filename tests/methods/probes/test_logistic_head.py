@@ -1,0 +1,88 @@
+"""The batched logistic head against scikit-learn, and alone against in company."""
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from engine.methods.probes.base import Batch, Request
+from engine.methods.probes.logistic_head import LogisticHead, fit_many
+
+STRENGTHS = (1e-4, 1e-2, 1.0, 100.0)
+
+
+def data(rows: int, width: int, classes: int, rng: np.random.Generator):
+    """Features of unlike scales and labels that a linear model explains in part."""
+    X = rng.normal(size=(rows, width)) * rng.uniform(0.1, 3, size=width) + 1
+    logits = X @ rng.normal(size=(width, classes)) / np.sqrt(width)
+    return X.astype(np.float32), (logits + 2 * rng.gumbel(size=logits.shape)).argmax(axis=1)
+
+
+def fitted(X, y, cases, kind: str = "classification") -> list[LogisticHead]:
+    """Heads of (C, weights) cases, together."""
+    requests = tuple(Request({"C": C}, kind, len(y), 0) for C, _ in cases)
+    designs = tuple(X for _ in cases)
+    return list(fit_many(Batch(requests, designs, y, tuple(weights for _, weights in cases))))
+
+
+def expected(X, y, C, weights):
+    model = LogisticRegression(C=C, max_iter=20_000, tol=1e-10)
+    return model.fit(X.astype(np.float64), y, weights).predict_proba(X.astype(np.float64))
+
+
+# More rows than features, more features than rows, and too wide to be rotated.
+@pytest.mark.parametrize(
+    ("rows", "width", "classes"), [(300, 30, 2), (300, 30, 3), (50, 90, 2), (1100, 1050, 2)]
+)
+def test_scores_are_those_of_scikit_learn(rows: int, width: int, classes: int) -> None:
+    rng = np.random.default_rng(0)
+    X, y = data(rows, width, classes, rng)
+    strengths = STRENGTHS if width < 1000 else (1e-2,)
+    weightings = (None, rng.uniform(0.5, 2, size=rows))
+    cases = [(C, weights) for C in strengths for weights in weightings]
+    for head, (C, weights) in zip(fitted(X, y, cases), cases, strict=True):
+        np.testing.assert_allclose(
+            head.predict_proba(X), expected(X, y, C, weights), atol=2e-5, err_msg=f"C {C}"
+        )
+
+
+def test_labels_that_hold_each_on_its_own_are_a_regression_each() -> None:
+    rng = np.random.default_rng(1)
+    X, first = data(200, 10, 2, rng)
+    y = np.stack([first, rng.integers(2, size=200)], axis=1)
+    weights = rng.uniform(0.5, 2, size=(200, 2))
+    (head,) = fitted(X, y, [(1.0, weights)], "multilabel")
+    scores = head.predict_proba(X)
+    for label in (0, 1):
+        alone = expected(X, y[:, label], 1.0, weights[:, label])[:, 1]
+        np.testing.assert_allclose(scores[:, label], alone, atol=2e-5)
+
+
+def test_alone_or_in_company_the_scores_are_the_same() -> None:
+    """64 configurations on two matrices of features: equal to rounding, so that ranks are equal."""
+    rng = np.random.default_rng(2)
+    X, y = data(250, 20, 2, rng)
+    designs = (X, np.tanh(X))
+    cases = [(C, d) for C in np.logspace(-4, 2, 32) for d in (0, 1)]
+    requests = tuple(Request({"C": C}, "classification", len(y), 0) for C, _ in cases)
+    batch = Batch(requests, tuple(designs[d] for _, d in cases), y, (None,) * len(cases))
+    for head, (C, d) in list(zip(fit_many(batch), cases, strict=True))[::7]:
+        (alone,) = fitted(designs[d], y, [(C, None)])
+        np.testing.assert_allclose(
+            head.predict_proba(designs[d]), alone.predict_proba(designs[d]), atol=1e-7
+        )
+
+
+def test_classes_that_a_plane_separates_have_a_solution() -> None:
+    """Where C is large the weights grow far, and the search must still end."""
+    X = np.linspace(-1, 1, 40, dtype=np.float32)[:, None]
+    y = (X[:, 0] > 0).astype(np.int64)
+    (head,) = fitted(X, y, [(1e6, None)])
+    np.testing.assert_allclose(head.predict_proba(X), expected(X, y, 1e6, None), atol=1e-4)
+
+
+def test_a_feature_that_never_changes_has_no_weight() -> None:
+    rng = np.random.default_rng(3)
+    X, y = data(100, 5, 2, rng)
+    X[:, 2] = 7
+    (head,) = fitted(X, y, [(1.0, None)])
+    assert abs(head.coef[0, 2]) < 1e-8
