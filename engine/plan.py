@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from engine.encoders import EncoderCard, cards, find_card
-from engine.encoders.base import check_package, pooled_width
+from engine.encoders.base import LEARNED_POOLINGS, check_package, pooled_width
 from engine.encoders.hub import HubSource, cached_commit, hub_source, offline
 from engine.errors import UserError, nearest
 from engine.methods import Method, find_method
@@ -193,7 +193,8 @@ def make_plan(study: Study) -> Plan:
                     reason = f"{name} cannot be fitted to a {kind} task"
                     skipped.append(Skipped(cell, reason))
                     continue
-                narrowed = space.restricted("pooling", card.poolings)
+                learned = LEARNED_POOLINGS if method.needs == "network" else ()
+                narrowed = space.restricted("pooling", (*card.poolings, *learned))
                 if card.kind == "features":
                     narrowed = narrowed.restricted("layer", (LAST,))
                 cells.append(CellPlan(cell, encoder, task, method, narrowed, metrics[task.name]))
@@ -275,14 +276,15 @@ def _method(name: str, space: Space, source: str) -> Method:
                 f"{space.source}: parameters: declare 'pooling', for example "
                 "pooling: {constant: mean} (method '" + name + f"' of {source})"
             )
-        _check_poolings(space)
+        _check_poolings(space, method)
     _check_layers(space)
     return method
 
 
-def _check_poolings(space: Space) -> None:
+def _check_poolings(space: Space, method: Method) -> None:
     # `Space.restricted` would put an encoder's own poolings in place of a misspelt one.
     known = {pooling for card in cards().values() for pooling in card.poolings}
+    known |= set(LEARNED_POOLINGS if method.needs == "network" else ())
     (choices,) = (p.choices for p in space.parameters if p.name == "pooling")
     for choice in choices or (None,):
         if choice not in known:

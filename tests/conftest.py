@@ -24,3 +24,16 @@ def in_repository(monkeypatch: pytest.MonkeyPatch) -> Path:
     """The repository as working directory, since studies name search spaces relative to it."""
     monkeypatch.chdir(REPOSITORY)
     return REPOSITORY
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print which methods work on which encoders, as a run of the slow tests found it."""
+    if terminalreporter.config.getoption("markexpr") == "not slow":
+        return
+    reports = [r for found in terminalreporter.stats.values() for r in found]
+    noted = [p for r in reports for p in getattr(r, "user_properties", ()) if p[0] == "support"]
+    if noted:
+        from tests.methods.support import summary
+
+        terminalreporter.section("fine-tuning methods on encoders, as found")
+        terminalreporter.write_line(summary({(row, column): o for _, (row, column, o) in noted}))

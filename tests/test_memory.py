@@ -13,7 +13,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from engine.encoders import Encoder, cards, load_encoder
 from engine.memory import Bytes, estimate, footprint
-from engine.methods.training.adapters import attach_lora, linear_names
+from engine.methods import lora
 from engine.plan import CellPlan, Plan, make_plan
 from engine.pooling import pool
 from engine.study import load_study
@@ -45,8 +45,7 @@ def allocated(work: Callable[[], object]) -> int:
 def adapted(name: str, everywhere: bool) -> Encoder:
     encoder = load_encoder(name, weights="random")
     assert isinstance(encoder, Encoder)
-    targets = linear_names(encoder.network) if everywhere else encoder.adapter_targets
-    attach_lora(encoder.network, rank=8, alpha=16.0, dropout=0.0, targets=targets)
+    lora.attach(encoder, {"rank": 8, "targets": "all_linear" if everywhere else "default"}, 1)
     encoder.network.train()
     return encoder
 

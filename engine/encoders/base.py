@@ -32,6 +32,9 @@ POOLED = ("mean", "max", "mean+max", "std", "bins")
 #: All poolings of hidden states; ``summary`` takes a summary token.
 POOLINGS = (*POOLED, "summary")
 
+#: Poolings with weights of their own, which only methods that train the network have.
+LEARNED_POOLINGS = ("attention",)
+
 #: Parts of the pooling ``bins``.
 BINS = 8
 

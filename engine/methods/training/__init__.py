@@ -1,1 +1,1 @@
-"""What fine-tuning methods share: adapters and the training loop. Imported when a trial runs."""
+"""What the methods that train a network share; they need torch, the probes do not."""

@@ -1,7 +1,8 @@
-"""The training loop: an adapted encoder and a linear head, trained together.
+"""The training loop: an adapted encoder and a head, trained together.
 
-Read from top to bottom: build the model, train it epoch by epoch with early stopping on validation,
-keep the best epoch's weights, hand back class probabilities.
+Read from top to bottom: go on from a checkpoint or start, train a round (an epoch, or a part of
+one), score the validation split, keep the best weights, write a checkpoint, report; stop early
+where validation no longer improves, and leave the best weights in the model.
 """
 
 from __future__ import annotations
@@ -9,27 +10,30 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from engine.encoders import Encoder, TokenBatch
-from engine.encoders.base import pooled_width
 from engine.methods.base import InfeasibleError, Report
-from engine.methods.training.adapters import trainable, without_gradient
-from engine.methods.training.inputs import Inputs, shuffled_batches
+from engine.methods.training import checkpoint as checkpoints
+from engine.methods.training.adaptation import Adapted, Params
+from engine.methods.training.checkpoint import Progress
+from engine.methods.training.inputs import Inputs, both_strands, epoch_batches
 from engine.methods.training.ladder import Ladder
+from engine.methods.training.meter import Meter
+from engine.methods.training.model import Model
+from engine.methods.training.parameters import copied, put, trainable, without_gradient
+from engine.methods.training.scoring import Scorer
 from engine.metrics import METRICS, compute
-from engine.pooling import pool
-from engine.tasks import Split, Task
+from engine.tasks import Task
 from engine.windows import length_batches
 
-WARM_UP = 0.1
-PATIENCE = 2
+#: Largest norm of a step's gradient.
+CLIP = 1.0
 
 
 @dataclass(frozen=True)
@@ -40,14 +44,22 @@ class Training:
     ----------
     epochs, batch_size : int
     learning_rate, head_learning_rate : float
-        Peak rates of the adapters and of the head.
+        Peak rates of the network's parameters and of the head.
     weight_decay : float
     metric : str
-        Validation metric that picks the epoch.
-    truncate : str
-        See `engine.windows.windows`.
+        Validation metric that picks the weights.
     seed : int
-        Draws the head, dropout and the order of examples.
+        Draws the order of examples and their strands.
+    warm_up : float
+        Share of the steps over which the rates rise.
+    patience : int
+        Epochs without a better validation score after which training stops.
+    evaluations : int
+        Times an epoch that the validation split is scored.
+    reverse_complement : bool
+        Whether a sequence is trained on from either strand by chance.
+    key : str
+        Identity of the trial, for its checkpoint.
     """
 
     epochs: int
@@ -56,165 +68,164 @@ class Training:
     head_learning_rate: float
     weight_decay: float
     metric: str
-    truncate: str
     seed: int
+    warm_up: float = 0.1
+    patience: int = 2
+    evaluations: int = 1
+    reverse_complement: bool = False
+    key: str = ""
 
 
-class Classifier(nn.Module):
-    """An encoder's network, pooling and a linear head.
+def training_from(params: Params, metric: str, seed: int, key: str) -> Training:
+    """Read the loop's part of a configuration."""
+    return Training(
+        epochs=params.get("epochs", 5),
+        batch_size=params.get("batch_size", 32),
+        learning_rate=params.get("learning_rate", 1e-3),
+        head_learning_rate=params.get("head_learning_rate", params.get("learning_rate", 1e-3)),
+        weight_decay=params.get("weight_decay", 0.01),
+        metric=metric,
+        seed=seed,
+        warm_up=params.get("warm_up", 0.1),
+        patience=params.get("patience", 2),
+        evaluations=params.get("evaluations_per_epoch", 1),
+        reverse_complement=params.get("reverse_complement", False),
+        key=key,
+    )
 
-    A GPU that can runs the network in bfloat16 while it is trained (automatic mixed precision: the
-    weights and their gradients stay in float32); pooling, head and loss are in float32 everywhere.
 
-    Parameters
+@dataclass(frozen=True)
+class Trained:
+    """What came of a training, beside the weights in the model.
+
+    Attributes
     ----------
-    encoder : Encoder
-        Its network is adapted already.
-    pooling : str
-        See `engine.pooling.pool`.
-    classes : int
+    curve : tuple of float
+        Best validation score within each epoch.
+    validation : ndarray, shape (N, K), float64
+        Scores of the validation split with the weights that were kept.
+    cost : mapping
+        ``examples_per_second`` and ``tokens_per_second`` (without padding) while training, and
+        ``peak_memory_bytes`` of the GPU, or of the whole process where there is none.
     """
 
-    def __init__(self, encoder: Encoder, pooling: str, classes: int):
-        super().__init__()
-        self.network = encoder.network
-        width = pooled_width(pooling, encoder.hidden_size)
-        self.norm = nn.LayerNorm(width)
-        self.head = nn.Linear(width, classes)
-        self.pooling = pooling
-        self.summary_index = encoder.summary_index
-        self.mixed_precision = has_bfloat16(encoder.device)
-
-    def forward(self, tokens: TokenBatch, owners: Tensor | None) -> Tensor:
-        """Logits of the sequences that windows belong to.
-
-        Parameters
-        ----------
-        tokens : TokenBatch
-            Of W windows.
-        owners : Tensor or None, shape (W,), int64
-            Sequence of each window, 0 to B - 1; a sequence's pooled windows are averaged. None
-            where every sequence has one.
-
-        Returns
-        -------
-        Tensor, shape (B, K), float32
-        """
-        # Only to train: scores would depend on what a row is batched with, and close ones tie.
-        half = self.training and self.mixed_precision
-        with torch.autocast(tokens.input_ids.device.type, torch.bfloat16, enabled=half):
-            hidden = self.network(tokens.input_ids, tokens.attention_mask)
-        pooled = pool(
-            hidden,
-            tokens.attention_mask,
-            tokens.special_tokens_mask,
-            self.pooling,
-            self.summary_index,
-        )
-        if owners is not None:
-            shares = owners.bincount()[:, None]
-            total = pooled.new_zeros(len(shares), pooled.shape[1]).index_add(0, owners, pooled)
-            pooled = total / shares
-        logits: Tensor = self.head(self.norm(pooled))
-        return logits
+    curve: tuple[float, ...]
+    validation: npt.NDArray[np.float64]
+    cost: Mapping[str, float]
 
 
-def has_bfloat16(device: torch.device) -> bool:
-    """Whether a device computes in bfloat16 faster than in float32; an emulation does not."""
-    return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+def steps_of(training: Training, rows: int) -> int:
+    """Optimizer steps of a training that is not stopped early."""
+    return training.epochs * math.ceil(rows / training.batch_size)
 
 
 def train(
-    model: Classifier,
-    encoder: Encoder,
+    scorer: Scorer,
+    adapted: Adapted,
     task: Task,
     training: Training,
     report: Report,
-    ladder: Ladder,
-) -> tuple[float, ...]:
-    """Train on the train split; leave the weights of the best validation epoch in the model.
+    checkpoint: Path | None = None,
+) -> Trained:
+    """Train on the train split; leave the weights of the best validation score in the model.
 
     Parameters
     ----------
-    model : Classifier
-    encoder : Encoder
-        Tokenizes.
+    scorer : Scorer
+        Holds the model, the objective, and how much runs at once.
+    adapted : Adapted
+        The encoder in the model.
     task : Task
     training : Training
     report : callable
-        Told epoch and validation score after every epoch.
-    ladder : Ladder
-        How much runs at once; goes down where memory is short.
-
-    Returns
-    -------
-    tuple of float
-        Validation score after each epoch.
+        Told epoch and validation score after every epoch; of those that a checkpoint holds, first.
+    checkpoint : Path or None
+        Folder of the trial's own; written after every round.
 
     Raises
     ------
     InfeasibleError
-        If the loss is not finite, or a single sequence does not fit into memory.
+        If the loss or its gradient is not finite, or a single sequence does not fit into memory.
     RuntimeError
         If a trainable parameter receives no gradient.
     """
-    given = Inputs.of(encoder, task.train.sequences, training.truncate)
-    validation = Inputs.of(encoder, task.validation.sequences, training.truncate)
-    labels = torch.from_numpy(task.train.labels)
-    rng = np.random.default_rng(training.seed)
-    steps = training.epochs * math.ceil(len(labels) / training.batch_size)
-    optimizer = torch.optim.AdamW(_groups(model, training), betas=(0.9, 0.98))
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, steps))
-    sign = 1 if METRICS[training.metric].greater_is_better else -1
-    curve: list[float] = []
-    best: dict[str, Tensor] = {}
-    for epoch in range(1, training.epochs + 1):
+    model, objective = scorer.model, scorer.objective
+    strands = 2 if training.reverse_complement else 1
+    sequences = task.train.sequences
+    given = Inputs.of(
+        adapted.encoder, both_strands(sequences) if strands == 2 else sequences, scorer.truncate
+    )
+    targets = torch.cat([objective.targets(task.train.labels)] * strands)
+    validation = scorer.read(task.validation.sequences)
+    steps = steps_of(training, len(sequences))
+    parameters = list(trainable(model).values())
+    optimizer = torch.optim.AdamW(
+        _groups(model, adapted, training), betas=(0.9, 0.98), fused=_device(model).type == "cuda"
+    )
+    meter = Meter(_device(model))
+    progress = Progress()
+    if checkpoint and (found := checkpoints.load(checkpoint, training.key)):
+        progress, state = found
+        _restore(state, model, optimizer, adapted, scorer.ladder)
+        for epoch in range(1, progress.rounds // training.evaluations + 1):
+            report(epoch, progress.curve[epoch - 1])
+    while not _finished(progress, training):
+        epoch, part = divmod(progress.rounds, training.evaluations)
+        batches = epoch_batches(given.tokens, training.batch_size, strands, training.seed, epoch)
         model.train()
-        for rows in shuffled_batches(given.tokens, training.batch_size, rng):
-            loss = batch_gradient(model, given, labels, rows, ladder)
-            if not torch.isfinite(loss):
-                raise InfeasibleError(f"training diverged in epoch {epoch}: the loss is {loss}")
-            if schedule.last_epoch == 0 and (silent := without_gradient(model)):
-                raise RuntimeError(f"no gradient reaches {silent[0]} (and {len(silent) - 1} more)")
-            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        meter.start()
+        for rows in _part(batches, part, training.evaluations):
+            loss = batch_gradient(scorer, given, targets, rows, adapted)
+            norm = nn.utils.clip_grad_norm_(parameters, CLIP)
+            if not torch.isfinite(loss + norm):
+                raise InfeasibleError(
+                    f"training diverged in epoch {epoch + 1}: the loss is {loss:.4g} and the norm "
+                    f"of its gradient {norm:.4g}; lower the learning rate"
+                )
+            if progress.step == 0 and (missed := without_gradient(model, adapted.silent)):
+                raise RuntimeError(f"no gradient reaches {missed[0]} (and {len(missed) - 1} more)")
+            for group in optimizer.param_groups:
+                group["lr"] = group["peak"] * rate(progress.step, steps, training.warm_up)
             optimizer.step()
-            schedule.step()
+            progress.step += 1
+            if adapted.allocation:
+                adapted.allocation.update(progress.step)
             optimizer.zero_grad(set_to_none=True)
-        scores = _scores(model, validation, ladder)
+            meter.count(len(rows), int(given.attended[rows].sum()))
+        meter.stop()
+        scores = scorer.of(validation)
         if not np.isfinite(scores).all():
-            raise InfeasibleError(f"training diverged in epoch {epoch}: scores are not finite")
-        curve.append(compute(training.metric, task.validation.labels, scores))
-        best_epoch = 1 + int(np.argmax(np.array(curve) * sign))
-        if best_epoch == epoch:
-            best = {n: p.detach().clone() for n, p in trainable(model).items()}
-        report(epoch, curve[-1])
-        if epoch - best_epoch >= PATIENCE:
-            break
-    with torch.no_grad():
-        for name, parameter in trainable(model).items():
-            parameter.copy_(best[name])
-    return tuple(curve)
+            raise InfeasibleError(f"training diverged in epoch {epoch + 1}: scores are not finite")
+        _note(progress, task, training, model, scores)
+        if checkpoint:
+            state = _state(model, optimizer, adapted, scorer.ladder)
+            checkpoints.save(checkpoint, training.key, progress, state)
+        if progress.rounds % training.evaluations == 0:
+            report(epoch + 1, progress.curve[-1])
+    put(model, progress.best)
+    return Trained(tuple(progress.curve), progress.best_scores.numpy(), meter.cost())
 
 
 def batch_gradient(
-    model: Classifier,
+    scorer: Scorer,
     given: Inputs,
-    labels: Tensor,
+    targets: Tensor,
     rows: npt.NDArray[np.int64],
-    ladder: Ladder,
+    adapted: Adapted,
 ) -> Tensor:
     """Add the gradient of a batch's mean loss, in as many micro-batches as memory asks for.
 
     Parameters
     ----------
-    model : Classifier
-        Without gradients so far.
+    scorer : Scorer
+        Its model has no gradients so far. Its ladder goes down where a micro-batch does not fit;
+        the whole batch is then run again.
     given : Inputs
-    labels : Tensor, shape (N,), int64
+    targets : Tensor, shape (N, ...)
     rows : ndarray, shape (B,)
         The batch.
-    ladder : Ladder
-        Goes down where a micro-batch does not fit; the whole batch is then run again.
+    adapted : Adapted
+        May add a penalty to the loss.
 
     Returns
     -------
@@ -226,103 +237,138 @@ def batch_gradient(
     InfeasibleError
         If a single row does not fit.
     """
+    ladder = scorer.ladder
     losses = []
     sizes = given.sizes[rows]
     for part in length_batches(sizes, ladder.training_tokens):
-        loss = _part_gradient(model, given, labels, rows[part], len(rows))
+        loss = _part_gradient(scorer, given, targets, rows[part], len(rows))
         if loss is None:
             # Those of the parts before and, from a backward pass cut short, of this one.
-            model.zero_grad(set_to_none=True)
+            scorer.model.zero_grad(set_to_none=True)
             ladder.train_smaller(sizes[part])
-            return batch_gradient(model, given, labels, rows, ladder)
+            return batch_gradient(scorer, given, targets, rows, adapted)
         losses.append(loss)
     ladder.tell()
+    if adapted.allocation:
+        penalty = adapted.allocation.penalty()
+        penalty.backward()  # type: ignore[no-untyped-call]
+        losses.append(penalty.detach())
     return torch.stack(losses).sum()
 
 
 def _part_gradient(
-    model: Classifier, given: Inputs, labels: Tensor, rows: npt.NDArray[np.int64], batch_size: int
+    scorer: Scorer,
+    given: Inputs,
+    targets: Tensor,
+    rows: npt.NDArray[np.int64],
+    batch_size: int,
 ) -> Tensor | None:
     """Add the gradient of some rows' share of a batch's mean loss; none where they do not fit.
 
     What the error holds on to (frames, activations) is let go when this returns.
     """
-    device = model.head.weight.device
+    device = _device(scorer.model)
     try:
-        logits = model(*given.batch(rows, device))
-        wanted = labels[rows].to(device)
-        loss = functional.cross_entropy(logits, wanted, reduction="sum") / batch_size
+        logits = scorer.model(*given.batch(rows, device))
+        losses = scorer.objective.losses(logits, targets[rows].to(device))
+        loss = losses.sum() / batch_size
         loss.backward()  # type: ignore[no-untyped-call]
     except torch.OutOfMemoryError:
         return None
     return loss.detach()
 
 
-def predict(
-    model: Classifier, encoder: Encoder, split: Split, truncate: str, ladder: Ladder
-) -> npt.NDArray[np.float64]:
-    """Class probabilities, shape (N, K), rows in the split's order."""
-    return _scores(model, Inputs.of(encoder, split.sequences, truncate), ladder)
+def rate(step: int, steps: int, warm_up: float) -> float:
+    """Share of the peak rate: a linear warm-up, then a cosine to zero."""
+    rising = max(1, round(warm_up * steps))
+    if step < rising:
+        return (step + 1) / rising
+    return 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1, steps - rising)))
 
 
-def _scores(model: Classifier, given: Inputs, ladder: Ladder) -> npt.NDArray[np.float64]:
-    model.eval()
-    scores = np.zeros((len(given.sizes), model.head.out_features))
-    # Longest first: what does not fit fails at once.
-    order = np.argsort(-given.sizes, kind="stable")
-    done = 0
-    while done < len(order):
-        room = ladder.evaluation_tokens // max(1, int(given.sizes[order[done]]))
-        rows = order[done : done + max(1, room)]
-        logits = _logits(model, given, rows)
-        if logits is None:
-            ladder.evaluate_smaller(given.sizes[rows])
-            continue
-        ladder.tell()
-        # Softmax in float64, so that probabilities keep the order of close logits.
-        scores[rows] = logits.double().softmax(dim=1).cpu().numpy()
-        done += len(rows)
-    return scores
-
-
-def _logits(model: Classifier, given: Inputs, rows: npt.NDArray[np.int64]) -> Tensor | None:
-    """Logits of some rows, or none where they do not fit into memory."""
-    try:
-        with torch.inference_mode():
-            logits: Tensor = model(*given.batch(rows, model.head.weight.device))
-    except torch.OutOfMemoryError:
-        return None
-    return logits
-
-
-def _groups(model: Classifier, training: Training) -> list[dict[str, Any]]:
-    """Two learning rates: the head starts from nothing, the adapters from a trained network."""
-    head = [*model.norm.parameters(), *model.head.parameters()]
-    ids = {id(p) for p in head}
-    adapters = [p for p in trainable(model).values() if id(p) not in ids]
+def _groups(model: Model, adapted: Adapted, training: Training) -> list[dict[str, Any]]:
+    """Parameters by their peak rate: the head starts from nothing, the network is trained."""
+    peaks: dict[float, list[nn.Parameter]] = {}
+    for name, parameter in trainable(model).items():
+        peak = training.head_learning_rate
+        if name.startswith("network."):
+            factors = [factor for part, factor in adapted.rates.items() if part in name]
+            peak = training.learning_rate * math.prod(factors)
+        peaks.setdefault(peak, []).append(parameter)
     return [
-        {"params": adapters, "lr": training.learning_rate, "weight_decay": training.weight_decay},
-        {"params": head, "lr": training.head_learning_rate, "weight_decay": training.weight_decay},
+        {"params": parameters, "peak": peak, "lr": peak, "weight_decay": training.weight_decay}
+        for peak, parameters in peaks.items()
     ]
 
 
-def _rate(step: int, steps: int) -> float:
-    """Linear warm-up over the first tenth, then a cosine to zero, as a share of the peak rate."""
-    warm_up = max(1, round(WARM_UP * steps))
-    if step < warm_up:
-        return (step + 1) / warm_up
-    return 0.5 * (1 + math.cos(math.pi * (step - warm_up) / max(1, steps - warm_up)))
+def _part(
+    batches: list[npt.NDArray[np.int64]], part: int, parts: int
+) -> list[npt.NDArray[np.int64]]:
+    """One of several about equal parts of an epoch's batches."""
+    return batches[len(batches) * part // parts : len(batches) * (part + 1) // parts]
 
 
-def training_from(params: Mapping[str, Any], metric: str, truncate: str, seed: int) -> Training:
-    """Read the loop's part of a configuration."""
-    return Training(
-        epochs=params.get("epochs", 5),
-        batch_size=params.get("batch_size", 32),
-        learning_rate=params.get("learning_rate", 1e-3),
-        head_learning_rate=params.get("head_learning_rate", params.get("learning_rate", 1e-3)),
-        weight_decay=params.get("weight_decay", 0.01),
-        metric=metric,
-        truncate=truncate,
-        seed=seed,
+def _note(
+    progress: Progress,
+    task: Task,
+    training: Training,
+    model: Model,
+    scores: npt.NDArray[np.float64],
+) -> None:
+    """Take down the scores of a round, and its weights where they are the best so far."""
+    pick = max if METRICS[training.metric].greater_is_better else min
+    score = compute(training.metric, task.validation.labels, scores)
+    curve = progress.curve
+    if not curve or pick(score, pick(curve)) != pick(curve):
+        progress.best_round = progress.rounds + 1
+        progress.best = copied(model)
+        progress.best_scores = torch.from_numpy(scores)
+    if progress.rounds % training.evaluations == 0:
+        curve.append(score)
+    else:
+        curve[-1] = pick(curve[-1], score)
+    progress.rounds += 1
+
+
+def _finished(progress: Progress, training: Training) -> bool:
+    waited = progress.rounds - progress.best_round
+    return (
+        progress.rounds >= training.epochs * training.evaluations
+        or waited >= training.patience * training.evaluations
     )
+
+
+def _state(
+    model: Model, optimizer: torch.optim.Optimizer, adapted: Adapted, ladder: Ladder
+) -> dict[str, Any]:
+    """All that training goes on from, beside `Progress`."""
+    return {
+        "weights": copied(model),
+        "optimizer": optimizer.state_dict(),
+        "allocation": adapted.allocation.state() if adapted.allocation else None,
+        "training_tokens": ladder.training_tokens,
+        "evaluation_tokens": ladder.evaluation_tokens,
+        "checkpointing": ladder.checkpointing,
+    }
+
+
+def _restore(
+    state: dict[str, Any],
+    model: Model,
+    optimizer: torch.optim.Optimizer,
+    adapted: Adapted,
+    ladder: Ladder,
+) -> None:
+    """Inverse of `_state`."""
+    put(model, state["weights"])
+    optimizer.load_state_dict(state["optimizer"])
+    if adapted.allocation:
+        adapted.allocation.restore(state["allocation"])
+    ladder.training_tokens = state["training_tokens"]
+    ladder.evaluation_tokens = state["evaluation_tokens"]
+    if state["checkpointing"] and not ladder.checkpointing:
+        ladder.checkpoint_gradients()
+
+
+def _device(model: Model) -> torch.device:
+    return model.head.weight.device

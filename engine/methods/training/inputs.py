@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from engine.encoders import Encoder, TokenBatch
-from engine.windows import Windows, windows
+from engine.windows import Windows, reverse_complement, windows
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,11 @@ class Inputs:
         """Tokens of all windows of each sequence, each as long as the longest; shape (N,)."""
         return self.tokens * np.diff(self.first)
 
+    @cached_property
+    def attended(self) -> npt.NDArray[np.int64]:
+        """Tokens of all windows of each sequence, padding left out; shape (N,)."""
+        return np.diff(np.concatenate([[0], self.windows.counts.cumsum()])[self.first])
+
     def batch(
         self, rows: npt.NDArray[np.int64], device: torch.device
     ) -> tuple[TokenBatch, Tensor | None]:
@@ -58,19 +63,42 @@ class Inputs:
         return moved, torch.from_numpy(owners).to(device)
 
 
-def shuffled_batches(
-    lengths: npt.NDArray[np.int64], batch_size: int, rng: np.random.Generator
-) -> Iterator[npt.NDArray[np.int64]]:
+def both_strands(sequences: Sequence[str]) -> list[str]:
+    """N sequences, then their N reverse complements."""
+    return [*sequences, *map(reverse_complement, sequences)]
+
+
+def epoch_batches(
+    lengths: npt.NDArray[np.int64], batch_size: int, strands: int, seed: int, epoch: int
+) -> list[npt.NDArray[np.int64]]:
     """Batches of about equal length in random order: little padding, a new mix each epoch.
 
     Rows are shuffled, cut into pools of 32 batches, sorted by length within a pool, and the batches
-    of all pools are shuffled again. One batch has fewer rows where they do not divide.
+    of all pools are shuffled again. One batch has fewer rows where they do not divide. The draws
+    depend on seed and epoch alone, so that an epoch that was cut off can be gone on with.
+
+    Parameters
+    ----------
+    lengths : ndarray, shape (strands * N,)
+        Of N sequences, and of their N reverse complements where there are two strands.
+    batch_size : int
+    strands : {1, 2}
+        With two, each sequence comes once an epoch, from either strand by the toss of a coin.
+    seed, epoch : int
+
+    Returns
+    -------
+    list of ndarray
+        Indices into ``lengths``.
     """
-    order = rng.permutation(len(lengths))
+    rng = np.random.default_rng([seed, epoch])
+    count = len(lengths) // strands
+    order = rng.permutation(count)
+    if strands == 2:
+        order = order + count * rng.integers(2, size=count)
     batches: list[npt.NDArray[np.int64]] = []
-    for start in range(0, len(order), 32 * batch_size):
+    for start in range(0, count, 32 * batch_size):
         pool_rows = order[start : start + 32 * batch_size]
         pool_rows = pool_rows[np.argsort(lengths[pool_rows], kind="stable")]
         batches += [pool_rows[i : i + batch_size] for i in range(0, len(pool_rows), batch_size)]
-    for index in rng.permutation(len(batches)):
-        yield batches[index]
+    return [batches[index] for index in rng.permutation(len(batches))]

@@ -18,8 +18,8 @@ from engine.methods.base import InfeasibleError
 
 log = logging.getLogger(__name__)
 
-#: More tokens than any batch has.
-NO_LIMIT = 2**62
+#: Rows x longest row of what is trained at once, where memory does not say otherwise.
+TRAINING_TOKENS = {"cpu": 4096, "cuda": 65536}
 
 EVALUATION_TOKENS = 65536
 
@@ -34,7 +34,8 @@ class Ladder:
     ----------
     encoder : Encoder
     training_tokens, evaluation_tokens : int
-        Largest rows x longest row of what runs at once; a single longer row runs alone.
+        Largest rows x longest row of what runs at once; a single longer row runs alone. Training
+        starts from `TRAINING_TOKENS` of the device where it is not told.
     checkpointing : bool
         Whether the encoder's gradients are checkpointed.
     news : str
@@ -42,10 +43,14 @@ class Ladder:
     """
 
     encoder: Encoder
-    training_tokens: int = NO_LIMIT
+    training_tokens: int = 0
     evaluation_tokens: int = EVALUATION_TOKENS
     checkpointing: bool = False
     news: str = ""
+
+    def __post_init__(self) -> None:
+        """Fill in what was not told."""
+        self.training_tokens = self.training_tokens or TRAINING_TOKENS[self.encoder.device.type]
 
     def checkpoint_gradients(self) -> None:
         """Save memory of activations from here on, at the price of running each layer twice."""

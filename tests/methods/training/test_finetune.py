@@ -11,10 +11,15 @@ from torch import nn
 from engine.encoders import Encoder, load_encoder
 from engine.encoders.base import POOLINGS
 from engine.methods.base import InfeasibleError
-from engine.methods.training.adapters import attach_lora, linear_names, trainable, without_gradient
-from engine.methods.training.finetune import Classifier, Training, predict, train
+from engine.methods.lora import attach
+from engine.methods.training.adaptation import Adapted
+from engine.methods.training.finetune import Training, train
 from engine.methods.training.inputs import Inputs
 from engine.methods.training.ladder import Ladder
+from engine.methods.training.model import Model
+from engine.methods.training.objective import Objective
+from engine.methods.training.parameters import trainable, without_gradient
+from engine.methods.training.scoring import Scorer
 from engine.records import TaskSpec, TrialSpec
 from engine.tasks import load_task
 from engine.trial import ignore, refit, run_trial
@@ -31,7 +36,18 @@ def encoder_of(name: str, device: str = "cpu") -> Encoder:
 
 
 def training(**changes: float | str) -> Training:
-    return replace(Training(2, 16, 1e-2, 1e-2, 0.0, "auroc", "center", 0), **changes)
+    return replace(Training(2, 16, 1e-2, 1e-2, 0.0, "auroc", 0), **changes)
+
+
+def adapted(encoder: Encoder, targets: str = "default") -> Adapted:
+    return attach(encoder, {"rank": 4, "alpha": 8, "targets": targets}, 1)
+
+
+def scorer_of(
+    encoder: Encoder, pooling: str = "mean", outputs: int = 2, truncate: str = "center"
+) -> Scorer:
+    model = Model(encoder, pooling, outputs).to(encoder.device)
+    return Scorer(model, Ladder(encoder), Objective("classification", outputs), truncate)
 
 
 @pytest.mark.parametrize("name", ENCODERS)
@@ -39,12 +55,11 @@ def test_only_adapters_and_head_are_trained(name: str, spec_of: Spec, device: st
     """Frozen weights stay as they are bit for bit; every adapter gets a gradient and moves."""
     torch.manual_seed(0)
     encoder = encoder_of(name, device)
-    attach_lora(encoder.network, rank=4, alpha=8, dropout=0, targets=linear_names(encoder.network))
-    model = Classifier(encoder, "mean", 2).to(device)
+    change = adapted(encoder, "all_linear")
+    scorer = scorer_of(encoder)
+    model = scorer.model
     before = {n: p.detach().clone() for n, p in model.named_parameters()}
-    train(
-        model, encoder, load_task(spec_of("lora", PARAMS).task), training(), ignore, Ladder(encoder)
-    )
+    train(scorer, change, load_task(spec_of("lora", PARAMS).task), training(), ignore)
     names = set(trainable(model))
     assert names
     for parameter_name, parameter in model.named_parameters():
@@ -54,7 +69,7 @@ def test_only_adapters_and_head_are_trained(name: str, spec_of: Spec, device: st
 
 def test_adapted_output_starts_equal_and_then_differs() -> None:
     encoder, plain = encoder_of("tiny-bert"), encoder_of("tiny-bert")
-    attach_lora(encoder.network, rank=4, alpha=8, dropout=0, targets=encoder.adapter_targets)
+    adapted(encoder)
     tokens = encoder.tokenize(["ACGTACGTACGTACGTAC", "TTTTTTGGGGGG"])
     with torch.no_grad():
         expected = plain(tokens.input_ids, tokens.attention_mask)
@@ -125,13 +140,25 @@ def test_training_stops_when_validation_no_longer_improves(spec_of: Spec) -> Non
 
 def test_divergence_is_infeasible_and_says_when(spec_of: Spec) -> None:
     encoder = encoder_of("tiny-bert")
-    attach_lora(encoder.network, rank=4, alpha=8, dropout=0, targets=encoder.adapter_targets)
-    model = Classifier(encoder, "mean", 2)
+    change = adapted(encoder)
+    scorer = scorer_of(encoder)
     with torch.no_grad():
-        model.head.weight.fill_(math.nan)
+        scorer.model.head.weight.fill_(math.nan)
     task = load_task(spec_of("lora", PARAMS).task)
     with pytest.raises(InfeasibleError, match="diverged in epoch 1"):
-        train(model, encoder, task, training(), ignore, Ladder(encoder))
+        train(scorer, change, task, training(), ignore)
+
+
+def test_a_gradient_that_is_not_finite_is_told_though_the_loss_is(spec_of: Spec) -> None:
+    encoder = encoder_of("tiny-bert")
+    change = adapted(encoder)
+    scorer = scorer_of(encoder)
+    scorer.model.head.weight.register_hook(lambda gradient: gradient * math.inf)
+    task = load_task(spec_of("lora", PARAMS).task)
+    with pytest.raises(
+        InfeasibleError, match=r"norm of its gradient (nan|inf); lower the learning"
+    ):
+        train(scorer, change, task, training(), ignore)
 
 
 def test_report_hears_every_epoch(spec_of: Spec) -> None:
@@ -142,12 +169,9 @@ def test_report_hears_every_epoch(spec_of: Spec) -> None:
 
 def test_prediction_does_not_depend_on_the_order_of_rows(spec_of: Spec) -> None:
     encoder = encoder_of("tiny-hyena")
-    model = Classifier(encoder, "max", 2)
+    score = scorer_of(encoder, "max")
     split = load_task(spec_of("lora", PARAMS).task).train
-    turned = replace(split, sequences=split.sequences[::-1], labels=split.labels[::-1])
-    forwards, backwards = (
-        predict(model, encoder, given, "center", Ladder(encoder)) for given in (split, turned)
-    )
+    forwards, backwards = score(split.sequences), score(split.sequences[::-1])
     np.testing.assert_allclose(forwards, backwards[::-1], atol=1e-5)
     np.testing.assert_allclose(forwards.sum(axis=1), 1.0, atol=1e-12)
 
@@ -162,7 +186,7 @@ def test_every_pooling_can_be_trained(pooling: str, spec_of: Spec) -> None:
 def test_a_sequence_in_chunks_is_the_mean_of_its_windows(name: str) -> None:
     encoder = encoder_of(name)
     short = replace(encoder, max_tokens=1 + round(12 * encoder.tokens_per_base))
-    model = Classifier(short, "mean", 2).eval()
+    model = Model(short, "mean", 2).eval()
     long = "AAAACCCCGGGG" + "ACGTTACGTAGG"
     whole = Inputs.of(short, ["AC", long, "GT"], "chunk")
     assert whole.windows.owners.tolist() == [0, 1, 1, 2]
@@ -180,13 +204,12 @@ def test_a_sequence_in_chunks_is_the_mean_of_its_windows(name: str) -> None:
 def test_sequences_in_chunks_are_trained_and_predicted(spec_of: Spec) -> None:
     torch.manual_seed(0)
     encoder = encoder_of("tiny-bert")
-    attach_lora(encoder.network, rank=4, alpha=8, dropout=0, targets=encoder.adapter_targets)
     short = replace(encoder, max_tokens=4)
-    model = Classifier(short, "mean", 2)
+    change = adapted(short)
+    scorer = scorer_of(short, truncate="chunk")
     task = load_task(spec_of("lora", PARAMS).task)
-    curve = train(model, short, task, training(truncate="chunk"), ignore, Ladder(short))
-    assert len(curve) == 2
-    scores = predict(model, short, task.validation, "chunk", Ladder(short))
+    assert len(train(scorer, change, task, training(), ignore).curve) == 2
+    scores = scorer(task.validation.sequences)
     assert scores.shape == (len(task.validation.labels), 2)
     assert np.isfinite(scores).all()
 
@@ -212,12 +235,12 @@ def test_probabilities_stand_in_the_order_of_the_classes(tmp_path: Path) -> None
     task = load_task(TaskSpec("metals", str(tmp_path / "metals.csv")))
     torch.manual_seed(0)
     encoder = encoder_of("tiny-hyena")
-    attach_lora(encoder.network, rank=4, alpha=8, dropout=0, targets=encoder.adapter_targets)
-    model = Classifier(encoder, "mean", 3)
+    change = adapted(encoder)
+    scorer = scorer_of(encoder, outputs=3, truncate="error")
     rates = {"learning_rate": 1e-3, "head_learning_rate": 1e-2, "metric": "log_loss"}
     loop = training(epochs=6, batch_size=8, **rates)
-    train(model, encoder, task, loop, ignore, Ladder(encoder))
-    chosen = predict(model, encoder, task.validation, "error", Ladder(encoder)).argmax(axis=1)
+    train(scorer, change, task, loop, ignore)
+    chosen = scorer(task.validation.sequences).argmax(axis=1)
     prevails = [max("ACG", key=sequence.count) for sequence in task.validation.sequences]
     assert [base_of[task.classes[k]] for k in chosen] == prevails
 

@@ -13,16 +13,15 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from engine.encoders import Encoder, load_encoder
 from engine.methods.base import InfeasibleError
-from engine.methods.training.adapters import attach_lora, trainable
-from engine.methods.training.finetune import (
-    Classifier,
-    Training,
-    batch_gradient,
-    predict,
-    train,
-)
+from engine.methods.lora import attach
+from engine.methods.training.adaptation import Adapted
+from engine.methods.training.finetune import Training, batch_gradient, train
 from engine.methods.training.inputs import Inputs
 from engine.methods.training.ladder import Ladder
+from engine.methods.training.model import Model
+from engine.methods.training.objective import Objective
+from engine.methods.training.parameters import trainable
+from engine.methods.training.scoring import Scorer
 from engine.records import TaskSpec
 from engine.tasks import Task, load_task
 from engine.trial import ignore
@@ -83,17 +82,23 @@ def memory(monkeypatch: pytest.MonkeyPatch) -> Callable[[Encoder], Memory]:
     return of
 
 
-def model_of(name: str, max_tokens: int = 0) -> tuple[Encoder, Classifier]:
-    """An encoder with adapters that do something, and its classifier."""
+def model_of(name: str, max_tokens: int = 0) -> tuple[Encoder, Model]:
+    """An encoder with adapters that do something, and its model."""
     torch.manual_seed(0)
     encoder = load_encoder(name, weights="random")
     assert isinstance(encoder, Encoder)
     encoder = replace(encoder, max_tokens=max_tokens or encoder.max_tokens)
-    attach_lora(encoder.network, rank=4, alpha=8, dropout=0, targets=encoder.adapter_targets)
+    attach(encoder, {"rank": 4, "alpha": 8}, 1)
     for parameter_name, parameter in trainable(encoder.network).items():
         if ".lora_B." in parameter_name:
             nn.init.normal_(parameter, std=0.02)
-    return encoder, Classifier(encoder, "mean", 2)
+    return encoder, Model(encoder, "mean", 2)
+
+
+def scorer_of(
+    encoder: Encoder, model: Model, ladder: Ladder | None = None, truncate: str = "center"
+) -> Scorer:
+    return Scorer(model, ladder or Ladder(encoder), Objective("classification", 2), truncate)
 
 
 @dataclass(frozen=True)
@@ -103,7 +108,7 @@ class Run:
     steps: int
 
 
-def run(encoder: Encoder, model: Classifier, task: Task, truncate: str = "center") -> Run:
+def run(encoder: Encoder, model: Model, task: Task, truncate: str = "center") -> Run:
     steps = 0
 
     def count(*_: object) -> None:
@@ -111,10 +116,11 @@ def run(encoder: Encoder, model: Classifier, task: Task, truncate: str = "center
         steps += 1
 
     # A small rate: Adam makes whole steps of gradients that are nothing but rounding errors.
-    training = Training(2, 16, 1e-4, 1e-4, 0.01, "log_loss", truncate, 0)
+    training = Training(2, 16, 1e-4, 1e-4, 0.01, "log_loss", 0)
+    scorer = scorer_of(encoder, model, truncate=truncate)
     hook = register_optimizer_step_post_hook(count)
     try:
-        curve = train(model, encoder, task, training, ignore, Ladder(encoder))
+        curve = train(scorer, Adapted(encoder, silent=(".lora_A.",)), task, training, ignore).curve
     finally:
         hook.remove()
     return Run(curve, {n: p.detach().clone() for n, p in trainable(model).items()}, steps)
@@ -144,7 +150,8 @@ def test_micro_batches_have_the_loss_and_the_gradient_of_the_batch(
     expected.backward()
     gradients = {n: p.grad.clone() for n, p in trainable(model).items()}
     model.zero_grad()
-    loss = batch_gradient(model, given, labels, rows, Ladder(encoder, training_tokens=tokens))
+    scorer = scorer_of(encoder, model, Ladder(encoder, training_tokens=tokens))
+    loss = batch_gradient(scorer, given, labels, rows, Adapted(encoder))
     torch.testing.assert_close(loss, expected.detach(), atol=1e-6, rtol=0)
     for parameter_name, parameter in trainable(model).items():
         torch.testing.assert_close(
@@ -213,9 +220,10 @@ def test_a_single_row_that_does_not_fit_even_so_is_infeasible_in_one_line(
     encoder, model = model_of("tiny-bert")
     memory(encoder).training = 3
     ladder = Ladder(encoder)
-    training = Training(2, 16, 1e-3, 1e-3, 0.01, "auroc", "center", 0)
+    training = Training(2, 16, 1e-3, 1e-3, 0.01, "auroc", 0)
+    scorer = scorer_of(encoder, model, ladder)
     with pytest.raises(InfeasibleError, match=r"\d+ tokens alone .* checkpointed") as caught:
-        train(model, encoder, task, training, ignore, ladder)
+        train(scorer, Adapted(encoder), task, training, ignore)
     assert ladder.checkpointing
     assert "\n" not in str(caught.value)
 
@@ -239,16 +247,16 @@ def test_scores_are_the_same_in_smaller_batches(
     name: str, task: Task, memory: Callable[[Encoder], Memory], caplog: pytest.LogCaptureFixture
 ) -> None:
     encoder, model = model_of(name)
-    expected = predict(model, encoder, task.train, "error", Ladder(encoder))
+    expected = scorer_of(encoder, model)(task.train.sequences)
     room = memory(encoder)
     room.evaluation = 3 * max(Inputs.of(encoder, task.train.sequences, "error").tokens)
-    ladder = Ladder(encoder)
-    scores = predict(model, encoder, task.train, "error", ladder)
+    scorer = scorer_of(encoder, model)
+    scores = scorer(task.train.sequences)
     np.testing.assert_allclose(scores, expected, atol=1e-6)
     assert sum(rows for _, rows, _ in room.ran) == len(scores)
     assert [record.message.count("evaluation takes") for record in caplog.records] == [1]
     failures = room.failures
-    predict(model, encoder, task.validation, "error", ladder)
+    scorer(task.validation.sequences)
     assert room.failures == failures, "what was found stays for the rest of the trial"
 
 
@@ -258,7 +266,7 @@ def test_a_row_that_cannot_be_scored_is_infeasible_in_one_line(
     encoder, model = model_of("tiny-bert")
     memory(encoder).evaluation = 3
     with pytest.raises(InfeasibleError, match=r"\d+ tokens alone cannot be scored"):
-        predict(model, encoder, task.validation, "error", Ladder(encoder))
+        scorer_of(encoder, model)(task.validation.sequences)
 
 
 class ByLength(nn.Module):
@@ -278,11 +286,12 @@ def test_gradients_are_looked_for_after_all_micro_batches_of_a_step(task: Task) 
     loaded = load_encoder("tiny-hyena", weights="random")
     assert isinstance(loaded, Encoder)
     encoder = replace(loaded, network=ByLength(), hidden_size=4)
-    model = Classifier(encoder, "mean", 2)
-    training = Training(1, 1000, 1e-3, 1e-3, 0.0, "auroc", "center", 0)
+    model = Model(encoder, "mean", 2)
+    training = Training(1, 1000, 1e-3, 1e-3, 0.0, "auroc", 0)
     with pytest.raises(RuntimeError, match=r"no gradient reaches network\.short"):
-        train(model, encoder, task, training, ignore, Ladder(encoder))
-    train(model, encoder, task, training, ignore, Ladder(encoder, training_tokens=100))
+        train(scorer_of(encoder, model), Adapted(encoder), task, training, ignore)
+    smaller = scorer_of(encoder, model, Ladder(encoder, training_tokens=100))
+    train(smaller, Adapted(encoder), task, training, ignore)
 
 
 @pytest.mark.parametrize("training_tokens", [10**6, 100])
@@ -293,11 +302,11 @@ def test_two_runs_with_one_seed_give_the_same_bits(training_tokens: int, task: T
         torch.manual_seed(7)
         encoder = load_encoder("tiny-bert", weights="random")
         assert isinstance(encoder, Encoder)
-        attach_lora(encoder.network, rank=4, alpha=8, dropout=0.2, targets=encoder.adapter_targets)
-        model = Classifier(encoder, "mean", 2)
-        training = Training(2, 16, 1e-2, 1e-2, 0.01, "log_loss", "center", 3)
-        ladder = Ladder(encoder, training_tokens)
-        curve = train(model, encoder, task, training, ignore, ladder)
+        adapted = attach(encoder, {"rank": 4, "alpha": 8, "dropout": 0.2}, 1)
+        model = Model(encoder, "mean", 2)
+        training = Training(2, 16, 1e-2, 1e-2, 0.01, "log_loss", 3)
+        scorer = scorer_of(encoder, model, Ladder(encoder, training_tokens))
+        curve = train(scorer, adapted, task, training, ignore).curve
         return curve, {n: p.detach() for n, p in trainable(model).items()}
 
     (first, weights), (again, others) = bits(), bits()
@@ -318,15 +327,16 @@ def test_mixed_precision_trains_in_float32_and_scores_without(name: str, task: T
     model.norm.register_forward_pre_hook(lambda _, args: seen.append(args[0].dtype))
     gradients = []
     losses = []
-    exact = predict(model, encoder, task.validation, "error", Ladder(encoder))
+    scorer = scorer_of(encoder, model)
+    exact = scorer(task.validation.sequences)
     for mixed in (False, True):
         model.mixed_precision = mixed
         model.train()
-        losses.append(batch_gradient(model, given, labels, rows, Ladder(encoder)))
+        losses.append(batch_gradient(scorer, given, labels, rows, Adapted(encoder)))
         assert all(p.grad.dtype == torch.float32 for p in trainable(model).values())
         gradients.append(torch.cat([p.grad.flatten() for p in trainable(model).values()]))
         model.zero_grad()
-        scores = predict(model, encoder, task.validation, "error", Ladder(encoder))
+        scores = scorer(task.validation.sequences)
         np.testing.assert_array_equal(scores, exact)
     assert set(seen) == {torch.float32}
     assert losses[0] != losses[1], "bfloat16 was in use"
