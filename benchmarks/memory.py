@@ -46,12 +46,12 @@ def measure(name: str, rows: int, tokens: int) -> dict[str, float]:
     import torch
 
     from engine.encoders import load_encoder
-    from engine.methods.lora import attach
+    from engine.methods import lora
     from engine.pooling import pool
 
     before = resident("VmRSS")
     encoder = load_encoder(name, weights="random")
-    attach(encoder, {"rank": RANK}, 1)
+    lora.attach(encoder, {"rank": RANK}, 1)
     trained = [p for p in encoder.network.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(trained)
     ids = torch.full((rows, tokens), 5)

@@ -181,7 +181,7 @@ def estimate(plan: CellPlan, task: Task, *, gpu: bool) -> Estimate | None:
     windows = math.ceil(longest / tokens) if plan.encoder.truncate == "chunk" else 1
     checkpointing = _values(plan.space, "gradient_checkpointing") == {True}
     step = taken.checkpointed if checkpointing else taken.training
-    scored = max(sum(task.counts[split].values()) for split in ("validation", "test"))
+    scored = max(task.sizes[split] for split in ("validation", "test"))
     at_once = max(1, min(scored * windows, EVALUATION_TOKENS // tokens))
     working = max(
         step.of(rows * windows, tokens),

@@ -78,7 +78,7 @@ def run_trials(
                     result = run_trial(spec, report, folder)
                 except LostDeviceError as error:
                     raise LostDeviceError(str(error), index) from None
-                if folder is not None:
+                if folder is not None and not result.retry:
                     shutil.rmtree(folder, ignore_errors=True)
             yield index, result
 

@@ -13,7 +13,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from engine.encoders import Encoder, cards, load_encoder
 from engine.memory import Bytes, estimate, footprint
-from engine.methods.lora import attach
+from engine.methods import lora
 from engine.plan import CellPlan, Plan, make_plan
 from engine.pooling import pool
 from engine.study import load_study
@@ -45,7 +45,7 @@ def allocated(work: Callable[[], object]) -> int:
 def adapted(name: str, everywhere: bool) -> Encoder:
     encoder = load_encoder(name, weights="random")
     assert isinstance(encoder, Encoder)
-    attach(encoder, {"rank": 8, "targets": "all_linear" if everywhere else "default"}, 1)
+    lora.attach(encoder, {"rank": 8, "targets": "all_linear" if everywhere else "default"}, 1)
     encoder.network.train()
     return encoder
 

@@ -84,7 +84,7 @@ class Adaptation:
     peft : bool
         Whether PEFT makes the adapters: they are saved in its format, and merged before scoring.
     trains : {"adapters", "everything"}
-        What its memory is estimated by; see `engine.methods.base.Method`.
+        See `engine.methods.base.Method`.
     """
 
     name: str

@@ -58,6 +58,7 @@ def fine_tuning(adaptation: Adaptation) -> Method:
         parameters={**adaptation.parameters, **COMMON},
         fit=partial(_fit, adaptation),
         kinds=("classification", "multilabel", "regression"),
+        trains=adaptation.trains,
         load=partial(_load, adaptation),
         trains=adaptation.trains,
     )
