@@ -60,7 +60,6 @@ def fine_tuning(adaptation: Adaptation) -> Method:
         kinds=("classification", "multilabel", "regression"),
         trains=adaptation.trains,
         load=partial(_load, adaptation),
-        trains=adaptation.trains,
     )
 
 
