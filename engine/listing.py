@@ -116,6 +116,14 @@ def plan_table(plan: Plan, folder: Path) -> Group:
         cells = sum(skipped.reason == reason for skipped in plan.skipped)
         lines.append(Text(f"skipped: {reason} ({cells} cells)", style="dim"))
     lines += _hub_lines(plan)
+    if one := plan.one_strand():
+        lines.append(
+            Text(
+                f"warning: embedding.both_strands is for stored embeddings; {', '.join(one)} reads "
+                "one strand: for both, declare `conjoined: {constant: true}` in its search space",
+                style="yellow",
+            )
+        )
     for name, task in plan.tasks.items():
         lines += [Text(f"warning: {name}: {warning}", style="yellow") for warning in task.warnings]
     return Group(*lines)

@@ -12,9 +12,10 @@ from engine.encoders.base import LEARNED_POOLINGS, check_package, pooled_width
 from engine.encoders.hub import HubSource, cached_commit, hub_source, offline
 from engine.errors import UserError, nearest
 from engine.methods import Method, find_method
+from engine.methods.ranges import Range
 from engine.metrics import DEFAULT_METRICS, METRICS, metrics_of
 from engine.records import Cell, EncoderSpec, TaskSpec
-from engine.space import Scalar, Space
+from engine.space import Parameter, Scalar, Space
 from engine.study import Study
 from engine.tasks import Task, load_task
 from engine.tasks.base import find_task
@@ -122,6 +123,21 @@ class Plan:
             if parameter.name == name
             for choice in parameter.choices
         }
+
+    def one_strand(self) -> tuple[str, ...]:
+        """Methods that could score both strands, as the study asks, and never do."""
+        if not self.study.embedding.both_strands:
+            return ()
+        return tuple(
+            dict.fromkeys(
+                plan.cell.method
+                for plan in self.cells
+                if "conjoined" in plan.method.parameters
+                and not any(
+                    p.name == "conjoined" and True in p.choices for p in plan.space.parameters
+                )
+            )
+        )
 
     def forwards(self) -> int:
         """Sequences that go through an encoder in the embedding stage, test split included."""
@@ -265,6 +281,8 @@ def _method(name: str, space: Space, source: str) -> Method:
                 f"{where}: method '{method.name}' has no such hyperparameter; "
                 f"{nearest(parameter.name, method.parameters)}"
             )
+        if span := method.ranges.get(parameter.name):
+            _check_range(parameter, span, where)
         valid = method.parameters[parameter.name]
         for value in parameter.choices if valid else ():
             if value not in valid:
@@ -279,6 +297,17 @@ def _method(name: str, space: Space, source: str) -> Method:
         _check_poolings(space, method)
     _check_layers(space)
     return method
+
+
+def _check_range(parameter: Parameter, span: Range, where: str) -> None:
+    """Refuse what no training can use: an end of a distribution, or a choice."""
+    if span.whole and parameter.kind in ("uniform", "loguniform"):
+        raise UserError(
+            f"{where}: {parameter.kind} draws fractions; give {span}, with int or choice"
+        )
+    for value in parameter.choices or (parameter.low, parameter.high):
+        if not span.holds(value):
+            raise UserError(f"{where}: {value!r} is out of range; give {span}")
 
 
 def _check_poolings(space: Space, method: Method) -> None:

@@ -301,7 +301,9 @@ def _count_too_long(best: Best, sequences: Sequence[str]) -> int:
     card = find_card(spec.card)
     longest = max(map(len, sequences), default=0)
     if card.kind == "features":
-        limit = min(best.config["max_bases"], card.max_bases) if card.max_bases else longest
+        if not card.max_bases:
+            return 0
+        limit = min(best.config["max_bases"], card.max_bases)
         return sum(len(sequence) > limit for sequence in sequences)
     if card.max_tokens and longest + SPECIAL_TOKENS <= card.max_tokens:
         return 0

@@ -308,6 +308,12 @@ def fingerprint(encoder: Encoder | FeatureEncoder, spec: EncoderSpec) -> str:
     return ":".join([encoder.fingerprint, *read, f"v{EMBEDDING_FORMAT}"])
 
 
+def precision_in(identity: str) -> str:
+    """Precision that `fingerprint` tells of; empty where the text is not one of its own."""
+    parts = identity.rsplit(":", 5)
+    return parts[1] if len(parts) == 6 else ""
+
+
 def embedding_key(
     encoder: Encoder | FeatureEncoder, request: PrepareRequest, sequences: Sequence[str]
 ) -> str:

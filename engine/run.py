@@ -77,6 +77,11 @@ class Run:
         return self.out.resolve() / "models"
 
     @property
+    def checkpoints(self) -> Path:
+        """Where trials and fits under way keep their state."""
+        return self.out.resolve() / "checkpoints"
+
+    @property
     def capacity(self) -> Capacity:
         """What the cluster has; started when first needed, so that a finished study starts none."""
         if self._capacity is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -49,12 +50,16 @@ class FitRequest:
     models : str or None
         Folder that keeps the model's files, in a folder named by the key; none where only
         predictions are wanted.
+    checkpoints : str or None
+        Folder in which the fit has one of its own, named by the key, until its predictions are
+        stored; so that one that is killed goes on.
     """
 
     spec: TrialSpec
     variant: Variant
     root: str
     models: str | None = None
+    checkpoints: str | None = None
 
     @property
     def key(self) -> str:
@@ -65,6 +70,11 @@ class FitRequest:
     def model(self) -> Path | None:
         """Folder of the model's files."""
         return Path(self.models) / self.key if self.models else None
+
+    @property
+    def checkpoint(self) -> Path | None:
+        """Folder of the fit's state while it runs."""
+        return Path(self.checkpoints) / self.key if self.checkpoints else None
 
 
 @dataclass(frozen=True)
@@ -109,6 +119,7 @@ def requests_of(
     spec_of: Callable[[Mapping[str, Any], int], TrialSpec],
     root: str,
     models: str,
+    checkpoints: str,
 ) -> list[FitRequest]:
     """Fits of a cell: the winner with every seed, the default with the first.
 
@@ -124,11 +135,19 @@ def requests_of(
         Store for the predictions.
     models : str
         Folder for the model's files.
+    checkpoints : str
+        Folder for the state of fits under way.
     """
-    fits = [FitRequest(spec_of(winner.best.params, seed), "tuned", root) for seed in seeds]
-    fits[0] = replace(fits[0], models=models)
+    asked: list[tuple[Variant, Mapping[str, Any], int]] = [
+        ("tuned", winner.best.params, seed) for seed in seeds
+    ]
     if winner.default is not None:
-        fits.append(FitRequest(spec_of(winner.default.params, seeds[0]), "default", root))
+        asked.append(("default", winner.default.params, seeds[0]))
+    fits = [
+        FitRequest(spec_of(params, seed), variant, root, checkpoints=checkpoints)
+        for variant, params, seed in asked
+    ]
+    fits[0] = replace(fits[0], models=models)
     return fits
 
 
@@ -168,7 +187,7 @@ def recall(request: FitRequest) -> FinalFit | None:
 
 def fit_once(request: FitRequest) -> FinalFit:
     """Fit, score the test split, and store predictions and model; runs in a worker."""
-    result = refit(request.spec, request.model)
+    result = refit(request.spec, request.model, request.checkpoint)
     store = Store(request.root)
     store.save(request.key, {"scores": result.test}, {"cell": request.spec.cell.id})
     store.write_note(
@@ -179,6 +198,8 @@ def fit_once(request: FitRequest) -> FinalFit:
             "trainable_parameters": result.trainable_parameters,
         },
     )
+    if request.checkpoint:
+        shutil.rmtree(request.checkpoint, ignore_errors=True)
     return _final(request, result)
 
 

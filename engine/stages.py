@@ -206,7 +206,7 @@ def _search(run: Run, tracker: Tracker | None) -> Turns:
     if mirror.failed:
         run.view.say(f"[yellow]the Optuna storage is incomplete: {mirror.failed}[/]")
     if turns.finished:
-        shutil.rmtree(run.file("checkpoints"), ignore_errors=True)
+        shutil.rmtree(run.checkpoints, ignore_errors=True)
     return turns
 
 
@@ -278,6 +278,7 @@ def _select(
             partial(_fit_spec, run, winner.plan),
             str(run.fits),
             str(run.models),
+            str(run.checkpoints),
         )
     fits: dict[Cell, list[FinalFit]] = {cell: [] for cell in winners}
     with run.view.stage(f"refit the winners over {len(study.seeds)} seeds", len(requests)) as count:

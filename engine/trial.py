@@ -190,7 +190,7 @@ class Refit:
     trainable_parameters: int
 
 
-def refit(spec: TrialSpec, model: Path | None = None) -> Refit:
+def refit(spec: TrialSpec, model: Path | None = None, checkpoint: Path | None = None) -> Refit:
     """Fit a configuration and score the test split, which must have been unsealed.
 
     Parameters
@@ -198,10 +198,12 @@ def refit(spec: TrialSpec, model: Path | None = None) -> Refit:
     spec : TrialSpec
     model : Path or None
         Folder for the fitted model's files; it is left empty by a method that cannot be saved.
+    checkpoint : Path or None
+        The fit's own folder, from which it goes on.
     """
     started = time.perf_counter()
     labels = _labels(spec)
-    fitted = methods()[spec.method].fit(spec, ignore, None)
+    fitted = methods()[spec.method].fit(spec, ignore, checkpoint)
     test = fitted.test()
     if model:
         with replacing_folder(model) as temporary:

@@ -127,7 +127,7 @@ def export(
     winner = Winner(cell, record, None)
     requests = requests_of(
         winner, run.plan.study.seeds, lambda p, s: run.spec(cell, p, 0, s), str(run.fits),
-        str(run.models),
+        str(run.models), str(run.checkpoints),
     )  # fmt: skip
     fits = list(final_fits(requests, lambda asked: ((r, fit_once(r)) for r in asked)))
     labels = run.plan.tasks["mine"].unseal_test().labels

@@ -124,6 +124,32 @@ def test_of_two_requests_of_one_fit_the_one_that_wants_the_model_is_fitted(
     assert len(list(Path(models).iterdir())) == 1
 
 
+def test_a_fit_keeps_its_state_in_a_folder_until_its_predictions_are_stored(
+    made: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A refit that is killed is begun again with the same folder; one that is done leaves none."""
+    given: list[Path] = []
+
+    def fit(spec, report, checkpoint):
+        given.append(checkpoint)
+        checkpoint.mkdir(parents=True, exist_ok=True)
+        if len(given) == 1:
+            raise KeyboardInterrupt
+        return STUB.fit(spec, report, checkpoint)
+
+    monkeypatch.setitem(methods(), "stub", replace(STUB, fit=fit))
+    spec = made.run.spec(made.run.plan.cells[0], PARAMS, 0, 11)
+    request = FitRequest(spec, "tuned", str(tmp_path / "fits"), checkpoints=str(tmp_path / "c"))
+    with pytest.raises(KeyboardInterrupt):
+        fit_once(request)
+    assert given == [tmp_path / "c" / f"refit-{spec.key}"]
+    assert given[0].is_dir()
+    fit_once(request)
+    assert given[1] == given[0]
+    assert not given[0].exists()
+    assert recall(request) is not None
+
+
 def test_a_save_that_fails_leaves_nothing_behind(
     made: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

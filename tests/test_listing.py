@@ -17,6 +17,7 @@ from engine.errors import UserError
 from engine.listing import Count, Listing, listing, plan_table
 from engine.methods import methods
 from engine.plan import Plan, make_plan
+from engine.space import Parameter
 from engine.study import load_study, study_names
 from engine.tasks import task_cards
 
@@ -148,6 +149,20 @@ def test_the_plan_tells_the_warnings_of_every_task(demo: Plan):
     task = replace(demo.tasks["promoters_ecoli"], warnings=("class [/a] has no rows in test",))
     text = shown(plan_table(replace(demo, tasks={"promoters_ecoli": task}), Path("out")))
     assert "warning: promoters_ecoli: class [/a] has no rows in test" in text
+
+
+def test_the_plan_tells_which_methods_would_read_one_strand_though_both_are_asked_for(demo: Plan):
+    embedding = demo.study.embedding.model_copy(update={"both_strands": True})
+    asked = replace(demo, study=replace(demo.study, embedding=embedding))
+    told = "warning: embedding.both_strands is for stored embeddings; lora reads one strand: "
+    assert told in shown(plan_table(asked, Path("out")))
+    assert told not in shown(plan_table(demo, Path("out")))
+    both = Parameter("conjoined", "constant", choices=(True,))
+    cells = tuple(
+        replace(c, space=replace(c.space, parameters=(*c.space.parameters, both)))
+        for c in demo.cells
+    )
+    assert told not in shown(plan_table(replace(asked, cells=cells), Path("out")))
 
 
 def test_a_description_is_shown_as_it_was_written(demo: Plan):

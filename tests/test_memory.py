@@ -121,6 +121,7 @@ def test_an_estimate_of_a_published_size_is_near_what_torch_allocates(
     assert 0.8 <= taken.evaluation.of(rows, tokens) / scored <= 1.5
 
 
+@pytest.mark.slow
 def test_the_numbers_of_a_network_are_those_of_its_card() -> None:
     everything = footprint("tiny-bert", "everything", 8, False, half=False)
     adapters = footprint("tiny-bert", "adapters", 8, False, half=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,60 @@ def test_a_choice_that_the_method_does_not_know_is_told() -> None:
     message = r"parameters.classifier: 'linear_svn' is unknown; did you mean 'linear_svm'"
     with pytest.raises(UserError, match=message):
         plan(methods={"probe": probe})
+
+
+@pytest.mark.parametrize(
+    ("method", "name", "entry", "message"),
+    [
+        ("lora", "patience", {"constant": 0}, "0 is out of range; give a whole number of at least"),
+        ("lora", "batch_size", {"int": [0, 64]}, "0 is out of range; give a whole number of at"),
+        ("lora", "epochs", {"uniform": [1, 5]}, "uniform draws fractions; give a whole number"),
+        (
+            "lora",
+            "evaluations_per_epoch",
+            {"choice": [1, 1.5]},
+            "1.5 is out of range",
+        ),
+        ("lora", "label_smoothing", {"uniform": [0, 1]}, "1.0 is out of range; .* 0 and below 1"),
+        (
+            "lora",
+            "focal_gamma",
+            {"constant": -1},
+            "-1 is out of range; .* at least 0",
+        ),
+        ("lora", "rank", {"constant": None}, "None is out of range; give a whole number"),
+        ("lora", "dropout", {"choice": [0.0, 1.0]}, "1.0 is out of range"),
+        (
+            "lora",
+            "learning_rate",
+            {"uniform": [0, 1]},
+            "0.0 is out of range; .* above 0",
+        ),
+        # YAML 1.1 takes an exponent without a point for text.
+        ("lora", "head_learning_rate", {"constant": "1e-3"}, "'1e-3' is out of range"),
+        ("probe", "C", {"constant": -1.0}, "-1.0 is out of range; give a number above 0"),
+        ("probe", "folds", {"choice": [0, 1]}, "1 is out of range; .* of at least 2 or 0"),
+        ("probe", "n_estimators", {"constant": 0}, "0 is out of range"),
+        ("probe", "max_depth", {"constant": 0}, "0 is out of range; .* of at least 1 or null"),
+    ],
+)
+def test_a_number_that_no_fit_can_use_is_refused_before_work(
+    method: str, name: str, entry: dict[str, Any], message: str
+) -> None:
+    (value,) = entry.values()
+    first = value[-1] if isinstance(value, list) else value
+    given = {
+        "method": method,
+        "parameters": {"pooling": {"constant": "mean"}, name: entry},
+        "default": {"pooling": "mean", name: first},
+    }
+    told = refused(methods={method: given})
+    assert re.search(rf"methods.{method}: parameters\.{name}: {message}", told), told
+
+
+def test_what_turns_something_off_is_no_number_out_of_range() -> None:
+    made = plan(methods={"probe": space(pooling=["mean"], folds=[0, 4], max_depth=[20, None])})
+    assert len(made.cells) == 2
 
 
 def test_a_method_that_reads_sequences_by_itself_stands_once_per_task():

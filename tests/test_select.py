@@ -61,13 +61,15 @@ def test_the_winner_is_fitted_with_every_seed_and_the_default_with_the_first(
 ) -> None:
     winner = pick(plan(), [record(0, 0.7), record(1, 0.9)])
     assert winner is not None
-    made = requests_of(winner, seeds, spec, "root", "models")
+    made = requests_of(winner, seeds, spec, "root", "models", "checkpoints")
     assert [(r.variant, r.spec.seed) for r in made] == [
         *(("tuned", seed) for seed in seeds),
         ("default", seeds[0]),
     ]
     # The model that the tests are about is kept, and no other.
     assert [r.models for r in made] == ["models", *[None] * len(seeds)]
+    assert len({r.checkpoint for r in made}) == len({r.key for r in made})
+    assert all(r.checkpoint == Path("checkpoints", r.key) for r in made)
 
 
 def test_equal_requests_are_fitted_once(tmp_path: Path) -> None:
@@ -82,7 +84,7 @@ def test_equal_requests_are_fitted_once(tmp_path: Path) -> None:
 
     winner = pick(plan(), [record(0, 0.9)])
     assert winner is not None
-    requests = requests_of(winner, (0, 1), spec, str(tmp_path), str(tmp_path / "models"))
+    requests = requests_of(winner, (0, 1), spec, str(tmp_path), str(tmp_path / "models"), "")
     fits = list(final_fits(requests, fit_all))
     assert len(asked) == 2
     assert sorted((f.variant, f.seed) for f in fits) == [("default", 0), ("tuned", 0), ("tuned", 1)]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from engine.methods.base import InfeasibleError
+from engine.methods.ranges import COUNT, NOT_NEGATIVE, POSITIVE, SHARE
 from engine.methods.training.adaptation import Adaptation, Adapted, Params
 from engine.methods.training.method import fine_tuning
 
@@ -30,7 +32,17 @@ def attach(encoder: Encoder, params: Params, steps: int) -> Adapted:
     Zhang et al. 2023 (arXiv:2303.10512): importance from weights and gradients (eq. 8 to 12), a
     budget that falls by a cubic (eq. 13), a penalty that keeps P and Q orthogonal (eq. 4). Ranks
     are shared out over the steps of a training that is not stopped early.
+
+    Raises
+    ------
+    InfeasibleError
+        If there are not two steps, between which ranks could be taken away.
     """
+    if steps < 2:
+        raise InfeasibleError(
+            f"adalora shares out ranks over the steps of a training, and {steps} is too few; "
+            "give more epochs or a smaller batch_size"
+        )
     from peft import AdaLoraConfig
 
     from engine.methods.training.peft_adapters import inject, target_names
@@ -73,5 +85,6 @@ METHOD = fine_tuning(
         attach=attach,
         count=count,
         peft=True,
+        ranges={"rank": COUNT, "alpha": POSITIVE, "dropout": SHARE, "orthogonality": NOT_NEGATIVE},
     )
 )

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from engine.errors import UserError, nearest
+from engine.methods.ranges import Range
 from engine.records import TaskKind
 
 if TYPE_CHECKING:
@@ -96,6 +97,8 @@ class Method:
     fit_many : callable or None
         ``fit_many(specs) -> list of Fitted``: configurations of one cell fitted together, faster
         than one by one and with the same scores.
+    ranges : mapping
+        Hyperparameters that are numbers -> which they can be; any where one is missing.
     """
 
     name: str
@@ -108,6 +111,31 @@ class Method:
     load: Callable[[Path, TrialSpec], Callable[[Sequence[str]], Scores]] | None = None
     encoder: str = ""
     fit_many: Callable[[Sequence[TrialSpec]], list[Fitted]] | None = None
+    ranges: Mapping[str, Range] = field(default_factory=dict)
+
+
+def check_encoder(fingerprint: str, spec: TrialSpec, folder: Path) -> None:
+    """Compare the encoder that is here with the one that a saved model was fitted on.
+
+    Parameters
+    ----------
+    fingerprint : str
+        Of the encoder that was loaded.
+    spec : TrialSpec
+        What the model was fitted as.
+    folder : Path
+        The model's, for the message.
+
+    Raises
+    ------
+    UserError
+        If they have other weights or read sequences in another way.
+    """
+    if not spec.encoder_fingerprint.startswith(f"{fingerprint}:"):
+        raise UserError(
+            f"{folder}: was fitted on other weights of {spec.encoder.name} than are here now; "
+            "give it those, or fit it again"
+        )
 
 
 @cache

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from engine.methods.base import Fitted, InfeasibleError, Method, Report
 from engine.methods.class_weights import CLASS_WEIGHTS
+from engine.methods.ranges import COUNT, NOT_NEGATIVE, POSITIVE
 from engine.records import TrialSpec
 from engine.tasks import cached_task
 
@@ -67,4 +68,11 @@ METHOD = Method(
     kinds=("classification", "multilabel", "regression"),
     load=load,
     encoder="onehot",
+    ranges={
+        "channels": COUNT,
+        "learning_rate": POSITIVE,
+        "weight_decay": NOT_NEGATIVE,
+        "batch_size": COUNT,
+        "epochs": COUNT,
+    },
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from engine.methods.ranges import COUNT
 from engine.methods.training.adaptation import OWN_WEIGHTS, Adaptation, Adapted, Params
 from engine.methods.training.method import fine_tuning
 
@@ -42,5 +43,6 @@ METHOD = fine_tuning(
         attach=attach,
         count=count,
         trains="everything",
+        ranges={"layers": COUNT},
     )
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from engine.methods.ranges import COUNT, POSITIVE, SHARE
 from engine.methods.training.adaptation import Adaptation, Adapted, Params
 from engine.methods.training.method import fine_tuning
 
@@ -41,5 +42,11 @@ METHOD = fine_tuning(
         attach=attach,
         count=count,
         peft=True,
+        ranges={
+            "rank": COUNT,
+            "alpha": POSITIVE,
+            "dropout": SHARE,
+            "learning_rate_ratio": POSITIVE,
+        },
     )
 )

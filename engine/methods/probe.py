@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import UserError
-from engine.methods.base import Fitted, InfeasibleError, Method, Report
-from engine.methods.probes.base import hyperparameters
+from engine.methods.base import Fitted, InfeasibleError, Method, Report, check_encoder
+from engine.methods.probes.base import hyperparameters, ranges
 from engine.methods.probes.fitted import (
     Configuration,
     FittedProbe,
@@ -66,7 +66,7 @@ def fit_many(specs: Sequence[TrialSpec]) -> list[Fitted]:
                 test=partial(_test_scores, spec, model),
                 curve=(score,),
                 trainable_parameters=model.parameters,
-                save=partial(_save, model, task.max_bases),
+                save=partial(_save, model, task.max_bases, spec.encoder_fingerprint),
                 score=folds,
             )
         )
@@ -107,10 +107,17 @@ def _fold_scores(
 
 
 def _folds(task: Task, folds: int, seed: int) -> Iterator[tuple[Any, Any]]:
-    """Rows to fit and to score of each fold: classes in equal shares, groups never divided."""
+    """Rows to fit and to score of each fold: classes in equal shares, as far as groups allow.
+
+    As between splits, equal sequences, reverse complements and rows of one group stay together.
+    """
+    import numpy as np
     from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
-    groups = task.train.groups
+    from engine.tasks.splits import bind, canonical
+
+    bound = bind([canonical(s) for s in task.train.sequences], task.train.groups)
+    groups = bound if len(np.unique(bound)) < len(bound) else None
     stratified = task.kind == "classification"
     if groups is None:
         kind = StratifiedKFold if stratified else KFold
@@ -148,8 +155,10 @@ def _source(spec: TrialSpec) -> tuple[str, int]:
     return str(spec.params["pooling"]), int(spec.params.get("layer", -1))
 
 
-def _save(model: FittedProbe, max_bases: int, folder: Path) -> None:
-    model.save(folder, {"max_bases": max_bases})
+def _save(model: FittedProbe, max_bases: int, fingerprint: str, folder: Path) -> None:
+    from engine.prepare import precision_in
+
+    model.save(folder, {"max_bases": max_bases, "precision": precision_in(fingerprint)})
 
 
 def load(folder: Path, spec: TrialSpec) -> Callable[[Sequence[str]], Scores]:
@@ -166,14 +175,17 @@ def load(folder: Path, spec: TrialSpec) -> Callable[[Sequence[str]], Scores]:
     model, about = load_fitted(folder)
     pooling, layer = _source(spec)
     request = PrepareRequest(
-        spec.encoder, spec.task, spec.task_fingerprint, (pooling,), (layer,), ()
+        spec.encoder,
+        spec.task,
+        spec.task_fingerprint,
+        (pooling,),
+        (layer,),
+        (),
+        # A probe of a GPU's embeddings reads such on a CPU too. Older folders do not say.
+        precision=about.get("precision", ""),
     )
     encoder = loaded(request, about["max_bases"])
-    if not spec.encoder_fingerprint.startswith(f"{encoder.fingerprint}:"):
-        raise UserError(
-            f"{folder}: was fitted on other weights of {spec.encoder.name} than are here now; "
-            "give it those, or fit it again"
-        )
+    check_encoder(encoder.fingerprint, spec, folder)
 
     def score(sequences: Sequence[str]) -> Scores:
         vectors = embed(
@@ -199,4 +211,5 @@ METHOD = Method(
     kinds=("classification", "multilabel", "regression"),
     load=load,
     fit_many=fit_many,
+    ranges=ranges(),
 )

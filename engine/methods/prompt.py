@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.methods.base import InfeasibleError
+from engine.methods.ranges import COUNT
 from engine.methods.training.adaptation import Adaptation, Adapted, Params
 from engine.methods.training.method import fine_tuning
 
@@ -55,5 +56,6 @@ METHOD = fine_tuning(
         parameters={"virtual_tokens": ()},
         attach=attach,
         count=count,
+        ranges={"virtual_tokens": COUNT},
     )
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from engine.methods.ranges import COUNT, SHARE
 from engine.methods.training.adaptation import Adaptation, Adapted, Params
 from engine.methods.training.method import fine_tuning
 
@@ -16,9 +17,11 @@ RANK = 64
 def attach(encoder: Encoder, params: Params, steps: int) -> Adapted:
     """Add ``diag(b) B diag(d) A`` to linear layers (Kopiczko et al. 2024, arXiv:2310.11454, eq. 2).
 
-    Only b, which starts at zero, and d are trained. A and B are drawn on the CPU by PEFT from a
-    seed that is saved, one pair for all layers, of which a layer takes the part that fits it.
+    Only b, which starts at zero, and d are trained. A and B are drawn on the CPU by PEFT from the
+    trial's seed, which is saved, one pair for all layers, of which a layer takes the part that
+    fits it.
     """
+    import torch
     from peft import VeraConfig
 
     from engine.methods.training.peft_adapters import inject, seeded_projections, target_names
@@ -30,7 +33,7 @@ def attach(encoder: Encoder, params: Params, steps: int) -> Adapted:
             d_initial=params.get("d_initial", 0.1),
             target_modules=target_names(encoder, params),
             bias="none",
-            projection_prng_key=0,
+            projection_prng_key=torch.initial_seed(),
             save_projection=False,
         )
     inject(encoder, config)
@@ -58,5 +61,6 @@ METHOD = fine_tuning(
         attach=attach,
         count=count,
         peft=True,
+        ranges={"rank": COUNT, "dropout": SHARE},
     )
 )

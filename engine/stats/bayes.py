@@ -56,7 +56,8 @@ def bayes_signed_rank(
     -----
     Benavoli, Corani, Demšar and Zaffalon, Journal of Machine Learning Research 18(77):1, 2017,
     section 4.2: a Dirichlet process prior of strength 0.5 at a difference of 0. A draw gives every
-    task a weight; it counts for the region where most pairs of tasks have their mean difference.
+    task a weight; it counts for the region where most pairs of tasks have their mean difference,
+    in equal parts for regions that tie.
     """
     values = finite_scores(differences, len(np.atleast_1d(np.asarray(differences))))
     if len(values) == 0 or n_samples < 1 or not rope >= 0:
@@ -74,8 +75,10 @@ def bayes_signed_rank(
         weights = rng.dirichlet(strength, size=min(_AT_ONCE, n_samples - start))
         less = ((weights @ below) * weights).sum(axis=1)
         greater = ((weights @ above) * weights).sum(axis=1)
-        most = np.argmax(np.stack([less, 1 - less - greater, greater]), axis=0)
-        counts += np.bincount(most, minlength=3)
+        # Rounded, so that what is equal but for the order of sums counts as equal.
+        shares = np.round(np.stack([less, 1 - less - greater, greater]), 12)
+        most = shares == shares.max(axis=0)
+        counts += (most / most.sum(axis=0)).sum(axis=1)
     p_less, p_rope, p_greater = (counts / n_samples).tolist()
     return BayesResult(p_less, p_rope, p_greater)
 

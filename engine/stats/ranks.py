@@ -27,7 +27,7 @@ class FriedmanResult(NamedTuple):
     f, df1, df2, p : float
         Iman and Davenport's statistic with M - 1 and (M - 1) (T - 1) degrees of freedom, and its
         p-value: the one to read. Where all tasks rank the models alike, f is infinite and p is the
-        chance of that, 1 / M! ** (T - 1).
+        chance of that, 1 / R ** (T - 1), of R ways to rank the models: M!, fewer with ties.
     """
 
     mean_ranks: FloatArray
@@ -116,12 +116,18 @@ def friedman_test(scores: npt.ArrayLike) -> FriedmanResult:
     chi2 = float(df1 * n_tasks**2 * ((averages - middle) ** 2).sum() / spread)
     most = n_tasks * df1
     if chi2 >= most * (1 - 1e-12):
-        f, p = math.inf, 1.0 / math.factorial(n_models) ** (n_tasks - 1)
+        f, p = math.inf, 1.0 / _orders(ranks[0]) ** (n_tasks - 1)
     else:
         f = (n_tasks - 1) * chi2 / (most - chi2)
         p = float(stats.f.sf(f, df1, df2))
     p_chi2 = float(stats.chi2.sf(chi2, df1))
     return FriedmanResult(averages, chi2, df1, p_chi2, f, df1, df2, p)
+
+
+def _orders(ranks: FloatArray) -> int:
+    """Ways to hand these ranks to models: M! over t! of each t that are tied."""
+    _, tied = np.unique(ranks, return_counts=True)
+    return math.factorial(len(ranks)) // math.prod(math.factorial(t) for t in tied.tolist())
 
 
 def critical_difference(scores: npt.ArrayLike, level: float = 0.05) -> CriticalDifference:

@@ -188,7 +188,7 @@ def _fasta(content: bytes, path: str, labelled: bool) -> Table:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: is no UTF-8 text; if it is compressed, end it .gz") from error
-    lines = [line for line in text.splitlines() if line.strip()]
+    lines = [line for line in _lines(text) if line.strip()]
     if not lines[0].startswith(">"):
         raise UserError(f"{path}: starts with {quote(lines[0])}; FASTA starts with '>'")
     headers: list[dict[str, str]] = []
@@ -211,6 +211,11 @@ def _fasta(content: bytes, path: str, labelled: bool) -> Table:
         if name in keys:
             columns[name] = [header.get(name) for header in headers]
     return Table(columns, tuple(key for key in keys if key not in columns))
+
+
+def _lines(text: str) -> list[str]:
+    """Lines by line breaks alone; `str.splitlines` also breaks at U+2028, form feeds and others."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 
 def _header(text: str, labelled: bool) -> dict[str, str]:

@@ -1,12 +1,15 @@
 """A small task whose classes differ by a motif, and specs on it."""
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from engine.encoders import load_encoder
+from engine.prepare import fingerprint
 from engine.records import Cell, EncoderSpec, TaskSpec, TrialSpec
 from engine.tasks import load_task
 
@@ -30,6 +33,15 @@ def motif_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@cache
+def identity(encoder: EncoderSpec) -> str:
+    """Which weights a study's spec would tell of; features are prepared where they are read."""
+    if encoder.weights != "random":
+        return "e"
+    loaded = load_encoder(encoder.card, weights=encoder.weights, seed=encoder.seed)
+    return fingerprint(loaded, encoder)
+
+
 @pytest.fixture
 def spec_of(motif_file: Path, tmp_path: Path) -> Callable[..., TrialSpec]:
     def make(
@@ -37,14 +49,15 @@ def spec_of(motif_file: Path, tmp_path: Path) -> Callable[..., TrialSpec]:
     ) -> TrialSpec:
         task = TaskSpec("motif", str(motif_file))
         weights = "random" if encoder.startswith("tiny") else "hub"
+        known = EncoderSpec(encoder, encoder, weights)
         fields = {
             "cell": Cell(encoder, "motif", method),
             "number": 0,
             "method": method,
             "params": params,
-            "encoder": EncoderSpec(encoder, encoder, weights),
+            "encoder": known,
             "task": task,
-            "encoder_fingerprint": "e",
+            "encoder_fingerprint": identity(known),
             "task_fingerprint": load_task(task).fingerprint,
             "metric": "auroc",
             "seed": 0,

@@ -1,6 +1,8 @@
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 
 from engine.errors import UserError
-from engine.methods.probe import METHOD, fit_many
+from engine.methods.probe import METHOD, _folds, fit_many
 from engine.methods.probes import find_probe
 from engine.prepare import PrepareRequest, prepare
 from engine.records import TaskSpec, TrialSpec
@@ -178,6 +180,41 @@ def test_a_saved_probe_is_not_used_with_other_weights(spec_of: Spec, tmp_path: P
     other = replace(spec, encoder=replace(spec.encoder, seed=1))
     with pytest.raises(UserError, match="was fitted on other weights of tiny-bert"):
         METHOD.load(tmp_path / "best", other)
+
+
+def test_a_saved_probe_reads_embeddings_in_the_precision_that_it_was_fitted_on(
+    spec_of: Spec, tmp_path: Path
+) -> None:
+    """As where a GPU embeds in bfloat16 and a CPU predicts."""
+    spec = spec_of("probe", {"pooling": "mean", "classifier": "logistic_regression"})
+    splits = ("train", "validation", "test")
+    request = PrepareRequest(
+        spec.encoder, spec.task, spec.task_fingerprint, ("mean",), (-1,), splits, "bfloat16"
+    )
+    made = prepare(request, spec.store)
+    spec = replace(spec, embeddings=made.embeddings, encoder_fingerprint=made.encoder_fingerprint)
+    sequences = load_task(spec.task).unseal_test().sequences
+    scores, fitted = loaded_scores(spec, tmp_path / "best", sequences)
+    assert json.loads((tmp_path / "best" / "probe.json").read_text())["precision"] == "bfloat16"
+    assert np.array_equal(scores, fitted.test())
+
+
+@pytest.mark.parametrize("kind", ["classification", "regression"])
+@pytest.mark.parametrize("grouped", [False, True])
+def test_folds_never_divide_a_molecule_or_a_group(kind: str, grouped: bool) -> None:
+    rng = np.random.default_rng(0)
+    distinct = ["".join(rng.choice(list("ACGT"), size=20)) for _ in range(30)]
+    turned = [s.translate(str.maketrans("ACGT", "TGCA"))[::-1] for s in distinct]
+    sequences = (*distinct, *turned, *distinct)
+    labels = np.tile(np.arange(30) % 2, 3)
+    groups = tuple(str(row % 10) for row in range(90)) if grouped else None
+    train = SimpleNamespace(sequences=sequences, labels=labels, groups=groups)
+    folds = list(_folds(SimpleNamespace(kind=kind, train=train), 5, 0))
+    assert len(folds) == 5
+    unit = np.arange(90) % (10 if grouped else 30)
+    for fitted_rows, held_rows in folds:
+        assert len(fitted_rows) + len(held_rows) == 90
+        assert not set(unit[fitted_rows]) & set(unit[held_rows])
 
 
 def test_a_probe_for_numbers_is_infeasible_on_classes(embedded) -> None:

@@ -1,6 +1,8 @@
 """A fitted model that is saved and loaded scores as before, and PEFT reads the adapters."""
 
+import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,7 @@ from engine.errors import UserError
 from engine.methods import methods
 from engine.records import TrialSpec
 from engine.tasks import cached_task
-from engine.trial import ignore
+from engine.trial import ignore, run_trial
 from tests.methods.support import VARIANTS, columns
 
 Spec = Callable[..., TrialSpec]
@@ -98,3 +100,41 @@ def test_weights_of_another_encoder_are_refused_in_one_line(
     with pytest.raises(UserError, match=r"load (it|them) with the encoder") as caught:
         load(tmp_path, spec_of(method, PARAMS, "tiny-hyena"))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("method", ["lora", "bitfit"])
+def test_other_weights_of_the_same_encoder_are_refused(
+    method: str, spec_of: Spec, tmp_path: Path
+) -> None:
+    """They fit, and would give other scores."""
+    spec = spec_of(method, PARAMS | {"epochs": 1})
+    fitted = methods()[method].fit(spec, ignore, None)
+    assert fitted.save is not None
+    fitted.save(tmp_path)
+    load = methods()[method].load
+    assert load is not None
+    other = replace(spec, encoder=replace(spec.encoder, seed=1))
+    with pytest.raises(UserError, match="was fitted on other weights of tiny-bert than are here"):
+        load(tmp_path, other)
+
+
+def test_the_projections_of_vera_follow_the_seed_and_are_saved_with_it(
+    spec_of: Spec, tmp_path: Path
+) -> None:
+    spec = replace(spec_of("vera", PARAMS), seed=7)
+    fitted = methods()["vera"].fit(spec, ignore, None)
+    assert fitted.save is not None
+    fitted.save(tmp_path)
+    config = json.loads((tmp_path / "adapter_config.json").read_text())
+    assert config["projection_prng_key"] == 7
+    load = methods()["vera"].load
+    assert load is not None
+    score = load(tmp_path, spec)
+    assert np.array_equal(score(cached_task(spec.task).unseal_test().sequences), fitted.test())
+
+
+def test_adalora_needs_steps_to_share_out_ranks_over(spec_of: Spec) -> None:
+    result = run_trial(spec_of("adalora", PARAMS | {"epochs": 1, "batch_size": 500}))
+    assert result.status == "infeasible"
+    assert result.error is not None
+    assert "1 is too few; give more epochs or a smaller batch_size" in result.error

@@ -35,3 +35,10 @@ def test_exchanging_the_models_turns_it_around():
 
 def test_equal_models_are_equivalent():
     assert bayes_signed_rank(np.zeros(5)) == (0, 1, 0)
+
+
+def test_a_draw_that_ties_is_split():
+    """Without a margin, equal models are as often the better as the worse."""
+    found = bayes_signed_rank([0.0, 0.0, 0.0, 0.0], rope=0.0)
+    assert found.p_less == pytest.approx(found.p_greater)
+    assert sum(found) == pytest.approx(1)

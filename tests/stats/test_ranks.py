@@ -59,6 +59,13 @@ def test_tasks_that_all_agree_have_the_chance_of_that():
     assert found.p == pytest.approx(1 / 6**3)
 
 
+def test_tied_models_leave_fewer_ways_to_agree():
+    """One best and two equal ones: 3 ways to rank them, so (1/3)^2 that two tasks follow one."""
+    found = friedman_test([[0.9, 0.5, 0.5]] * 3)
+    assert math.isinf(found.f)
+    assert found.p == pytest.approx(1 / 9)
+
+
 def test_level_of_the_test():
     rng = np.random.default_rng(0)
     p = [friedman_test(rng.normal(size=(10, 5))).p for _ in range(1500)]

@@ -124,6 +124,13 @@ def test_fasta_headers_carry_values(header, values):
     }
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("odd", ["\u2028", "\x0b", "\x0c", "\x1c", "\x85"])
+def test_only_line_breaks_end_a_line_of_fasta(odd, end):
+    content = end.join([f">a{odd}b label=x", "ACGT", "AC", ">c label=y", "GG"])
+    assert parse(content.encode(), "a.fasta").columns["sequence"] == ["ACGTAC", "GG"]
+
+
 def test_column_names_are_read_whatever_their_case_and_others_are_told():
     content = "\ufeffSeq_Name, SEQUENCE ,Label\r\nx,ACGT,1\r\n\r\ny,GG,0"
     table = parse(content.encode(), "x.csv")

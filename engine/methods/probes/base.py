@@ -10,13 +10,14 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import UserError, nearest
 from engine.methods.probes.persistence import load_skops, save_skops
+from engine.methods.ranges import Range
 from engine.records import TaskKind
 
 if TYPE_CHECKING:
@@ -33,6 +34,12 @@ COMMON: Mapping[str, tuple[str | bool, ...]] = {
     "standardize": (True, False),
     "pca": (),
     "folds": (),
+}
+
+#: Those of them that are numbers, but for the layer.
+RANGES: Mapping[str, Range] = {
+    "pca": Range(0, whole=True, also=(None,)),
+    "folds": Range(2, whole=True, also=(0,)),
 }
 
 
@@ -110,6 +117,8 @@ class Probe:
         ``save(estimator, path)`` and ``load(path)``, without pickle, of equal scores.
     fit_many : callable or None
         ``fit_many(batch) -> list of fitted estimators``, together and faster than one by one.
+    ranges : mapping
+        Hyperparameters that are numbers -> which they can be.
     """
 
     name: str
@@ -124,6 +133,7 @@ class Probe:
     save: Callable[[Any, Path], None] = save_skops
     load: Callable[[Path], Any] = load_skops
     fit_many: Callable[[Batch], Sequence[Any]] | None = None
+    ranges: Mapping[str, Range] = field(default_factory=dict)
 
 
 def coefficients(estimator: Any) -> int:
@@ -168,4 +178,12 @@ def hyperparameters() -> dict[str, tuple[str | bool, ...]]:
         for name, values in probe.parameters.items():
             known = merged.get(name, ())
             merged[name] = (*known, *(value for value in values if value not in known))
+    return merged
+
+
+def ranges() -> dict[str, Range]:
+    """Which numbers the hyperparameters of all probes can be; one name, one range in all."""
+    merged = dict(RANGES)
+    for probe in probes().values():
+        merged.update(probe.ranges)
     return merged

@@ -6,6 +6,7 @@ from typing import Any
 
 from engine.methods.class_weights import CLASS_WEIGHTS
 from engine.methods.probes.base import Probe, Request, coefficients
+from engine.methods.ranges import POSITIVE, Range
 
 
 def build(request: Request) -> Any:
@@ -31,4 +32,5 @@ PROBE = Probe(
     parameters={"C": (), "l1_ratio": (), "class_weight": CLASS_WEIGHTS},
     build=build,
     count=coefficients,
+    ranges={"C": POSITIVE, "l1_ratio": Range(0, 1)},
 )

@@ -110,7 +110,9 @@ class FittedProbe:
             result[:, column] = label
         try:
             if self.kind == "regression":
-                result[:, 0] = self.estimators[0].predict(X) * self.scale + self.center
+                # In float64, lest a small spread around a large mean is rounded away.
+                values = np.asarray(self.estimators[0].predict(X), dtype=np.float64)
+                result[:, 0] = values * self.scale + self.center
             elif self.kind == "classification" or self.probe.native_multilabel:
                 result[:, self.columns] = self.estimators[0].predict_proba(X)
             else:

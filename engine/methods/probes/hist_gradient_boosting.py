@@ -6,6 +6,7 @@ from typing import Any
 
 from engine.methods.class_weights import CLASS_WEIGHTS
 from engine.methods.probes.base import Probe, Request
+from engine.methods.ranges import COUNT, NOT_NEGATIVE, POSITIVE, Range
 
 
 def build(request: Request) -> Any:
@@ -42,4 +43,11 @@ PROBE = Probe(
     },
     build=build,
     standardize=False,
+    ranges={
+        "n_estimators": COUNT,
+        "learning_rate": POSITIVE,
+        "max_leaf_nodes": Range(2, whole=True, also=(None,)),
+        "min_samples_leaf": COUNT,
+        "reg_lambda": NOT_NEGATIVE,
+    },
 )

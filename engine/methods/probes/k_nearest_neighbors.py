@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from engine.methods.probes.base import Probe, Request
+from engine.methods.ranges import COUNT
 
 
 def build(request: Request) -> Any:
@@ -30,4 +31,5 @@ PROBE = Probe(
         "distance": ("euclidean", "cosine"),
     },
     build=build,
+    ranges={"n_neighbors": COUNT},
 )

@@ -6,6 +6,7 @@ from typing import Any
 
 from engine.methods.class_weights import CLASS_WEIGHTS
 from engine.methods.probes.base import Probe, Request, coefficients
+from engine.methods.ranges import POSITIVE
 
 #: Parts of train that the calibration's scores come from, each from a machine fitted to the others.
 CALIBRATION_FOLDS = 3
@@ -29,4 +30,5 @@ PROBE = Probe(
     parameters={"C": (), "class_weight": CLASS_WEIGHTS},
     build=build,
     count=lambda model: coefficients(model.calibrated_classifiers_[0].estimator),
+    ranges={"C": POSITIVE},
 )

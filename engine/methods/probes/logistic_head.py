@@ -12,6 +12,7 @@ from engine.encoders import best_device
 from engine.files import replacing
 from engine.methods.class_weights import CLASS_WEIGHTS
 from engine.methods.probes.base import Batch, Probe, Request
+from engine.methods.ranges import POSITIVE
 from engine.records import TaskKind
 
 if TYPE_CHECKING:
@@ -161,4 +162,5 @@ PROBE = Probe(
     save=save,
     load=load,
     fit_many=fit_many,
+    ranges={"C": POSITIVE},
 )

@@ -6,6 +6,7 @@ from typing import Any
 
 from engine.methods.class_weights import CLASS_WEIGHTS
 from engine.methods.probes.base import Probe, Request, coefficients
+from engine.methods.ranges import POSITIVE
 
 
 def build(request: Request) -> Any:
@@ -22,4 +23,5 @@ PROBE = Probe(
     parameters={"C": (), "class_weight": CLASS_WEIGHTS},
     build=build,
     count=coefficients,
+    ranges={"C": POSITIVE},
 )

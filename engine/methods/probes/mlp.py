@@ -7,6 +7,7 @@ from typing import Any
 
 from engine.methods.class_weights import CLASS_WEIGHTS
 from engine.methods.probes.base import Probe, Request
+from engine.methods.ranges import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, Range
 
 PATIENCE = 5
 
@@ -68,4 +69,13 @@ PROBE = Probe(
     suffix=".safetensors",
     save=save,
     load=load,
+    ranges={
+        "hidden": COUNT,
+        "layers": Range(0, whole=True),
+        "dropout": SHARE,
+        "max_epochs": COUNT,
+        "batch_size": COUNT,
+        "learning_rate": POSITIVE,
+        "weight_decay": NOT_NEGATIVE,
+    },
 )

@@ -6,6 +6,7 @@ from typing import Any
 
 from engine.methods.class_weights import CLASS_WEIGHTS
 from engine.methods.probes.base import Probe, Request
+from engine.methods.ranges import NOT_NEGATIVE
 
 
 def build(request: Request) -> Any:
@@ -23,4 +24,5 @@ PROBE = Probe(
     build=build,
     standardize=False,
     count=lambda model: int(model.theta_.size + model.var_.size + model.class_prior_.size),
+    ranges={"var_smoothing": NOT_NEGATIVE},
 )

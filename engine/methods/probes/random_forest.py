@@ -6,6 +6,7 @@ from typing import Any
 
 from engine.methods.class_weights import CLASS_WEIGHTS
 from engine.methods.probes.base import Probe, Request
+from engine.methods.ranges import COUNT, Range
 
 
 def build(request: Request) -> Any:
@@ -37,4 +38,10 @@ PROBE = Probe(
     },
     build=build,
     standardize=False,
+    ranges={
+        "n_estimators": COUNT,
+        "max_depth": Range(1, whole=True, also=(None,)),
+        "min_samples_split": Range(2, whole=True),
+        "min_samples_leaf": COUNT,
+    },
 )

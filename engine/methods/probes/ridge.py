@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from engine.methods.probes.base import Probe, Request, coefficients
+from engine.methods.ranges import POSITIVE
 
 
 def build(request: Request) -> Any:
@@ -21,4 +22,5 @@ PROBE = Probe(
     parameters={"C": ()},
     build=build,
     count=coefficients,
+    ranges={"C": POSITIVE},
 )

@@ -8,6 +8,7 @@ from typing import Any
 from engine.files import replacing
 from engine.methods.class_weights import CLASS_WEIGHTS
 from engine.methods.probes.base import Probe, Request
+from engine.methods.ranges import COUNT, NOT_NEGATIVE, POSITIVE, Range
 
 
 def build(request: Request) -> Any:
@@ -65,4 +66,13 @@ PROBE = Probe(
     suffix=".json",
     save=save,
     load=load,
+    ranges={
+        "n_estimators": COUNT,
+        "learning_rate": POSITIVE,
+        "max_depth": Range(1, whole=True, also=(None,)),
+        "min_child_weight": NOT_NEGATIVE,
+        "subsample": Range(0, 1, without_low=True),
+        "colsample_bytree": Range(0, 1, without_low=True),
+        "reg_lambda": NOT_NEGATIVE,
+    },
 )

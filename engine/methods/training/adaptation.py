@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from engine.methods.ranges import Range
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -84,6 +86,7 @@ class Adaptation:
     peft : bool
         Whether PEFT makes the adapters: they are saved in its format, and merged before scoring.
     trains : {"adapters", "everything"}
+    ranges : mapping
         See `engine.methods.base.Method`.
     """
 
@@ -94,3 +97,4 @@ class Adaptation:
     count: Callable[[Encoder, Params], int]
     peft: bool = False
     trains: Literal["adapters", "everything"] = "adapters"
+    ranges: Mapping[str, Range] = field(default_factory=dict)

@@ -118,9 +118,11 @@ class LetterNetwork:
     @staticmethod
     def of(channels: int, task: Task, seed: int) -> LetterNetwork:
         """Untrained network for a task, on the device of this process."""
-        with torch.random.fork_rng(devices=[]):
+        device = torch.device(best_device())
+        # Seeding touches the GPU's generator too.
+        with torch.random.fork_rng(devices=[] if device.type == "cpu" else [device]):
             torch.manual_seed(seed)
-            network = Convolutions(channels, len(task.classes)).to(best_device())
+            network = Convolutions(channels, len(task.classes)).to(device)
         center, scale = 0.0, 1.0
         if task.kind == "regression":
             center, scale = float(task.train.labels.mean()), float(task.train.labels.std()) or 1.0

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from engine.encoders import Encoder, best_device, load_encoder
 from engine.errors import UserError
 from engine.files import write_text
-from engine.methods.base import Fitted, InfeasibleError, Method, Report
+from engine.methods.base import Fitted, InfeasibleError, Method, Report, check_encoder
+from engine.methods.ranges import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, Range
 from engine.methods.training.adaptation import Adaptation, Adapted
 from engine.records import TrialSpec
 from engine.tasks import cached_task
@@ -46,6 +47,20 @@ COMMON: dict[str, tuple[str | bool, ...]] = {
     "gradient_checkpointing": (True, False),
 }
 
+#: Those of them that are numbers.
+RANGES = {
+    "learning_rate": POSITIVE,
+    "head_learning_rate": POSITIVE,
+    "weight_decay": NOT_NEGATIVE,
+    "warm_up": Range(0, 1),
+    "batch_size": COUNT,
+    "epochs": COUNT,
+    "patience": COUNT,
+    "evaluations_per_epoch": COUNT,
+    "focal_gamma": NOT_NEGATIVE,
+    "label_smoothing": SHARE,
+}
+
 ABOUT_FILE, HEAD_FILE, NETWORK_FILE = "model.json", "head.safetensors", "network.safetensors"
 
 
@@ -60,6 +75,7 @@ def fine_tuning(adaptation: Adaptation) -> Method:
         kinds=("classification", "multilabel", "regression"),
         trains=adaptation.trains,
         load=partial(_load, adaptation),
+        ranges={**adaptation.ranges, **RANGES},
     )
 
 
@@ -191,6 +207,7 @@ def _load(
         raise UserError(f"{folder / ABOUT_FILE}: method '{saved}', not '{adaptation.name}'")
     objective = Objective(**about)
     encoder = _encoder(spec)
+    check_encoder(encoder.fingerprint, spec, folder)
     devices = [] if encoder.device.type == "cpu" else [encoder.device]
     # What is drawn here is overwritten with what was saved.
     with torch.random.fork_rng(devices=devices):

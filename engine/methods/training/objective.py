@@ -64,8 +64,8 @@ class Objective:
             logits, targets, reduction="none", label_smoothing=self.label_smoothing
         )
         if self.focal_gamma:
-            chance = logits.softmax(dim=1).gather(1, targets[:, None])[:, 0]
-            losses = losses * (1 - chance) ** self.focal_gamma
+            others = logits.scatter(1, targets[:, None], -torch.inf).logsumexp(dim=1)
+            losses = losses * _focus(others - logits.logsumexp(dim=1), self.focal_gamma)
         if self.weights is not None:
             losses = losses * self.weights.to(logits.device)[targets]
         return losses
@@ -75,8 +75,8 @@ class Objective:
         smooth = targets * (1 - self.label_smoothing) + self.label_smoothing / 2
         losses = functional.binary_cross_entropy_with_logits(logits, smooth, reduction="none")
         if self.focal_gamma:
-            chance = torch.where(targets.bool(), logits, -logits).sigmoid()
-            losses = losses * (1 - chance) ** self.focal_gamma
+            wrong = functional.logsigmoid(torch.where(targets.bool(), -logits, logits))
+            losses = losses * _focus(wrong, self.focal_gamma)
         if self.weights is not None:
             weights = self.weights.to(logits.device)
             losses = losses * torch.where(targets.bool(), weights[:, 1], weights[:, 0])
@@ -91,6 +91,14 @@ class Objective:
             found = logits.sigmoid() if self.kind == "multilabel" else logits.softmax(dim=1)
         scores: npt.NDArray[np.float64] = found.numpy()
         return scores
+
+
+def _focus(wrong: Tensor, gamma: float) -> Tensor:
+    """``(1 - p) ** gamma`` from the logarithm of 1 - p.
+
+    Where p rounds to 1, a power of the difference has no gradient for gamma below 1.
+    """
+    return (gamma * wrong).exp()
 
 
 def objective_of(task: Task, params: Params) -> Objective:

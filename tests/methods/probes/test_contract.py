@@ -186,6 +186,23 @@ def test_a_probe_that_does_not_take_a_kind_says_which_do(kind: str) -> None:
                 configuration({"classifier": name}, kind, 0)
 
 
+@pytest.mark.parametrize("name", ["ridge", "mlp", "xgboost"])
+def test_a_small_spread_around_a_large_mean_is_not_rounded_away(name: str) -> None:
+    """In float32 a million has steps of 1/16."""
+    X, y = data("regression")
+    spread = 1e-3 * (y - y.mean()) / y.std()
+    scores = fitted(name, "regression", X, 1e6 + spread).scores(X)[:, 0] - 1e6
+    assert ((scores - spread) ** 2).mean() < 0.5 * spread.var()
+
+
+def test_the_ranges_of_a_hyperparameter_are_the_same_in_all_probes() -> None:
+    for probe in probes().values():
+        numbers = {name for name, values in probe.parameters.items() if not values}
+        assert set(probe.ranges) == numbers, probe.name
+        for name, span in probe.ranges.items():
+            assert methods()["probe"].ranges[name] == span
+
+
 def test_one_class_only_is_told() -> None:
     X, _ = data("classification")
     with pytest.raises(InfeasibleError, match="all 150 rows to fit to are of one class"):

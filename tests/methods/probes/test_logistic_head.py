@@ -1,11 +1,15 @@
 """The batched logistic head against scikit-learn, and alone against in company."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+import torch
 from sklearn.linear_model import LogisticRegression
 
 from engine.methods.probes.base import Batch, Request
 from engine.methods.probes.logistic_head import LogisticHead, fit_many
+from engine.methods.probes.models.logistic import _search
 
 STRENGTHS = (1e-4, 1e-2, 1.0, 100.0)
 
@@ -86,3 +90,15 @@ def test_a_feature_that_never_changes_has_no_weight() -> None:
     X[:, 2] = 7
     (head,) = fitted(X, y, [(1.0, None)])
     assert abs(head.coef[0, 2]) < 1e-8
+
+
+def test_a_search_that_fails_hands_back_the_step_that_its_logits_were_made_with() -> None:
+    """As where rounding leaves no step that halves the derivative."""
+    slope, start = torch.ones(1, 1, 4), torch.zeros(1, 1, 4)
+    rising = SimpleNamespace(
+        forward=lambda direction: slope, residuals=lambda moved: torch.full_like(moved, 9.0)
+    )
+    # Of the intercept alone, which has no penalty.
+    direction, gradient = torch.tensor([[[0.0, 1.0]]]), torch.tensor([[[0.0, -1.0]]])
+    step, moved, _ = _search(rising, torch.zeros(1, 1, 2), direction, gradient, start)
+    assert torch.equal(moved, start + step * slope)

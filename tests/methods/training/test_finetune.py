@@ -26,6 +26,7 @@ from engine.trial import ignore, refit, run_trial
 
 ENCODERS = ("tiny-bert", "tiny-hyena")
 PARAMS = {"rank": 4, "alpha": 8.0, "pooling": "mean", "epochs": 2, "batch_size": 16}
+ONE_EPOCH = PARAMS | {"epochs": 1}
 Spec = Callable[..., TrialSpec]
 
 
@@ -103,7 +104,7 @@ def test_lora_learns_a_motif(name: str, spec_of: Spec) -> None:
 
 
 def test_same_seed_same_scores_and_another_seed_others(spec_of: Spec) -> None:
-    spec = spec_of("lora", PARAMS)
+    spec = spec_of("lora", ONE_EPOCH)
     first, again = refit(spec), refit(spec)
     assert np.array_equal(first.test, again.test)
     assert not np.array_equal(first.test, refit(replace(spec, seed=1)).test)
@@ -113,7 +114,7 @@ def test_the_global_generator_is_left_as_it_was(spec_of: Spec) -> None:
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
-    run_trial(spec_of("lora", PARAMS))
+    run_trial(spec_of("lora", ONE_EPOCH))
     assert torch.equal(torch.rand(3), expected)
 
 
@@ -126,7 +127,7 @@ def test_weights_of_the_best_epoch_are_kept(spec_of: Spec) -> None:
 
 def test_a_loss_is_minimised(spec_of: Spec) -> None:
     """The epoch with the lowest log loss is kept, not the one with the highest."""
-    params = PARAMS | {"epochs": 6, "learning_rate": 1e-2, "head_learning_rate": 1e-2}
+    params = PARAMS | {"epochs": 3, "learning_rate": 1e-2, "head_learning_rate": 1e-2}
     result = run_trial(spec_of("lora", params, metric="log_loss"))
     assert len(result.curve) > 1
     assert result.score == pytest.approx(min(result.curve), abs=1e-12)
@@ -178,7 +179,7 @@ def test_prediction_does_not_depend_on_the_order_of_rows(spec_of: Spec) -> None:
 
 @pytest.mark.parametrize("pooling", POOLINGS)
 def test_every_pooling_can_be_trained(pooling: str, spec_of: Spec) -> None:
-    result = run_trial(spec_of("lora", {**PARAMS, "pooling": pooling, "epochs": 1}))
+    result = run_trial(spec_of("lora", {**ONE_EPOCH, "pooling": pooling, "batch_size": 64}))
     assert result.error is None
 
 
@@ -215,8 +216,8 @@ def test_sequences_in_chunks_are_trained_and_predicted(spec_of: Spec) -> None:
 
 
 def test_checkpointed_gradients_train_the_same_model(spec_of: Spec) -> None:
-    plain = run_trial(spec_of("lora", PARAMS))
-    saved = run_trial(spec_of("lora", {**PARAMS, "gradient_checkpointing": True}))
+    plain = run_trial(spec_of("lora", ONE_EPOCH))
+    saved = run_trial(spec_of("lora", {**ONE_EPOCH, "gradient_checkpointing": True}))
     assert saved.error is None
     np.testing.assert_allclose(plain.curve, saved.curve, atol=1e-6)
 
@@ -256,4 +257,4 @@ def test_parameters_are_counted(spec_of: Spec) -> None:
     ]
     expected = sum(rank * (m.in_features + m.out_features) for m in layers)
     expected += 2 * hidden + classes * (hidden + 1)
-    assert run_trial(spec_of("lora", PARAMS)).trainable_parameters == expected
+    assert run_trial(spec_of("lora", ONE_EPOCH)).trainable_parameters == expected

@@ -32,10 +32,13 @@ NO_MEMORY = torch.OutOfMemoryError("CUDA out of memory")
 
 @pytest.fixture(scope="module")
 def task(motif_file: Path) -> Task:
-    """40 rows to train on: batches of 16, 16 and 8."""
+    """10 rows to train on: batches of 4, 4 and 2."""
     whole = load_task(TaskSpec("motif", str(motif_file)))
-    few = replace(whole.train, sequences=whole.train.sequences[:40], labels=whole.train.labels[:40])
-    return replace(whole, train=few)
+    train, validation = (
+        replace(split, sequences=split.sequences[:10], labels=split.labels[:10])
+        for split in (whole.train, whole.validation)
+    )
+    return replace(whole, train=train, validation=validation)
 
 
 @dataclass
@@ -116,7 +119,7 @@ def run(encoder: Encoder, model: Model, task: Task, truncate: str = "center") ->
         steps += 1
 
     # A small rate: Adam makes whole steps of gradients that are nothing but rounding errors.
-    training = Training(2, 16, 1e-4, 1e-4, 0.01, "log_loss", 0)
+    training = Training(2, 4, 1e-4, 1e-4, 0.01, "log_loss", 0)
     scorer = scorer_of(encoder, model, truncate=truncate)
     hook = register_optimizer_step_post_hook(count)
     try:
@@ -135,7 +138,7 @@ def assert_same(given: Run, expected: Run) -> None:
 
 
 @pytest.mark.parametrize("name", ENCODERS)
-@pytest.mark.parametrize("tokens", [1, 70, 200])
+@pytest.mark.parametrize("tokens", [1, 70, 100])
 def test_micro_batches_have_the_loss_and_the_gradient_of_the_batch(
     name: str, tokens: int, task: Task
 ) -> None:
@@ -144,7 +147,7 @@ def test_micro_batches_have_the_loss_and_the_gradient_of_the_batch(
     model.train()
     given = Inputs.of(encoder, task.train.sequences, "error")
     labels = torch.from_numpy(task.train.labels)
-    rows = np.arange(13)
+    rows = np.arange(7)
     logits = model(*given.batch(rows, encoder.device))
     expected = functional.cross_entropy(logits, labels[rows])
     expected.backward()
@@ -171,7 +174,7 @@ def test_short_of_memory_the_same_weights_come_out(
     encoder, model = model_of(name)
     longest = max(Inputs.of(encoder, task.train.sequences, "error").tokens)
     room = memory(encoder)
-    room.training = 3 * longest
+    room.training = 2 * longest
     assert_same(run(encoder, model, task), expected)
     assert 1 <= room.failures <= 4, "what was found stays for the rest of the trial"
     assert sum(rows for training, rows, _ in room.ran if training) == 2 * len(task.train.labels)
@@ -183,7 +186,7 @@ def test_memory_that_ends_backwards_leaves_nothing_of_the_failed_attempt(
     name, expected = undisturbed
     encoder, model = model_of(name)
     room = memory(encoder)
-    room.backward = 5 * max(Inputs.of(encoder, task.train.sequences, "error").tokens)
+    room.backward = 2 * max(Inputs.of(encoder, task.train.sequences, "error").tokens)
     assert_same(run(encoder, model, task), expected)
     assert room.failures
 
@@ -220,7 +223,7 @@ def test_a_single_row_that_does_not_fit_even_so_is_infeasible_in_one_line(
     encoder, model = model_of("tiny-bert")
     memory(encoder).training = 3
     ladder = Ladder(encoder)
-    training = Training(2, 16, 1e-3, 1e-3, 0.01, "auroc", 0)
+    training = Training(2, 4, 1e-3, 1e-3, 0.01, "auroc", 0)
     scorer = scorer_of(encoder, model, ladder)
     with pytest.raises(InfeasibleError, match=r"\d+ tokens alone .* checkpointed") as caught:
         train(scorer, Adapted(encoder), task, training, ignore)
@@ -294,7 +297,7 @@ def test_gradients_are_looked_for_after_all_micro_batches_of_a_step(task: Task) 
     train(smaller, Adapted(encoder), task, training, ignore)
 
 
-@pytest.mark.parametrize("training_tokens", [10**6, 100])
+@pytest.mark.parametrize("training_tokens", [10**6, 20])
 def test_two_runs_with_one_seed_give_the_same_bits(training_tokens: int, task: Task) -> None:
     """Also with dropout, and in micro-batches."""
 
@@ -304,7 +307,7 @@ def test_two_runs_with_one_seed_give_the_same_bits(training_tokens: int, task: T
         assert isinstance(encoder, Encoder)
         adapted = attach(encoder, {"rank": 4, "alpha": 8, "dropout": 0.2}, 1)
         model = Model(encoder, "mean", 2)
-        training = Training(2, 16, 1e-2, 1e-2, 0.01, "log_loss", 3)
+        training = Training(2, 4, 1e-2, 1e-2, 0.01, "log_loss", 3)
         scorer = scorer_of(encoder, model, Ladder(encoder, training_tokens))
         curve = train(scorer, adapted, task, training, ignore).curve
         return curve, {n: p.detach() for n, p in trainable(model).items()}
@@ -322,7 +325,7 @@ def test_mixed_precision_trains_in_float32_and_scores_without(name: str, task: T
     assert not model.mixed_precision, "a CPU trains in float32"
     given = Inputs.of(encoder, task.train.sequences, "error")
     labels = torch.from_numpy(task.train.labels)
-    rows = np.arange(32)
+    rows = np.arange(10)
     seen: list[torch.dtype] = []
     model.norm.register_forward_pre_hook(lambda _, args: seen.append(args[0].dtype))
     gradients = []

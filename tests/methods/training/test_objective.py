@@ -72,6 +72,27 @@ def test_focal_loss_is_that_of_its_paper(gamma: float):
     np.testing.assert_allclose(found, expected, rtol=1e-4)
 
 
+@pytest.mark.parametrize("gamma", [0.3, 1.0, 2.0])
+@pytest.mark.parametrize("kind", ["classification", "multilabel"])
+def test_focal_loss_has_a_gradient_where_a_row_is_sure(kind: str, gamma: float):
+    """For gamma below 1 a power of 1 - p = 0 has none. Far from it, the plain formula's loss."""
+    objective = Objective(kind, 2, focal_gamma=gamma)
+    logits = torch.tensor([[20.0, -20.0], [200.0, -200.0], [-20.0, 20.0], [1.0, -0.5]])
+    logits.requires_grad_()
+    labels = np.array([0, 0, 0, 1])
+    given = labels if kind == "classification" else np.eye(2, dtype=np.int64)[labels]
+    found = objective.losses(logits, objective.targets(given))
+    found.sum().backward()
+    assert torch.isfinite(logits.grad).all()
+    exact = logits.detach().numpy()[2:].astype(np.float64)
+    if kind == "classification":
+        chance = softmax(exact, axis=1)[np.arange(2), labels[2:]]
+    else:
+        chance = np.where(given[2:] == 1, expit(exact), expit(-exact))
+    expected = (-((1 - chance) ** gamma) * np.log(chance)).reshape(2, -1).mean(axis=1)
+    np.testing.assert_allclose(found.detach().numpy()[2:], expected, rtol=1e-5)
+
+
 def test_smoothed_labels_are_a_mixture_with_even_chances():
     """Szegedy et al. 2016, section 7: (1 - e) of the label and e / K of each value."""
     params = {"label_smoothing": 0.2}

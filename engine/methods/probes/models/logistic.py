@@ -264,8 +264,9 @@ def _search(
     first = _dot(gradient, direction)
     low, low_derivative = torch.zeros_like(first), first
     high, high_derivative = torch.full_like(first, torch.inf), torch.zeros_like(first)
-    step = torch.ones_like(first)
+    step = trial = torch.ones_like(first)
     for _ in range(30):
+        step = trial
         moved = torch.addcmul(logits, slope, step)
         residuals = problem.residuals(moved)
         value = _dot(residuals, slope) + linear + step * square
@@ -279,5 +280,5 @@ def _search(
         high_derivative = torch.where(descending, high_derivative, value)
         secant = low - low_derivative * (high - low) / (high_derivative - low_derivative)
         inside = torch.where(high.isinf(), 4 * step, secant.clamp(low + 0.1 * (high - low), high))
-        step = torch.where(good, step, inside)
+        trial = torch.where(good, step, inside)
     return step, moved, residuals

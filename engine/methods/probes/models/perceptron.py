@@ -113,7 +113,7 @@ class Perceptron:
         self.shape = Shape(
             inputs.shape[1], settings.hidden, settings.layers, outputs, settings.dropout, kind
         )
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[] if device.type == "cpu" else [device]):
             torch.manual_seed(seed)
             network = self.shape.network().to(device)
         kept, held = (part.to(device) for part in _split(len(inputs), seed))
