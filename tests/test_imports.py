@@ -42,6 +42,7 @@ ORDER = (
     "tracking",
     "embedding_ray",
     "select",
+    "compare_methods",
     "compare",
     "report",
     "provenance",

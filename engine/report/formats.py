@@ -116,6 +116,11 @@ def p_equation(p: float, log10_p: float = math.nan) -> str:
     return f"p < {text[1:]}" if text.startswith("<") else f"p = {text}"
 
 
+def percent(share: float) -> str:
+    """A share as whole percent."""
+    return f"{100 * share:.0f} %" if math.isfinite(share) else MISSING
+
+
 def duration(seconds: float) -> str:
     """Seconds in the two largest units that matter."""
     if not math.isfinite(seconds):

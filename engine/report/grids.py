@@ -13,17 +13,24 @@ from engine.report.formats import (
     interval,
     metric_label,
     p_value,
+    percent,
     score,
 )
 from engine.report.run import Run
-from engine.report.tables import Duels, Leaderboard, Search, Standing
+from engine.report.tables import Duel, Duels, Leaderboard, Search, Standing
 from engine.report.theme import hue
 
 LONG = 28  # letters; a longer entry may break over lines
 NUMBER = re.compile(r"[+−]?\d+(\.\d+)?(e-\d+)?")  # what the page's script reads as a number
 MOST_PAIRS = 66  # of 12 cells; beyond, only the pairs with the best cell are listed
 STATUSES = ("complete", "pruned", "failed", "infeasible")
-STATUS_TONES = {"best": "good", "tied": "accent", "unstable": "warn", "behind": "soft"}
+STATUS_TONES = {
+    "best": "good",
+    "equivalent": "accent",
+    "tied": "accent",
+    "unstable": "warn",
+    "behind": "soft",
+}
 
 
 @dataclass(frozen=True)
@@ -154,7 +161,8 @@ def leaderboard_grid(run: Run, board: Leaderboard) -> Grid:
         "leaderboard",
         "Mean over seeds on the test split; the interval is of the model of seed "
         f"{run.seeds[0]}. Tied: not shown to be behind the best cell, which is not proof that the "
-        "two are equal. Unstable: the seeds disagree.",
+        "two are equal; equivalent: shown to be level within the study's margin. Unstable: the "
+        "seeds disagree.",
         columns,
         rows,
     )
@@ -181,9 +189,11 @@ def pairs_grid(task: str, standings: Sequence[Standing], tested: Duels) -> Grid:
                     Entry(interval(duel.ci_low, duel.ci_high), duel.ci_low),
                     Entry(p_value(duel.p, duel.log10_p), duel.p),
                     Entry(adjusted, duel.p_adjusted),
+                    Entry(p_value(duel.models_p), duel.models_p),
+                    Entry(percent(duel.seed_share), duel.seed_share),
                     Entry(duel.seeds_agree),
                     Entry(duel.test),
-                    Entry(duel.verdict, pill=_verdict_tone(duel.verdict), tip=duel.note),
+                    _verdict_entry(duel),
                 ]
             )
     columns = [
@@ -193,14 +203,23 @@ def pairs_grid(task: str, standings: Sequence[Standing], tested: Duels) -> Grid:
         Column("95 % CI", numeric=True),
         Column("p", numeric=True),
         Column("Adjusted p", numeric=True),
+        Column("Models p", numeric=True, tip="adjusted p of the two models of the first seed"),
+        Column("Seed share", numeric=True, tip="of the variance of the difference"),
         Column("Seeds agree", numeric=True, spare=True),
         Column("Test", spare=True),
         Column("Verdict", filtered=True),
     ]
     rest = " Only pairs with the best cell; all are in comparisons.csv." if short else ""
-    return Grid(
-        f"pairs-{task}", f"A difference is positive where the first is better.{rest}", columns, rows
+    over = any(duel.of_methods for duel in tested.values())
+    caption = "A difference is positive where the first is better." + (
+        " Difference, interval and p are of the methods over all seeds. Models p: of the two "
+        "models of the first seed; where the two disagree the verdict is marked mixed. Seed share: "
+        "how much of the variance of the difference comes from seeds, the rest from test rows."
+        if over
+        else ""
     )
+    grid = Grid(f"pairs-{task}", f"{caption}{rest}", columns, rows)
+    return grid if over else grid.without("Models p").without("Seed share")
 
 
 def metrics_grid(run: Run, task: str, standings: Sequence[Standing]) -> Grid:
@@ -367,6 +386,13 @@ def _scored(value: float) -> Entry:
 
 def _signed(value: float) -> Entry:
     return Entry(difference(value), value)
+
+
+def _verdict_entry(duel: Duel) -> Entry:
+    words = "equivalent" if duel.equivalent and duel.verdict != "significant" else duel.verdict
+    if duel.agreement == "mixed":
+        return Entry(f"{words} (mixed)", pill="warn", tip="methods and models disagree")
+    return Entry(words, pill=_verdict_tone(duel.verdict), tip=duel.note)
 
 
 def _verdict_tone(verdict: str) -> str:

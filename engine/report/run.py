@@ -47,6 +47,22 @@ COMPARISON_NUMBERS = (
     "log10_p",
     "p_adjusted",
 )
+# What a run of an earlier version, or a study of one seed, lacks.
+METHOD_TEXT = ("claim", "agreement", "equivalent")
+METHOD_NUMBERS = (
+    "log10_p_adjusted",
+    "method_delta",
+    "method_ci_low",
+    "method_ci_high",
+    "method_p",
+    "method_log10_p",
+    "method_p_adjusted",
+    "method_log10_p_adjusted",
+    "var_seed",
+    "var_test",
+    "margin",
+    "equivalence_p",
+)
 TRIAL_COLUMNS = (
     "cell",
     "encoder",
@@ -168,7 +184,7 @@ def read_run(folder: Path) -> Run:
         manifest=_read_mapping(folder / "manifest.json"),
         trials=_read_trials(folder / "trials.parquet"),
         scores=_read_csv(folder / "scores.csv", SCORE_TEXT, SCORE_NUMBERS),
-        comparisons=_read_csv(folder / "comparisons.csv", COMPARISON_TEXT, COMPARISON_NUMBERS),
+        comparisons=_with_methods(folder / "comparisons.csv"),
         best=_read_best(folder / "best"),
     )
 
@@ -205,6 +221,16 @@ def _read_csv(path: Path, text: tuple[str, ...], numbers: tuple[str, ...]) -> pd
     _require_columns(path, table, (*text, *numbers))
     for name in table.columns.intersection([*numbers, *METRICS]):
         table[name] = _to_numbers(path, table[name])
+    return table
+
+
+def _with_methods(path: Path) -> pd.DataFrame:
+    """The comparisons; columns of methods over seeds are empty where the run has none."""
+    table = _read_csv(path, COMPARISON_TEXT, COMPARISON_NUMBERS)
+    for name in METHOD_TEXT:
+        table[name] = table.get(name, "")
+    for name in METHOD_NUMBERS:
+        table[name] = _to_numbers(path, table[name]) if name in table else float("nan")
     return table
 
 
