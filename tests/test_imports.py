@@ -44,6 +44,7 @@ ORDER = (
     "select",
     "compare_methods",
     "compare",
+    "compare_tasks",
     "report",
     "provenance",
     "live",

@@ -40,9 +40,13 @@ def _lines(page: Page) -> Iterator[str]:
         best, rest = escape(task.answer.best), escape(task.answer.rest)
         sentence = f"**{best}** {rest}" if best else rest
         yield f"- {escape(task.name)} ({task.answer.verdict.lower()}): {sentence}"
+    if page.across:
+        yield f"- All tasks: {escape(page.across)}"
     yield from ("", "## Leaderboard", "", *_table(page.leaderboard))
     if page.ranks:
         yield from ("## Across tasks", "", *_pictures(page.ranks))
+        for table in page.across_grids:
+            yield from _table(table)
     for task in page.tasks:
         yield from _task(task)
     yield from ("## Tuning", "", *_table(page.tuning), *_table(page.trials))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.report import across
 from engine.report.answer import Answer, answer
 from engine.report.figures import Gallery, draw_figures
 from engine.report.figures.drawing import Picture
@@ -67,7 +68,9 @@ class Page:
     facts: Sequence[str]
     leaderboard: Grid
     tasks: Sequence[TaskPage]
+    across: str
     ranks: Sequence[Picture]
+    across_grids: Sequence[Grid]
     tuning: Grid
     trials: Grid
     skipped: Grid | None
@@ -96,7 +99,8 @@ def compose(run: Run, figures: Path) -> tuple[Page, Gallery]:
     """
     board, tested = leaderboard(run), duels(run)
     answers = {task: answer(task, board[task]) for task in run.tasks}
-    gallery = draw_figures(run, board, tested, answers, figures)
+    over = across.of_run(run)
+    gallery = draw_figures(run, board, tested, answers, over, figures)
     found = [search for cells in searches(run).values() for search in cells]
     cited = references(run)
     tasks = []
@@ -126,7 +130,9 @@ def compose(run: Run, figures: Path) -> tuple[Page, Gallery]:
         facts=facts(run),
         leaderboard=leaderboard_grid(run, board),
         tasks=tasks,
+        across=across.sentence(run, over) if over else "",
         ranks=gallery.ranks,
+        across_grids=[across.models_grid(run, over), across.pairs_grid(run, over)] if over else [],
         tuning=tuning_grid(run, board, found),
         trials=trials_grid(run, found),
         skipped=_skipped_grid(run),

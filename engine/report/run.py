@@ -136,6 +136,11 @@ class Run:
         """How the study asked for its comparisons: family, correction, equivalence_margin."""
         return self.study.get("compare") or {}
 
+    @property
+    def margin(self) -> float:
+        """A smaller difference counts as none."""
+        return float(self.compare.get("equivalence_margin") or 0.01)
+
     def task(self, name: str) -> Mapping[str, Any]:
         """What the manifest knows of a task."""
         return (self.manifest.get("tasks") or {}).get(name) or {}

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import matplotlib
 
+from engine.compare_tasks import AcrossTasks
 from engine.report.answer import Answer
+from engine.report.figures.critical_difference import critical_difference
 from engine.report.figures.curves import search_curves
 from engine.report.figures.drawing import Drawing, Picture, save
 from engine.report.figures.forest import forest
@@ -45,7 +47,12 @@ class Gallery:
 
 
 def draw_figures(
-    run: Run, board: Leaderboard, tested: Duels, answers: Mapping[str, Answer], folder: Path
+    run: Run,
+    board: Leaderboard,
+    tested: Duels,
+    answers: Mapping[str, Answer],
+    over: AcrossTasks | None,
+    folder: Path,
 ) -> Gallery:
     """Draw every figure that the run has data for.
 
@@ -56,6 +63,7 @@ def draw_figures(
         Leaderboards by task.
     tested : mapping of (str, str) to Duel
     answers : mapping of str to Answer
+    over : AcrossTasks or None
     folder : Path
         Where the SVG and PNG files go.
 
@@ -78,10 +86,12 @@ def draw_figures(
             done = run.trials["score"].notna() & (run.trials["status"] == "complete")
             if (done & (run.trials["task"] == task)).any():
                 curves[task] = save(search_curves(run, task), folder, f"search-{names[task]}")
-        return Gallery(scores, curves, _rank_pictures(run, board, folder))
+        return Gallery(scores, curves, _rank_pictures(run, board, over, folder))
 
 
-def _rank_pictures(run: Run, board: Leaderboard, folder: Path) -> list[Picture]:
+def _rank_pictures(
+    run: Run, board: Leaderboard, over: AcrossTasks | None, folder: Path
+) -> list[Picture]:
     ranks = rank_table(board).dropna(axis="columns", how="all")
     if ranks.shape[1] < 2:
         return []
@@ -89,6 +99,8 @@ def _rank_pictures(run: Run, board: Leaderboard, folder: Path) -> list[Picture]:
         ("mean-ranks", mean_ranks(run, ranks)),
         ("task-ranks", task_ranks(ranks)),
     ]
+    if over:
+        drawings.insert(0, ("critical-difference", critical_difference(run, over)))
     return [save(drawing, folder, name) for name, drawing in drawings]
 
 
