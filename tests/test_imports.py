@@ -205,8 +205,8 @@ def test_ray_is_imported_only_where_work_is_spread():
 
 
 def test_optuna_is_imported_only_by_the_search():
-    """By the files that propose trials, that mirror them, and that tell both in Optuna's terms."""
-    files = ("proposer", "samplers", "optuna_terms", "mirror")
+    """By the files that propose, mirror and rate trials, and that tell these in Optuna's terms."""
+    files = ("proposer", "samplers", "optuna_terms", "mirror", "importance")
     assert importers("optuna") == {f"engine.search.{name}" for name in files}
 
 

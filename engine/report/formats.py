@@ -135,6 +135,13 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600:,} h {whole % 3600 // 60:02d} min"
 
 
+def size(n_bytes: float) -> str:
+    """Bytes in GB or MB."""
+    if not math.isfinite(n_bytes):
+        return MISSING
+    return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.0f} MB"
+
+
 def count(value: float) -> str:
     """An integer with thousands separators."""
     return f"{round(value):,}" if math.isfinite(value) else MISSING

@@ -15,6 +15,7 @@ from engine.report.formats import (
     p_value,
     percent,
     score,
+    size,
 )
 from engine.report.run import Run
 from engine.report.tables import Duel, Duels, Leaderboard, Search, Standing
@@ -166,7 +167,7 @@ def leaderboard_grid(run: Run, board: Leaderboard) -> Grid:
         columns,
         rows,
     )
-    return _for_tasks(run, grid.without("Metric") if shared else grid)
+    return for_tasks(run, grid.without("Metric") if shared else grid)
 
 
 def pairs_grid(task: str, standings: Sequence[Standing], tested: Duels) -> Grid:
@@ -275,7 +276,7 @@ def tuning_grid(run: Run, board: Leaderboard, found: Iterable[Search]) -> Grid:
         "how much worse the winning configuration is on the test split than on validation; a large "
         "drop means that the search has fitted the validation split."
     )
-    return _for_tasks(run, Grid("tuning", caption, columns, rows))
+    return for_tasks(run, Grid("tuning", caption, columns, rows))
 
 
 def trials_grid(run: Run, found: Iterable[Search]) -> Grid:
@@ -301,7 +302,7 @@ def trials_grid(run: Run, found: Iterable[Search]) -> Grid:
         "Pruned: stopped early, as its score was low for its epochs. Infeasible: could not run, "
         "as with too little memory. Best at: the number of the trial that won; 0 is the default."
     )
-    return _for_tasks(run, Grid("trials", caption, columns, rows))
+    return for_tasks(run, Grid("trials", caption, columns, rows))
 
 
 def cost_grid(run: Run, board: Leaderboard, found: Iterable[Search]) -> Grid:
@@ -311,6 +312,7 @@ def cost_grid(run: Run, board: Leaderboard, found: Iterable[Search]) -> Grid:
         *CELL_COLUMNS,
         Column("Search", numeric=True, tip="sum over trials"),
         Column("Refits", numeric=True, tip="sum over seeds, tuned and default"),
+        Column("Peak memory", numeric=True, tip="largest of the trials, where it was measured"),
         Column("Trained parameters", numeric=True),
         Column("Encoder parameters", numeric=True, spare=True),
         Column("Score", numeric=True),
@@ -326,13 +328,14 @@ def cost_grid(run: Run, board: Leaderboard, found: Iterable[Search]) -> Grid:
                 *_search_entries(run, search),
                 Entry(duration(search.seconds), search.seconds),
                 Entry(duration(refits), refits),
+                Entry(size(search.peak_bytes), search.peak_bytes),
                 Entry(count(trained), trained),
                 Entry(count(parameters), parameters),
                 _scored(standing.mean if standing else math.nan),
             ]
         )
     caption = "Time of trials and refits, summed over workers; embedding is timed per stage below."
-    return _for_tasks(run, Grid("cost", caption, columns, rows))
+    return for_tasks(run, Grid("cost", caption, columns, rows))
 
 
 def records_grid(
@@ -366,7 +369,7 @@ def _search_entries(run: Run, search: Search) -> list[Entry]:
     return [Entry(search.task), Entry(search.encoder, hue=colour), Entry(search.method)]
 
 
-def _for_tasks(run: Run, grid: Grid) -> Grid:
+def for_tasks(run: Run, grid: Grid) -> Grid:
     """A study of one task needs no column to name it."""
     return grid.without("Task") if len(run.tasks) == 1 else grid
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from engine.report import across
 from engine.report.answer import Answer, answer
+from engine.report.calibration import calibration_grid, calibrations
 from engine.report.figures import Gallery, draw_figures
 from engine.report.figures.drawing import Picture
 from engine.report.formats import count, duration, moment, plural
@@ -24,6 +25,7 @@ from engine.report.prose import claims, facts, methods_paragraph, question, task
 from engine.report.references import Reference, references
 from engine.report.run import Run
 from engine.report.tables import duels, leaderboard, searches
+from engine.report.tuning import importance_grid, lost_grid
 
 
 @dataclass(frozen=True)
@@ -73,10 +75,15 @@ class Page:
     across_grids: Sequence[Grid]
     tuning: Grid
     trials: Grid
+    importance: Grid | None
+    lost: Grid | None
     skipped: Grid | None
     failures: Grid | None
     notes: Sequence[str]
     cost: Grid
+    costs: Sequence[Picture]
+    calibration: Grid | None
+    reliability: Sequence[Picture]
     claims: Sequence[tuple[str, str]]
     provenance: Sequence[tuple[str, str]]
     records: Sequence[tuple[str, Grid]]
@@ -99,8 +106,8 @@ def compose(run: Run, figures: Path) -> tuple[Page, Gallery]:
     """
     board, tested = leaderboard(run), duels(run)
     answers = {task: answer(task, board[task]) for task in run.tasks}
-    over = across.of_run(run)
-    gallery = draw_figures(run, board, tested, answers, over, figures)
+    over, calibrated = across.of_run(run), calibrations(run, board)
+    gallery = draw_figures(run, board, tested, answers, over, calibrated, figures)
     found = [search for cells in searches(run).values() for search in cells]
     cited = references(run)
     tasks = []
@@ -135,10 +142,15 @@ def compose(run: Run, figures: Path) -> tuple[Page, Gallery]:
         across_grids=[across.models_grid(run, over), across.pairs_grid(run, over)] if over else [],
         tuning=tuning_grid(run, board, found),
         trials=trials_grid(run, found),
+        importance=importance_grid(run),
+        lost=lost_grid(run),
         skipped=_skipped_grid(run),
         failures=_failures_grid(run),
         notes=[str(note) for note in run.manifest.get("notes") or []],
         cost=cost_grid(run, board, found),
+        costs=gallery.costs,
+        calibration=calibration_grid(run, calibrated) if calibrated else None,
+        reliability=gallery.calibration,
         claims=claims(run, board, tested),
         provenance=_provenance(run),
         records=_records(run),

@@ -165,6 +165,14 @@ class Run:
         metric = METRICS.get(self.metric(task))
         return -1 if metric and not metric.greater_is_better else 1
 
+    def predictions(self) -> pd.DataFrame | None:
+        """Test rows under the tuned models of the first seed; None where the run kept none."""
+        path = self.folder / "predictions.parquet"
+        if not path.is_file():
+            return None
+        chosen = [("variant", "==", "tuned"), ("seed", "==", self.seeds[0])]
+        return pd.read_parquet(path, filters=chosen)
+
     def _names(self, column: str, section: str) -> list[str]:
         declared = [str(name) for name in self.manifest.get(section) or {}]
         return list(dict.fromkeys([*declared, *self.trials[column], *self.scores[column]]))

@@ -5,6 +5,7 @@ model, the one of the study's first seed. A test is of two methods over all seed
 has seeds enough, else of the two models of the first seed.
 """
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -152,6 +153,8 @@ class Search:
         Validation score of trial 0 and of the best complete trial.
     best_number : int or None
     seconds : float
+    peak_bytes : float
+        Largest memory of a trial; NaN where none measured it.
     """
 
     task: str
@@ -163,6 +166,7 @@ class Search:
     best: float
     best_number: int | None
     seconds: float
+    peak_bytes: float
 
     @property
     def total(self) -> int:
@@ -272,6 +276,23 @@ def best_so_far(trials: pd.DataFrame, sign: int = 1) -> tuple[list[int], list[fl
             numbers.append(int(number))
             scores.append(float(value))
     return numbers, scores
+
+
+def pareto(cells: Sequence[Standing], cost: str, sign: int) -> list[Standing]:
+    """Cells that no other beats in both score and cost, cheapest first.
+
+    Parameters
+    ----------
+    cells : sequence of Standing
+    cost : {"seconds", "trainable_parameters"}
+    sign : int
+        See `Run.sign`.
+    """
+    front: list[Standing] = []
+    for cell in sorted(cells, key=lambda c: (getattr(c, cost), -sign * c.mean)):
+        if not front or sign * (cell.mean - front[-1].mean) > 0:
+            front.append(cell)
+    return front
 
 
 def rank_table(board: Leaderboard) -> pd.DataFrame:
@@ -414,4 +435,11 @@ def _search(rows: pd.DataFrame, sign: int) -> Search:
         best=scores[-1] if scores else math.nan,
         best_number=numbers[-1] if numbers else None,
         seconds=float(rows["seconds"].sum()),
+        peak_bytes=max(_peaks(rows), default=math.nan),
     )
+
+
+def _peaks(trials: pd.DataFrame) -> list[float]:
+    costs = trials["cost"].dropna() if "cost" in trials else []
+    known = (json.loads(cost).get("peak_memory_bytes") for cost in costs)
+    return [float(peak) for peak in known if peak is not None]

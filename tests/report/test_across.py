@@ -33,13 +33,14 @@ def test_the_best_model_is_named_with_its_rank_and_whom_it_leads(make_run: Maker
 
 
 def test_the_page_has_the_diagram_and_its_tables(make_run: Maker) -> None:
-    paths = write_report(make_run(cells=CELLS, tasks=TASKS, per_cell=2))
+    two = dict(list(CELLS.items())[:2])
+    paths = write_report(make_run(cells=two, tasks=TASKS[:5], per_cell=2))
     names = {path.name for path in paths.figures}
     assert "critical-difference.svg" in names
     page = paths.html.read_text()
-    assert "Over 7 tasks" in page
+    assert "Over 5 tasks" in page
     assert "P(equivalent)" in page
-    assert "Over 7 tasks" in paths.markdown.read_text()
+    assert "Over 5 tasks" in paths.markdown.read_text()
 
 
 def test_few_tasks_have_ranks_but_no_tests(make_run: Maker) -> None:
