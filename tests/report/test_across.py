@@ -5,8 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from engine.report import across, write_report
+from engine.report.figures.critical_difference import critical_difference
 from engine.report.run import read_run
 
 Maker = Callable[..., Path]
@@ -32,6 +34,21 @@ def test_the_best_model_is_named_with_its_rank_and_whom_it_leads(make_run: Maker
     assert grid.rows[2][-1].text == "not significant"
 
 
+def test_the_diagram_joins_the_models_that_are_level(make_run: Maker) -> None:
+    run = read_run(make_run(cells=CELLS, tasks=TASKS, per_cell=2))
+    found = across.of_run(run)
+    assert found is not None
+    assert found.cliques == [(1, 2)]
+    drawing = critical_difference(run, found)
+    (axes,) = drawing.figure.axes
+    bars = [line for line in axes.lines if line.get_linewidth() > 3]
+    assert len(bars) == 1
+    assert bars[0].get_xdata()[0] < found.table["mean_rank"][1]
+    assert bars[0].get_xdata()[1] > found.table["mean_rank"][2]
+    assert "A bar joins" in drawing.caption
+
+
+@pytest.mark.slow
 def test_the_page_has_the_diagram_and_its_tables(make_run: Maker) -> None:
     two = dict(list(CELLS.items())[:2])
     paths = write_report(make_run(cells=two, tasks=TASKS[:5], per_cell=2))
