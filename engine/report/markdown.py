@@ -60,6 +60,8 @@ def _lines(page: Page) -> Iterator[str]:
     if page.calibration:
         yield from ("## Calibration", "", *_pictures(page.reliability))
         yield from _table(page.calibration)
+    if page.published:
+        yield from ("## Beside published scores", "", *_table(page.published))
     yield from ("## What the tests say, and what they do not", "")
     yield from (f"- **{escape(heading)}.** {escape(text)}" for heading, text in page.claims)
     yield from ("", "## Methods", "", escape(page.methods), "")

@@ -22,6 +22,7 @@ from engine.report.grids import (
     tuning_grid,
 )
 from engine.report.prose import claims, facts, methods_paragraph, question, task_notes
+from engine.report.published import matches, published_grid
 from engine.report.references import Reference, references
 from engine.report.run import Run
 from engine.report.tables import duels, leaderboard, searches
@@ -84,6 +85,7 @@ class Page:
     costs: Sequence[Picture]
     calibration: Grid | None
     reliability: Sequence[Picture]
+    published: Grid | None
     claims: Sequence[tuple[str, str]]
     provenance: Sequence[tuple[str, str]]
     records: Sequence[tuple[str, Grid]]
@@ -110,6 +112,7 @@ def compose(run: Run, figures: Path) -> tuple[Page, Gallery]:
     gallery = draw_figures(run, board, tested, answers, over, calibrated, figures)
     found = [search for cells in searches(run).values() for search in cells]
     cited = references(run)
+    known = matches(run, board)
     tasks = []
     for task in run.tasks:
         details = [("All metrics", metrics_grid(run, task, board[task]))]
@@ -151,6 +154,7 @@ def compose(run: Run, figures: Path) -> tuple[Page, Gallery]:
         costs=gallery.costs,
         calibration=calibration_grid(run, calibrated) if calibrated else None,
         reliability=gallery.calibration,
+        published=published_grid(run, known) if known else None,
         claims=claims(run, board, tested),
         provenance=_provenance(run),
         records=_records(run),
