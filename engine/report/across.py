@@ -104,9 +104,7 @@ def pairs_grid(run: Run, found: AcrossTasks) -> Grid:
     columns = [
         Column("First"),
         Column("Second"),
-        Column("Wins", numeric=True),
-        Column("Ties", numeric=True),
-        Column("Losses", numeric=True),
+        Column("Won · level · lost", numeric=True, tip="tasks, beyond the margin"),
         Column("Median difference", numeric=True),
         Column("p", numeric=True, spare=True, tip="Wilcoxon signed-rank"),
         Column("Holm p", numeric=True),
@@ -122,7 +120,7 @@ def pairs_grid(run: Run, found: AcrossTasks) -> Grid:
             [
                 Entry(cell_label(row["encoder_a"], row["method_a"])),
                 Entry(cell_label(row["encoder_b"], row["method_b"])),
-                *(Entry(str(row[name]), row[name]) for name in ("wins", "ties", "losses")),
+                Entry(f"{row['wins']} · {row['ties']} · {row['losses']}", row["wins"]),
                 Entry(difference(row["delta"]), row["delta"]),
                 *(Entry(p_value(row[name]), row[name]) for name in ("p", "p_adjusted")),
                 *(Entry(percent(row[k]), row[k]) for k in ("p_better", "p_rope", "p_worse")),
@@ -133,7 +131,7 @@ def pairs_grid(run: Run, found: AcrossTasks) -> Grid:
             ]
         )
     caption = (
-        f"Wins and losses by more than ±{run.margin:g}. Wilcoxon's signed-rank test over "
+        f"Won and lost by more than ±{run.margin:g}. Wilcoxon's signed-rank test over "
         f"{found.n_groups} independent tasks, adjusted by Holm. P(better), P(equivalent) and "
         f"P(worse): Bayesian signed-rank test with ±{run.margin:g} as practically equivalent."
     )

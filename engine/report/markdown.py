@@ -36,12 +36,12 @@ def _lines(page: Page) -> Iterator[str]:
         yield from (escape(page.description), "")
     yield from (escape(page.subtitle), "", escape(" · ".join(page.facts)), "")
     yield from ("## The answer", "")
+    if page.across:
+        yield f"- All tasks: {escape(page.across)}"
     for task in page.tasks:
         best, rest = escape(task.answer.best), escape(task.answer.rest)
         sentence = f"**{best}** {rest}" if best else rest
         yield f"- {escape(task.name)} ({task.answer.verdict.lower()}): {sentence}"
-    if page.across:
-        yield f"- All tasks: {escape(page.across)}"
     yield from ("", "## Leaderboard", "", *_table(page.leaderboard))
     if page.ranks:
         yield from ("## Across tasks", "", *_pictures(page.ranks))

@@ -84,7 +84,7 @@ def claims(run: Run, board: Leaderboard, tested: Duels) -> list[tuple[str, str]]
     """What the statistics of this run say and do not say, as (heading, text)."""
     return [
         _subject_claim(run, tested),
-        ("Seeds show the rest", _seed_claim(run, board)),
+        ("Seeds show the rest", _seed_claim(run, board, tested)),
         ("Not significant is not equal", _equality_claim(run, tested)),
         ("Many pairs, one family", _family_claim(run)),
         (
@@ -149,17 +149,25 @@ def _subject_claim(run: Run, tested: Duels) -> tuple[str, str]:
     )
 
 
-def _seed_claim(run: Run, board: Leaderboard) -> str:
+def _seed_claim(run: Run, board: Leaderboard, tested: Duels) -> str:
     spreads = pd.Series([s.sd for cells in board.values() for s in cells]).dropna()
     if spreads.empty:
         return (
             "This study has one seed, so nothing here tells how much a score moves when the same "
             "configuration is fitted again. Take small differences with care."
         )
-    return (
+    shown = (
         "The standard deviation over seeds shows how much a score moves when the same "
         f"configuration is fitted again: here {score(spreads.median())} in the median cell and "
-        f"{score(spreads.max())} at most. A difference of that size is no property of a method, "
+        f"{score(spreads.max())} at most."
+    )
+    if any(duel.of_methods for duel in tested.values()):
+        return (
+            f"{shown} Tests of methods count this as uncertainty; the interval of a single score "
+            f"does not: it is of the model of seed {run.seeds[0]}."
+        )
+    return (
+        f"{shown} A difference of that size is no property of a method, "
         "however small its p-value. A significant pair whose seeds disagree on the sign is called "
         "unstable."
     )

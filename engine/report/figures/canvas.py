@@ -61,7 +61,9 @@ def canvas(
     return figure, figure.add_axes(box)
 
 
-def panels(number: int, *, shared: bool = False) -> tuple[Figure, list[Axes]]:
+def panels(
+    number: int, *, shared: bool = False, bottom: float = BOTTOM
+) -> tuple[Figure, list[Axes]]:
     """Make equal panels, as evenly spread over rows as they go.
 
     Parameters
@@ -69,6 +71,8 @@ def panels(number: int, *, shared: bool = False) -> tuple[Figure, list[Axes]]:
     number : int
     shared : bool
         All panels have one vertical axis, whose numbers stand on the left only.
+    bottom : float
+        Inches below the panels, for names of axes and a legend.
 
     Returns
     -------
@@ -78,7 +82,7 @@ def panels(number: int, *, shared: bool = False) -> tuple[Figure, list[Axes]]:
     rows = math.ceil(number / across_at_most)
     across = math.ceil(number / rows)
     width = min(WIDEST, (WIDTH - LEFT) / across - gap_x)
-    height = TOP + BOTTOM + rows * HEIGHT + (rows - 1) * GAP_Y
+    height = TOP + bottom + rows * HEIGHT + (rows - 1) * GAP_Y
     figure = Figure(figsize=(WIDTH, height))
     made = []
     for place in range(number):

@@ -28,7 +28,7 @@ def critical_difference(run: Run, found: AcrossTasks) -> Drawing:
     ranks = found.table["mean_rank"].tolist()
     labels = [shorten(cell_label(*model), 30) for model in found.models]
     half = (len(ranks) + 1) // 2
-    shown = [f"{label}  {rank:.2f}" for label, rank in zip(labels, ranks, strict=True)]
+    shown = [f"{label}\u2003{rank:.2f}" for label, rank in zip(labels, ranks, strict=True)]
     bars = BAR * (len(found.cliques) + 1)
     margin = text_width(shown) + 0.5
     height = 0.6 + bars + ROW * half + 0.1

@@ -6,6 +6,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter
 
 from engine.report.calibration import Calibration
 from engine.report.figures.canvas import panels
@@ -46,6 +47,7 @@ def score_against_cost(run: Run, board: Leaderboard, cost: str) -> Drawing | Non
         front = pareto(cells, cost, run.sign(task))
         # On a logarithmic scale a cost of nothing has no place.
         axes.set_xscale("symlog", linthresh=1.0)
+        axes.xaxis.set_major_formatter(FuncFormatter(_short))
         ends = [(getattr(cell, cost), cell.mean) for cell in front]
         axes.plot(
             *zip(*ends, strict=True), color=SOFT.light, lw=1, drawstyle="steps-post", zorder=1
@@ -80,7 +82,7 @@ def reliability(run: Run, found: Mapping[str, Sequence[Calibration]]) -> Drawing
     -------
     Drawing
     """
-    figure, drawn = panels(len(found))
+    figure, drawn = panels(len(found), bottom=0.5)
     tips = {}
     for at, (axes, (task, cells)) in enumerate(zip(drawn, found.items(), strict=True)):
         best = cells[0]
@@ -128,6 +130,14 @@ def _dot(axes: Axes, cell: Standing, cost: float, run: Run, gid: str) -> None:
         zorder=3,
         gid=gid,
     )
+
+
+def _short(value: float, _: int) -> str:
+    """A power of ten in few letters: 10, 1k, 10M."""
+    for unit, name in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= unit:
+            return f"{value / unit:g}{name}"
+    return f"{value:g}"
 
 
 def _style(axes: Axes, task: str, label: str) -> None:
