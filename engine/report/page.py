@@ -199,10 +199,26 @@ def _task_facts(run: Run, task: str) -> list[tuple[str, str]]:
 
 
 def _skipped_grid(run: Run) -> Grid | None:
-    records = [(item["cell"], item["reason"]) for item in run.manifest.get("skipped") or []]
+    cells: dict[tuple[str, str, str], list[str]] = {}
+    for item in run.manifest.get("skipped") or []:
+        encoder, _, method = _parts(str(item["cell"]))
+        cells.setdefault((encoder, method, str(item["reason"])), []).append(str(item["cell"]))
+    records = []
+    for (encoder, method, reason), names in cells.items():
+        # One line says it of all tasks.
+        everywhere = len(names) == len(run.tasks) > 1
+        shown = [f"{encoder}/*/{method}"] if everywhere else names
+        records += [(name, reason) for name in shown]
     if not records:
         return None
     return records_grid("skipped", "Cells that were not run.", ("Cell", "Reason"), records)
+
+
+def _parts(cell: str) -> tuple[str, str, str]:
+    """Encoder, task and method of a cell's name; a task's own name may hold slashes."""
+    encoder, _, rest = cell.partition("/")
+    task, _, method = rest.rpartition("/")
+    return encoder, task, method
 
 
 def _failures_grid(run: Run) -> Grid | None:
