@@ -248,8 +248,10 @@ def map_tasks(
         keep_to_share()
         return function(item)
 
-    # Ray takes plain functions only, and ours may be a partial.
-    remote = ray.remote(call)
+    # Ray takes plain functions only, and ours may be a partial. A worker that had a GPU ends with
+    # its call: it would keep that GPU, and its share of it, whatever the next call is given.
+    calls = 1 if any(resources(item).gpus for item in items) else 0
+    remote = ray.remote(max_calls=calls)(call)
     pending = {}
     for item in items:
         pending[remote.options(**options(resources(item))).remote(item)] = item
@@ -261,10 +263,20 @@ def map_tasks(
                 value: Value = ray.get(done)
             except RayTaskError as error:
                 raise error.cause from None
+            except RayError as error:
+                raise _worker_died(error) from None
             yield item, value
     finally:
         for reference in pending:
             ray.cancel(reference, force=True)
+
+
+def _worker_died(error: RayError) -> UserError:
+    reason = str(error).splitlines()[0]
+    return UserError(
+        f"a worker died, perhaps for lack of memory ({reason}); what is finished is kept: give the "
+        "same command again"
+    )
 
 
 def options(shape: Shape) -> dict[str, float]:
@@ -334,11 +346,7 @@ def map_streams(
             except RayTaskError as error:
                 raise cause_of(error) from None
             except RayError as error:
-                reason = str(error).splitlines()[0]
-                raise UserError(
-                    f"a worker died, perhaps for lack of memory ({reason}); what is finished is "
-                    "kept: give the same command again"
-                ) from None
+                raise _worker_died(error) from None
             yield item, value
     finally:
         for stream in open_streams:

@@ -124,11 +124,13 @@ def plan_table(plan: Plan, folder: Path) -> Group:
 def memory_table(plan: Plan) -> Group:
     """What the largest trial of each kind of cell that trains a network takes of a GPU."""
     from engine.capacity import parts
-    from engine.sharing import GB, kinds
+    from engine.sharing import GB, SMALL, kinds
 
-    found = kinds(plan, gpu=True)
-    if not found:
+    trained = {cell.cell.encoder for cell in plan.cells if cell.method.needs == "network"}
+    if all(plan.cards[name].parameters <= SMALL for name in trained):
+        # Eight of them share any GPU.
         return Group()
+    found = kinds(plan, gpu=True)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("encoder", "method", "batch", "memory", *(f"{size} GB" for size in GPU_SIZES)):
         left = name in ("encoder", "method")

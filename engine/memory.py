@@ -169,6 +169,9 @@ def estimate(plan: CellPlan, task: Task, *, gpu: bool) -> Estimate | None:
         None where it cannot be told: an architecture that only its weights' folder knows, or one
         whose shapes depend on values.
     """
+    if plan.encoder.weights not in ("hub", "random"):
+        # Of the family, but perhaps of another size.
+        return None
     rank = int(_largest(plan.space, "rank", RANK))
     everywhere = "all_linear" in _values(plan.space, "targets")
     taken = footprint(plan.encoder.card, plan.method.trains, rank, everywhere, half=gpu)

@@ -89,6 +89,12 @@ class Run:
                     f"{self.plan.study.source}: resources.cpus_per_trial: {asked.cpus_per_trial} "
                     f"asks for more than any node has ({most:.0f}); ask for less"
                 )
+            gpus = max(node.gpus for node in there)
+            if asked.gpus_per_trial != "auto" and 0 < gpus < asked.gpus_per_trial:
+                raise UserError(
+                    f"{self.plan.study.source}: resources.gpus_per_trial: {asked.gpus_per_trial:g} "
+                    f"asks for more than any node has ({gpus:.0f}); ask for less"
+                )
             if asked.gpus_per_trial == "auto":
                 there = cluster.with_gpu_memory(there, cluster.gpu_memory)
             self._capacity = share_out(self.plan, there)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING
 
 from engine.capacity import Capacity, Node, Shape, gpu_share, memory_share
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
     from engine.plan import Plan
 
 GB = 1e9
+
+#: Without a GPU a network of so many numbers, run in small micro-batches, fits beside others on any
+#: machine: the seconds that an estimate takes are saved.
+SMALL = 10**7
 
 #: A process that runs an encoder forwards, beside the weights.
 FORWARD_BYTES = 1.5e9
@@ -36,14 +41,25 @@ class Kind:
     estimate: Estimate | None
 
 
-def kinds(plan: Plan, *, gpu: bool) -> list[Kind]:
-    """Kinds of cells that train a network, with the memory that the largest trial takes."""
-    from engine.memory import estimate
+def kinds(plan: Plan, *, gpu: bool, larger_than: float = 0) -> list[Kind]:
+    """Kinds of cells that train a network, with the memory that the largest trial takes.
 
+    Parameters
+    ----------
+    plan : Plan
+    gpu : bool
+        Whether trials run on GPUs.
+    larger_than : float
+        Networks of no more numbers are not estimated, which takes seconds for each.
+    """
     found: dict[tuple[str, str], list[tuple[str, Estimate | None]]] = {}
     for cell in plan.cells:
         if cell.method.needs == "network":
-            taken = estimate(cell, plan.tasks[cell.cell.task], gpu=gpu)
+            taken = None
+            if plan.cards[cell.cell.encoder].parameters > larger_than:
+                from engine.memory import estimate
+
+                taken = estimate(cell, plan.tasks[cell.cell.task], gpu=gpu)
             of_kind = found.setdefault((cell.cell.encoder, cell.cell.method), [])
             of_kind.append((cell.cell.id, taken))
     return [
@@ -70,7 +86,8 @@ def share_out(plan: Plan, nodes: tuple[Node, ...]) -> Capacity:
     shapes = {cell.cell.id: Shape(cpus) for cell in plan.cells}
     gpu = any(node.gpus for node in nodes)
     notes: list[str] = []
-    found = kinds(plan, gpu=gpu)
+    auto = asked.gpus_per_trial == "auto"
+    found = kinds(plan, gpu=gpu, larger_than=SMALL if not gpu else 0 if auto else inf)
     for kind in found:
         if not gpu:
             shape, note = _beside_cpus(kind, nodes, cpus)

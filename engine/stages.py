@@ -189,7 +189,7 @@ def _search(run: Run, tracker: Tracker | None) -> Turns:
     """Run the trials that are left, and rebuild each cell's search from all of them."""
     study, plan = run.plan.study, run.plan
     ledger = Ledger(run.file("trials"))
-    turns = open_turns(study, plan.cells, partial(_fingerprints, run), ledger)
+    turns = open_turns(study, plan.cells, partial(_fingerprints, run), run.out)
     searches = turns.searches
     _note_search(run, searches)
     if tracker:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from threading import Thread
 
@@ -55,7 +56,8 @@ def check_storage(
                 raise UserError(_not_shared(node, found))
         within(seconds, roots, partial(_read, nodes, roots, token))
     finally:
-        within(seconds, roots, partial(_remove, roots, token))
+        with suppress(UserError):
+            within(seconds, roots, partial(_remove, roots, token))
 
 
 def read_and_write(roots: Sequence[str], token: str, node: Node) -> str:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from engine.errors import UserError, nearest
 from engine.records import EncoderSpec, TaskKind, TaskSpec
 from engine.space import Space, parse_space
+from engine.urls import without_password
 from engine.yamlio import explain, parse_yaml, read_yaml
 
 #: Where relative paths are looked for after the working directory and the study's folder.
@@ -142,9 +143,10 @@ class Resources(BaseModel):
     @classmethod
     def _share(cls, value: Any) -> Any:
         number = isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+        number = number and (value < 1 or value == int(value))
         if number or value == "auto":
             return value
-        raise ValueError("give auto, or a number above 0")
+        raise ValueError("give auto, a share below 1, or a whole number")
 
 
 class Tracking(BaseModel):
@@ -222,7 +224,12 @@ class Study:
     source: str
 
     def to_dict(self) -> dict[str, Any]:
-        """The study resolved: absolute paths, spaces inline; a study file again."""
+        """The study resolved: absolute paths, spaces inline; a study file again.
+
+        It is kept beside the results and in MLflow, so that no password stands in it.
+        """
+        search = self.search.model_dump()
+        search["storage"] = _shown(self.search.storage)
         return {
             "name": self.name,
             "description": self.description,
@@ -243,11 +250,15 @@ class Study:
             "seeds": list(self.seeds),
             "embedding": self.embedding.model_dump(),
             "compare": self.compare.model_dump(),
-            "search": self.search.model_dump(),
+            "search": search,
             "resources": self.resources.model_dump(),
-            "tracking": self.tracking.model_dump(),
-            "store": self.store,
+            "tracking": self.tracking.model_dump() | {"uri": _shown(self.tracking.uri)},
+            "store": _shown(self.store),
         }
+
+
+def _shown(url: str | None) -> str | None:
+    return None if url is None else without_password(url)
 
 
 def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:

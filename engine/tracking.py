@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.errors import UserError
 from engine.records import Cell, TrialRecord
+from engine.urls import without_password
 
 if TYPE_CHECKING:
     from mlflow.entities import Metric
@@ -62,6 +63,7 @@ class Tracker:
         self._parents: dict[str, str] = {}
         self._known: dict[str, str] = {}
         self._ended: set[str] = set()
+        self._failed: set[str] = set()
         self._client: MlflowClient
         self._experiment_id = ""
         self._thread = threading.Thread(target=self._work, name="mlflow", daemon=True)
@@ -90,7 +92,8 @@ class Tracker:
         self._queue.put(None)
         self._thread.join(seconds)
         if self._thread.is_alive():
-            self.failed = f"{self.uri} took more than {seconds:.0f} s to take what was left"
+            shown = without_password(self.uri)
+            self.failed = f"{shown} took more than {seconds:.0f} s to take what was left"
 
     def _work(self) -> None:
         """Run the queue's calls; the first error ends tracking, not the study."""
@@ -128,8 +131,12 @@ class Tracker:
             for run in runs:
                 if KEY in run.data.tags:
                     self._known[run.data.tags[KEY]] = run.info.run_id
-                    if run.info.status != "RUNNING":
+                    failed = run.data.tags.get("status") == "failed"
+                    # A trial that failed gets its turn again.
+                    if run.info.status != "RUNNING" and not failed:
                         self._ended.add(run.info.run_id)
+                    if failed:
+                        self._failed.add(run.info.run_id)
             page = runs.token
             if not page:
                 return
@@ -160,6 +167,8 @@ class Tracker:
         tags["status"] = result.status
         if result.error:
             tags["error"] = result.error[:LONGEST_TAG]
+        elif run_id in self._failed:
+            self._client.delete_tag(run_id, "error")
         if record.duplicate_of is not None:
             tags["duplicate_of"] = str(record.duplicate_of)
         metrics = [_metric(f"epoch_{metric}", v, e) for e, v in enumerate(result.curve, start=1)]
@@ -219,8 +228,8 @@ def check_server(uri: str) -> None:
         requests.get(uri.rstrip("/") + "/health", timeout=10).raise_for_status()
     except requests.RequestException as error:
         raise UserError(
-            f"MLflow server {uri}: no answer ({type(error).__name__}); start it, or unset "
-            "MLFLOW_TRACKING_URI (or tracking.uri) to log to a local file"
+            f"MLflow server {without_password(uri)}: no answer ({type(error).__name__}); start it, "
+            "or unset MLFLOW_TRACKING_URI (or tracking.uri) to log to a local file"
         ) from None
 
 

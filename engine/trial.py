@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import logging
 import math
-import shutil
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -78,8 +77,6 @@ def run_trials(
                     result = run_trial(spec, report, folder)
                 except LostDeviceError as error:
                     raise LostDeviceError(str(error), index) from None
-                if folder is not None:
-                    shutil.rmtree(folder, ignore_errors=True)
             yield index, result
 
 
@@ -166,8 +163,9 @@ def _may_pass(error: Exception) -> bool:
     """Whether the same trial may succeed a little later: a network or its storage is disturbed."""
     if isinstance(error, OSError):
         # What pyarrow says of an object store has no number.
-        return isinstance(error, ConnectionError | TimeoutError) or error.errno in (
-            None, errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN, errno.ENETDOWN,
+        of_pyarrow = type(error) is OSError and error.errno is None
+        return of_pyarrow or isinstance(error, ConnectionError | TimeoutError) or error.errno in (
+            errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN, errno.ENETDOWN,
             errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.EREMOTEIO,
         )  # fmt: skip
     return False

@@ -16,6 +16,7 @@ ORDER = (
     "errors",
     "files",
     "yamlio",
+    "urls",
     "records",
     "space",
     "study",

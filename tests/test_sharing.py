@@ -26,6 +26,7 @@ def plan(in_repository: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
         return Estimate(needs[cell.cell.encoder] * GB / 1.1, 0.0, 0.0, 0.0, 32, 100, False)
 
     monkeypatch.setattr("engine.memory.estimate", told)
+    monkeypatch.setattr(sharing, "SMALL", 0)
     sets = ["encoders=[tiny-bert, tiny-hyena]", "skip=[]"]
     return make_plan(load_study(Path("studies/demo.yaml"), sets))
 
@@ -107,3 +108,11 @@ def test_large_encoders_are_not_embedded_by_every_cpu_at_once(
     monkeypatch.setattr(sharing, "FORWARD_BYTES", 4 * GB)
     capacity = share_out(plan, (LAPTOP,))
     assert capacity.at_once(capacity.embedder) == 3
+
+
+def test_small_networks_are_not_estimated_without_a_gpu(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sharing, "SMALL", 10**7)
+    monkeypatch.setattr("engine.memory.estimate", None)
+    assert set(share_out(plan, (LAPTOP,)).shapes.values()) == {Shape(1)}

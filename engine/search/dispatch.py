@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -51,12 +53,15 @@ class Call:
         Scores of the epochs that the first of them has done.
     seconds : float
         Time that the trials are expected to take.
+    several : bool
+        Whether it began with more than one trial.
     """
 
     needs: str
     trials: dict[int, tuple[CellSearch, TrialSpec]] = field(default_factory=dict)
     curve: list[float] = field(default_factory=list)
     seconds: float = 0.0
+    several: bool = False
 
 
 class Dispatcher(Searcher):  # type: ignore[misc]
@@ -88,9 +93,11 @@ class Dispatcher(Searcher):  # type: ignore[misc]
         self._slots = slots
         self._spec_of = spec_of
         self._on_record = on_record
-        self._checkpoints = str(checkpoints)
+        self._checkpoints = checkpoints
         self._calls: dict[str, Call] = {}
         self._attempts: Counter[str] = Counter()
+        # Keys of trials whose call was lost: each runs alone from then on, to tell who is to blame.
+        self._suspects: set[str] = set()
         # When a trial may be begun again, its search and number.
         self._delayed: list[tuple[float, CellSearch, int]] = []
 
@@ -107,8 +114,9 @@ class Dispatcher(Searcher):  # type: ignore[misc]
         return {
             "cell": specs[0].cell.id,
             "number": specs[0].number,
+            "epochs": specs[0].params.get("epochs", inf),
             "specs": [spec.to_json() for spec in specs],
-            "checkpoints": self._checkpoints,
+            "checkpoints": str(self._checkpoints),
         }
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
@@ -130,19 +138,19 @@ class Dispatcher(Searcher):  # type: ignore[misc]
         call = self._calls.pop(trial_id)
         if not call.trials:
             return
-        first = min(call.trials)
+        if call.several:
+            for search, spec in call.trials.values():
+                self._suspects.add(spec.key)
+                search.put_back(spec.number)
+            return
+        ((index, (_, spec)),) = call.trials.items()
         if result and not error and call.curve:
-            _, spec = call.trials[first]
             best = max(call.curve) if METRICS[spec.metric].greater_is_better else min(call.curve)
             seconds = float(result.get("time_total_s", 0.0))
-            self._take(
-                call, first, TrialResult("pruned", best, curve=tuple(call.curve), seconds=seconds)
-            )
+            outcome = TrialResult("pruned", best, curve=tuple(call.curve), seconds=seconds)
         else:
-            # The others of the call had not begun: they are not to blame.
-            self._take(call, first, TrialResult("failed", None, error=LOST, retry=True))
-        for search, spec in call.trials.values():
-            search.put_back(spec.number)
+            outcome = TrialResult("failed", None, error=LOST, retry=True)
+        self._take(call, index, outcome)
 
     def _fill(self, free: list[str]) -> Call | None:
         """Take trials for a call: one, or as many cheap ones as make it worth a worker's while."""
@@ -160,11 +168,21 @@ class Dispatcher(Searcher):  # type: ignore[misc]
             proposal = search.ask()
             if isinstance(proposal, TrialRecord):
                 self._on_record(proposal)
-            elif proposal is not None:
-                call = call or Call(search.plan.method.needs)
-                call.trials[len(call.trials)] = (search, self._spec_of(search, proposal))
-                call.seconds += expected
-                free = [call.needs]
+                continue
+            if proposal is None:
+                continue
+            spec = self._spec_of(search, proposal)
+            alone = spec.key in self._suspects
+            if alone and call:
+                search.put_back(proposal.number)
+                break
+            call = call or Call(search.plan.method.needs)
+            call.several = bool(call.trials)
+            call.trials[len(call.trials)] = (search, spec)
+            call.seconds += expected
+            free = [call.needs]
+            if alone:
+                break
         return call
 
     def _take(self, call: Call, index: int, result: TrialResult) -> None:
@@ -185,6 +203,8 @@ class Dispatcher(Searcher):  # type: ignore[misc]
                 "failed", None, seconds=result.seconds, error=f"{attempt} attempts: {result.error}"
             )
         self._on_record(search.tell(spec.number, spec.key, result))
+        # A trial that was stopped early left its state behind.
+        shutil.rmtree(self._checkpoints / spec.key, ignore_errors=True)
 
     def _release(self) -> None:
         """Put back the trials whose wait is over."""

@@ -10,12 +10,14 @@ import logging
 import os
 import queue
 import threading
+import warnings
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 
 import optuna
+from optuna.exceptions import ExperimentalWarning
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
@@ -129,7 +131,9 @@ class Mirror:
         else:
             ways = directions(search.objectives, search.maximize)
             study = optuna.create_study(storage=storage, study_name=name, directions=ways)
-            study.set_metric_names([search.plan.metric, *search.objectives[1:]])
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ExperimentalWarning)
+                study.set_metric_names([search.plan.metric, *search.objectives[1:]])
             about = {"metric": search.plan.metric, "search": search.key}
             study.set_user_attr("dnasweep", {**search.plan.cell._asdict(), **about})
         self._studies[cell] = study

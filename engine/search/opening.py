@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from engine.files import write_text
 from engine.metrics import METRICS
 from engine.plan import CellPlan
 from engine.records import TrialRecord
@@ -32,7 +35,7 @@ def open_turns(
     study: Study,
     plans: Sequence[CellPlan],
     fingerprints: Callable[[CellPlan], Fingerprints],
-    ledger: Ledger,
+    out: Path,
 ) -> Turns:
     """Build every cell's search from the records of earlier runs.
 
@@ -41,8 +44,8 @@ def open_turns(
     study : Study
     plans : sequence of CellPlan
     fingerprints : callable
-    ledger : Ledger
-        Of this run's folder.
+    out : Path
+        This run's folder: its trials, and the points that its searches started from.
 
     Returns
     -------
@@ -50,14 +53,14 @@ def open_turns(
         With the trials that are still to be given to cells, where budgets are adaptive.
     """
     chosen = study.search
-    siblings = [r for run in chosen.warm_start for r in Ledger(Path(run) / "trials").all()]
+    points = _warm_points(study, plans, out)
     drawings: dict[str, Drawing] = {}
     keys: dict[str, str] = {}
     for plan in plans:
         drawing = Drawing(
             batch=chosen.batch,
             objectives=tuple(chosen.objectives),
-            warm_points=warm_points(plan, siblings, chosen.warm_points),
+            warm_points=points[plan.cell.id],
             startup=startup_trials(study.trials_per_cell),
         )
         marks = fingerprints(plan)
@@ -65,7 +68,7 @@ def open_turns(
         keys[plan.cell.id] = cell_key(
             plan, marks.encoder, marks.task, chosen.sampler, chosen.seed, drawing
         )
-    records = ledger.read(keys.values())
+    records = Ledger(out / "trials").read(keys.values())
     rules = StopRules(chosen.max_seconds, chosen.target, chosen.plateau)
     searches = {
         plan.cell.id: CellSearch(
@@ -85,6 +88,27 @@ def open_turns(
         given = sum(search.budget for search in searches.values())
         spare = max(0, len(plans) * study.trials_per_cell - given)
     return Turns(searches, spare)
+
+
+def _warm_points(
+    study: Study, plans: Sequence[CellPlan], out: Path
+) -> dict[str, tuple[Mapping[str, Any], ...]]:
+    """Points to start each cell from: those of this run's first start, however siblings went on."""
+    chosen = study.search
+    if not chosen.warm_start:
+        return {plan.cell.id: () for plan in plans}
+    file = out / "warm_points.json"
+    asked = {"runs": list(chosen.warm_start), "points": chosen.warm_points}
+    kept = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    points: dict[str, Any] = kept["cells"] if kept.get("asked") == asked else {}
+    if any(plan.cell.id not in points for plan in plans):
+        siblings = [r for run in chosen.warm_start for r in Ledger(Path(run) / "trials").all()]
+        for plan in plans:
+            if plan.cell.id not in points:
+                found = warm_points(plan, siblings, chosen.warm_points)
+                points[plan.cell.id] = [dict(point) for point in found]
+        write_text(file, json.dumps({"asked": asked, "cells": points}, indent=1))
+    return {plan.cell.id: tuple(points[plan.cell.id]) for plan in plans}
 
 
 def _budget(study: Study, records: Sequence[TrialRecord]) -> int:

@@ -54,10 +54,11 @@ def values(record: TrialRecord, objectives: Sequence[str]) -> list[float]:
 
 
 def state_for_sampler(record: TrialRecord) -> TrialState:
-    """State that a sampler learns the right thing from.
+    """State that TPE learns the right thing from.
 
     Optuna's samplers forget what failed, so that a region that cannot be would be proposed again
-    and again: TPE ranks a pruned trial without values behind all others.
+    and again. TPE ranks a pruned trial without values behind all others; `gp` and `cmaes` forget
+    it too.
     """
     if record.result.status == "infeasible":
         return TrialState.PRUNED

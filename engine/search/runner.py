@@ -62,11 +62,13 @@ def run_trials(
         keep_to_share()
         run_call(config, body)
 
-    os.environ.update(TUNE_ENVIRONMENT)
     shapes = {cell: capacity.shapes[cell] for cell in turns.searches}
     several = len(set(shapes.values())) > 1
     # Tune keeps an actor only while a trial of its shape waits for it: one more than can run.
     slots = {kind: many + several for kind, many in capacity.slots().items()}
+    # Tune asks for one trial at a time until it runs, unless it is told how many may wait.
+    waiting = {"TUNE_MAX_PENDING_TRIALS_PG": str(sum(slots.values()))}
+    os.environ.update(TUNE_ENVIRONMENT | waiting)
     checkpoints = (out / "checkpoints").resolve()
     tuner = tune.Tuner(
         tune.with_resources(call, _resources(shapes)),
@@ -114,10 +116,9 @@ def _scheduler(study: Study, searches: Mapping[str, CellSearch]) -> CellSchedule
 
 
 def _longest(search: CellSearch) -> int:
-    """Most reports that a cell's space allows; 1 for a probe."""
-    longest = 1
+    """Most epochs that a cell's space allows; 1 where it names none, as for a probe."""
     for parameter in search.plan.space.parameters:
-        if parameter.name in ("epochs", "evaluations_per_epoch"):
-            whole = [c for c in parameter.choices if isinstance(c, int)]
-            longest *= max(whole, default=int(parameter.high) or 1)
-    return longest
+        if parameter.name == "epochs":
+            whole = [choice for choice in parameter.choices if isinstance(choice, int)]
+            return max(whole, default=int(parameter.high) or 1)
+    return 1

@@ -48,9 +48,11 @@ class CellScheduler(FIFOScheduler):  # type: ignore[misc]
         """Decide whether a trial goes on."""
         if EPOCH not in result or trial.config["cell"] not in self._rules:
             return str(TrialScheduler.CONTINUE)
-        number = trial.config["number"]
-        stop = self._stops(trial.config["cell"], number, result[EPOCH], result[SCORE])
-        return str(TrialScheduler.STOP if stop and number != 0 else TrialScheduler.CONTINUE)
+        number, epoch = trial.config["number"], result[EPOCH]
+        stop = self._stops(trial.config["cell"], number, epoch, result[SCORE])
+        # The default, and a trial that has no epoch left to save.
+        spared = number == 0 or epoch >= trial.config["epochs"]
+        return str(TrialScheduler.STOP if stop and not spared else TrialScheduler.CONTINUE)
 
     def on_trial_error(self, controller: Any, trial: Any) -> None:
         """Nothing to do: what a trial reached before it failed stays with the rule."""

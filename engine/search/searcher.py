@@ -144,6 +144,11 @@ class CellSearch:
         return [n for n in range(self.budget) if n not in self.records and n not in self.running]
 
     @property
+    def to_begin(self) -> int:
+        """How many neither finished nor run."""
+        return self.unfinished - len(self.running)
+
+    @property
     def unfinished(self) -> int:
         """Trials still to finish, those under way included."""
         return len(self.running) if self.stopped else self.budget - len(self.records)
@@ -164,7 +169,7 @@ class CellSearch:
         return self._seconds / self._ran if self._ran else None
 
     def grow(self, trials: int) -> None:
-        """Give the cell more trials; a grid has no more than its points."""
+        """Give the cell more trials."""
         self.budget += trials
 
     def can_ask(self) -> bool:
@@ -248,7 +253,10 @@ class CellSearch:
         first = self._cursor
         if first >= self.budget:
             return []
-        return [first] if self._batch is None else self._batch_of(first)
+        if self._batch is None:
+            return [first]
+        # A budget that has grown may end within a batch.
+        return [n for n in self._batch_of(first) if not self._is_drawn(n)]
 
     def _batch_of(self, number: int) -> list[int]:
         """Numbers that are drawn together with a number."""
@@ -265,15 +273,19 @@ class CellSearch:
             fixed = self._points[number] if number < len(self._points) else None
             self._ready[number] = self.proposer.draw(number, fixed)
         for number, record in sorted((earlier or {}).items()):
-            if record.result.status == "failed":
-                self._ready[number] = record.params
-                continue
             drawn = self._ready.pop(number)
-            if canonical_json(dict(drawn)) == canonical_json(dict(record.params)):
-                self.proposer.tell(record)
-            else:
+            same = canonical_json(dict(drawn)) == canonical_json(dict(record.params))
+            if not same:
                 # Another version of a sampler, or other batches, drew it.
                 self.proposer.discard(number)
+            if record.result.status == "failed":
+                if not same:
+                    self.proposer.draw(number, record.params)
+                self._ready[number] = record.params
+                continue
+            if same:
+                self.proposer.tell(record)
+            else:
                 self.proposer.recall(record)
             self._remember(record)
 

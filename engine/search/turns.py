@@ -71,7 +71,7 @@ class Turns:
 
 def seconds_left(search: CellSearch) -> float:
     """Time that the rest of a cell takes one after the other; infinite where nothing is known."""
-    return inf if search.mean_seconds is None else search.mean_seconds * len(search.left)
+    return inf if search.mean_seconds is None else search.mean_seconds * search.to_begin
 
 
 def improvement_per_second(search: CellSearch) -> float:

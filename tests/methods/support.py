@@ -44,8 +44,9 @@ VARIANTS = {
 
 
 def fine_tuning_methods() -> list[str]:
-    """Names of all methods that train a network."""
-    return [name for name, method in methods().items() if method.needs == "network"]
+    """Names of all methods that train the network of any encoder."""
+    known = methods().values()
+    return [method.name for method in known if method.needs == "network" and not method.encoder]
 
 
 def columns() -> list[str]:

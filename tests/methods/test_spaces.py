@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from engine.errors import UserError
-from engine.methods import methods
 from engine.plan import make_plan
 from engine.records import TrialSpec
 from engine.space import parse_space
@@ -14,16 +13,17 @@ from engine.study import load_study
 from engine.trial import run_trial
 from engine.yamlio import dump_yaml, read_yaml
 from tests.conftest import REPOSITORY
+from tests.methods.support import fine_tuning_methods
 
 SPACES = {
     path.stem: parse_space(read_yaml(path, "search space"), str(path))
     for path in sorted((REPOSITORY / "search_spaces").glob("*.yaml"))
 }
-TRAINED = [name for name, space in SPACES.items() if methods()[space.method].needs == "network"]
+TRAINED = [name for name, space in SPACES.items() if space.method in fine_tuning_methods()]
 
 
 def study(folder: Path, motif_file: Path, given: dict[str, object]) -> Path:
-    content = {"name": "s", "encoders": ["tiny-bert", "tiny-hyena"], "methods": given}
+    content = {"name": "s", "encoders": ["tiny-bert", "onehot"], "methods": given}
     content["tasks"] = [{"path": str(motif_file)}]
     (folder / "s.yaml").write_text(dump_yaml(content))
     return folder / "s.yaml"
@@ -38,8 +38,7 @@ def test_every_shipped_space_is_accepted(
 
 
 def test_every_method_that_trains_a_network_has_a_space() -> None:
-    network = {name for name, method in methods().items() if method.needs == "network"}
-    assert {SPACES[name].method for name in TRAINED} == network
+    assert {SPACES[name].method for name in TRAINED} == set(fine_tuning_methods())
 
 
 def pooled_by_attention(method: str) -> dict[str, object]:
@@ -53,7 +52,7 @@ def pooled_by_attention(method: str) -> dict[str, object]:
 def test_attention_is_a_pooling_of_methods_that_train(tmp_path: Path, motif_file: Path) -> None:
     """No encoder stores it: it is learned."""
     made = make_plan(load_study(study(tmp_path, motif_file, {"m": pooled_by_attention("bitfit")})))
-    assert {plan.space.default["pooling"] for plan in made.cells} == {"attention"}
+    assert [plan.space.default["pooling"] for plan in made.cells] == ["attention"]
     assert not made.poolings("tiny-bert", "motif")
     with pytest.raises(UserError, match="'attention' is no pooling"):
         make_plan(load_study(study(tmp_path, motif_file, {"m": pooled_by_attention("probe")})))

@@ -119,7 +119,7 @@ def test_a_trial_that_goes_on_from_a_checkpoint_tells_its_epochs_again(
 
 
 @pytest.mark.usefixtures("no_wait")
-def test_only_the_trial_that_ran_when_a_worker_was_lost_counts_an_attempt(
+def test_trials_of_a_lost_call_run_alone_and_no_attempt_is_counted(
     cell_plan: Make, tmp_path: Path
 ) -> None:
     bench = Bench([cell_plan("a")], tmp_path, budget=18)
@@ -130,10 +130,33 @@ def test_only_the_trial_that_ran_when_a_worker_was_lost_counts_an_attempt(
     bench.tell("2", [(0, done())], last=False)
     bench.dispatcher.on_trial_complete("2", None, error=True)
     assert [record.number for record in bench.kept] == [0, 1], "what was told is kept"
-    again = bench.ask("3")
-    assert [spec.params for spec in again] == [spec.params for spec in call[1:]]
-    attempts = bench.dispatcher._attempts
-    assert dict(attempts) == {call[1].key: 1}
+    # Whoever killed the worker is told by running each of the others alone.
+    again = [bench.ask(f"again {n}") for n in range(2)]
+    assert [[spec.params for spec in one] for one in again] == [[spec.params] for spec in call[1:3]]
+    assert not bench.dispatcher._attempts
+
+
+@pytest.mark.usefixtures("no_wait")
+def test_a_trial_that_kills_its_worker_takes_no_neighbour_with_it(
+    cell_plan: Make, tmp_path: Path
+) -> None:
+    bench = Bench([cell_plan("a")], tmp_path, budget=30, sampler="random")
+    call = 0
+    while bench.dispatcher.suggest("end") is None or bench.dispatcher._calls:
+        name = next(iter(bench.dispatcher._calls), None) or "end"
+        trials = dict(bench.dispatcher._calls[name].trials)
+        before = [(i, done()) for i, (_, spec) in trials.items() if spec.number < 7]
+        if any(spec.number == 7 for _, spec in trials.values()):
+            if before:
+                bench.tell(name, before[:1], last=False)
+            bench.dispatcher.on_trial_complete(name, None, error=True)
+        else:
+            bench.tell(name, [(i, done()) for i in trials])
+        call += 1
+        assert call < 200
+    failed = [r.number for r in bench.kept if r.result.status == "failed"]
+    assert failed == [7]
+    assert sorted(r.number for r in bench.kept) == list(range(30))
 
 
 @pytest.mark.usefixtures("no_wait")
@@ -184,3 +207,17 @@ def test_the_end_waits_for_what_is_out(cell_plan: Make, tmp_path: Path) -> None:
     assert bench.dispatcher.suggest("2") is None, "the worker may be lost"
     bench.tell("1", [(0, done())])
     assert bench.dispatcher.suggest("3") == "FINISHED"
+
+
+def test_the_checkpoint_of_a_settled_trial_is_removed(cell_plan: Make, tmp_path: Path) -> None:
+    bench = Bench([cell_plan("a", "lora")], tmp_path)
+    (spec,) = bench.ask("1")
+    folder = tmp_path / spec.key
+    folder.mkdir()
+    bench.dispatcher.on_trial_complete("1", None, error=True)
+    assert folder.is_dir(), "it will be begun again"
+    bench.dispatcher._delayed[0] = (0.0, *bench.dispatcher._delayed[0][1:])
+    assert bench.ask("2") == [spec]
+    bench.dispatcher.on_trial_complete("2", {EPOCH: 1, SCORE: 0.5})
+    assert bench.kept[0].result.status == "pruned"
+    assert not folder.exists()

@@ -17,9 +17,12 @@ def scheduler_of(records: dict | None = None, cells: tuple[str, ...] = ("a", "b"
     )
 
 
-def tell(scheduler: CellScheduler, cell: str, number: int, scores: list[float]) -> str:
+def tell(
+    scheduler: CellScheduler, cell: str, number: int, scores: list[float], epochs: int = 9
+) -> str:
     """Report epochs until the scheduler stops the trial; its last decision."""
-    trial = SimpleNamespace(trial_id=f"{cell}{number}", config={"cell": cell, "number": number})
+    config = {"cell": cell, "number": number, "epochs": epochs}
+    trial = SimpleNamespace(trial_id=f"{cell}{number}", config=config)
     decision = CONTINUE
     for epoch, score in enumerate(scores, start=1):
         decision = scheduler.on_trial_result(None, trial, {EPOCH: epoch, SCORE: score})
@@ -83,3 +86,11 @@ def test_cells_without_a_rule_are_left_alone() -> None:
     for number in range(1, 6):
         tell(scheduler, "a", number, [0.9])
     assert tell(scheduler, "a", 6, [0.1]) == CONTINUE
+
+
+def test_a_trial_is_not_stopped_after_its_last_epoch() -> None:
+    scheduler = scheduler_of()
+    for number in range(1, 6):
+        tell(scheduler, "a", number, [0.9, 0.9, 0.9])
+    assert tell(scheduler, "a", 6, [0.95, 0.95, 0.1], epochs=3) == CONTINUE
+    assert tell(scheduler, "a", 7, [0.95, 0.95, 0.1], epochs=4) == STOP

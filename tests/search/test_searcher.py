@@ -285,3 +285,41 @@ def test_several_objectives_are_told_to_the_sampler(cell_plan: Make) -> None:
     told = search.proposer.study.trials
     assert [trial.values for trial in told] == [[0.5, float(n)] for n in range(15)]
     assert [t.number for t in search.proposer.study.best_trials] == [0]
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_budget_that_grows_within_a_batch_runs_nothing_twice(
+    cell_plan: Make, restarted: bool
+) -> None:
+    """Batches of a budget of 20 are 0-5, 6-9, 10-13 ...; 12 ends in the middle of one."""
+    drawing = Drawing(startup=6)
+    search = CellSearch(cell_plan(), "k", 12, "tpe", True, [], drawing=drawing)
+    first = [record.params for record in run(search)]
+    if restarted:
+        kept = list(search.records.values())
+        search = CellSearch(cell_plan(), "k", 12, "tpe", True, kept, drawing=drawing)
+    search.grow(4)
+    proposed = []
+    while not search.done:
+        proposal = search.ask()
+        if isinstance(proposal, Proposal):
+            proposed.append(proposal.number)
+            search.tell(proposal.number, "k", TrialResult("complete", value(proposal.params)))
+    assert set(proposed) <= {12, 13, 14, 15}
+    assert [search.records[n].params for n in range(12)] == first
+    assert len(search.proposer.study.trials) == 16
+
+
+def test_a_failed_trial_that_is_repeated_is_told_with_its_own_parameters(cell_plan: Make) -> None:
+    """The budget was raised meanwhile, so that the sampler draws its number anew."""
+    plan = cell_plan()
+    records = run(search_of(plan, 9))
+    broken = TrialRecord(plan.cell, "k", 7, "key", records[7].params, TrialResult("failed", None))
+    search = search_of(plan, 30, [*records[:7], broken])
+    while 7 not in search.records:
+        proposal = search.ask()
+        if isinstance(proposal, Proposal):
+            search.tell(proposal.number, "k", TrialResult("complete", 0.5))
+    assert search.records[7].params == records[7].params
+    (told,) = [t for t in search.proposer.study.trials if t.user_attrs.get("number") == 7]
+    assert told.params == dict(records[7].params)
