@@ -364,4 +364,7 @@ def _track_results(
         tracker.result(searches[cell.id].key, metrics, winner.best.params, best)
     names = ("study.yaml", "scores.csv", "comparisons.csv", "trials.parquet", "predictions.parquet")
     files = [run.file(name) for name in (*names, "manifest.json")]
+    # Only a study of tasks enough has these.
+    over = [run.file(name) for name in ("across_tasks.csv", "across_tasks_pairs.csv")]
+    files += [file for file in over if file.is_file()]
     tracker.report([*files, paths.html, paths.markdown, run.file("figures")])

@@ -220,7 +220,11 @@ def pairs_grid(task: str, standings: Sequence[Standing], tested: Duels) -> Grid:
         else ""
     )
     grid = Grid(f"pairs-{task}", f"{caption}{rest}", columns, rows)
-    return grid if over else grid.without("Models p").without("Seed share")
+    # What the other kind of test has to say, and no more than a page is wide.
+    left_out = ("Seeds agree", "Test") if over else ("Models p", "Seed share")
+    for title in left_out:
+        grid = grid.without(title)
+    return grid
 
 
 def metrics_grid(run: Run, task: str, standings: Sequence[Standing]) -> Grid:
