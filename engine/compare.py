@@ -1,24 +1,31 @@
-"""Paired tests between the cells of a task, corrected over the declared family."""
+"""Paired tests between the cells of a task, corrected over the declared family.
+
+Each pair is tested twice: as the two models of the first seed, and as two methods over all seeds.
+What may be said of a pair is what the second test says, where there are seeds enough for it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from engine.compare_methods import equivalence, method_test
 from engine.metrics import METRICS, compute, compute_all, kind_of
+from engine.records import Cell
 from engine.select import FinalFit
-from engine.stats.adjust import adjust
+from engine.stats.adjust import adjust, adjust_log10, headline_pairs
 from engine.stats.bootstrap import bootstrap_ci, paired_bootstrap
 from engine.stats.delong import auc_ci, delong_test
+from engine.stats.method_level import agreement
 from engine.stats.multiclass import macro_auc_ci, macro_auc_test
 
-Family = Literal["per_task", "whole_study"]
+Family = Literal["per_task", "whole_study", "headline"]
 Correction = Literal["holm", "bh", "by", "none"]
 IntArray = npt.NDArray[np.int64]
 Labels = npt.NDArray[np.int64 | np.float64]
@@ -40,12 +47,15 @@ class TaskFits:
         Of the unsealed test split, shaped by the kind of the task; see `engine.tasks.Split`.
     fits : sequence of FinalFit
         Of all cells of the task.
+    groups : sequence of str, length N, or None
+        Test rows of one group (chromosome, gene family) are not independent.
     """
 
     task: str
     metric: str
     labels: Labels
     fits: Sequence[FinalFit]
+    groups: Sequence[str] | None = None
 
 
 def score_table(tasks: Sequence[TaskFits]) -> pd.DataFrame:
@@ -57,7 +67,7 @@ def score_table(tasks: Sequence[TaskFits]) -> pd.DataFrame:
         for fit in task.fits:
             same = fit.scores.tobytes()
             if same not in intervals:
-                intervals[same] = interval(task.metric, task.labels, fit.scores)
+                intervals[same] = interval(task.metric, task.labels, fit.scores, groups=task.groups)
             low, high = intervals[same]
             rows.append(
                 {
@@ -82,67 +92,88 @@ def score_table(tasks: Sequence[TaskFits]) -> pd.DataFrame:
 
 
 def interval(
-    metric: str, labels: Labels, scores: FloatArray, level: float = 0.95
+    metric: str,
+    labels: Labels,
+    scores: FloatArray,
+    level: float = 0.95,
+    groups: Sequence[str] | None = None,
 ) -> tuple[float, float]:
     """Interval of one fitted model's score over test rows; NaN where the rows allow none."""
     by_class = kind_of(labels, scores) == "classification"
     try:
         if metric == "auroc" and by_class:
-            return _auc_interval(labels.astype(np.int64), scores, level)
+            return _auc_interval(labels.astype(np.int64), scores, level, groups)
         function = METRICS[metric].function
-        drawn = bootstrap_ci(labels, scores, function, RESAMPLES, level=level, by_class=by_class)
+        drawn = bootstrap_ci(
+            labels, scores, function, RESAMPLES, level=level, by_class=by_class, groups=groups
+        )
     except ValueError:
         return float("nan"), float("nan")
     return drawn.ci_low, drawn.ci_high
 
 
-def _auc_interval(labels: IntArray, scores: FloatArray, level: float) -> tuple[float, float]:
+def _auc_interval(
+    labels: IntArray, scores: FloatArray, level: float, groups: Sequence[str] | None
+) -> tuple[float, float]:
     if scores.shape[1] == 2:
-        area = auc_ci(labels, scores[:, 1], level)
+        area = auc_ci(labels, scores[:, 1], level, groups=groups)
     else:
-        area = macro_auc_ci(labels, scores, level, np.unique(labels).tolist())
+        area = macro_auc_ci(labels, scores, level, np.unique(labels).tolist(), groups=groups)
     return area.ci_low, area.ci_high
 
 
 def comparison_table(
-    tasks: Sequence[TaskFits], seeds: Sequence[int], family: Family, correction: Correction
+    tasks: Sequence[TaskFits],
+    seeds: Sequence[int],
+    family: Family,
+    correction: Correction,
+    margin: float = 0.01,
 ) -> pd.DataFrame:
-    """Every pair of tuned cells of a task, tested on the models fitted with the first seed.
+    """Every pair of tuned cells of a task, tested as fitted models and as methods.
 
-    The seed is fixed beforehand and not chosen by its result; the other seeds say how often the
-    difference keeps its sign, ``seeds_agree``, counted over distinct fits (two deterministic models
-    have one). p-values are never averaged, and seeds never pooled.
+    The models are those of the first seed, which is fixed beforehand and not chosen by its result;
+    ``seeds_agree`` says how often the difference keeps its sign, over distinct fits. The methods
+    are compared over all seeds. p-values are never averaged, and seeds never pooled.
 
     Parameters
     ----------
     tasks : sequence of TaskFits
     seeds : sequence of int
-    family : {"per_task", "whole_study"}
-        Which tests are corrected together.
+    family : {"per_task", "whole_study", "headline"}
+        Which tests are corrected together. "headline" tests the cell with the best validation score
+        of a task against each other cell, and no other pair.
     correction : {"holm", "bh", "by", "none"}
+    margin : float
+        A smaller difference counts as none, in units of the metric.
 
     Returns
     -------
     DataFrame
         Columns as docs/report.md lists them.
     """
-    rows = [row for task in tasks for row in _pairs(task, seeds)]
+    rows = [row for task in tasks for row in _pairs(task, seeds, family, margin)]
     table = pd.DataFrame(rows, columns=list(_COLUMNS))
     table["correction"], table["family"] = correction, family
     if table.empty:
         return table
     groups = [table.index] if family == "whole_study" else table.groupby("task").groups.values()
     for group in groups:
-        table.loc[group, "p_adjusted"] = adjust(table.loc[group, "p"].to_numpy(float), correction)
+        for of in ("", "method_"):
+            p, log10_p = (table.loc[group, of + name].to_numpy(float) for name in ("p", "log10_p"))
+            table.loc[group, f"{of}p_adjusted"] = adjust(p, correction)
+            table.loc[group, f"{of}log10_p_adjusted"] = adjust_log10(log10_p, correction)
+    fits, methods = (table[of + "p_adjusted"].to_numpy(float) for of in ("", "method_"))
+    table["agreement"] = [agreement(*pair, LEVEL) for pair in zip(fits, methods, strict=True)]
+    table["claim"] = np.where(np.isnan(methods), FITS_ONLY, METHODS)
     table["verdict"] = [
-        verdict(p, str(agree))
-        for p, agree in zip(table["p_adjusted"], table["seeds_agree"], strict=True)
+        verdict(p, str(agree)) if np.isnan(p_methods) else verdict(p_methods, "1/1")
+        for p, p_methods, agree in zip(fits, methods, table["seeds_agree"], strict=True)
     ]
     return table
 
 
 def verdict(p_adjusted: float, seeds_agree: str) -> str:
-    """What may be said of a difference between two fitted models."""
+    """What may be said of a difference; of two methods, seeds have nothing to add."""
     if np.isnan(p_adjusted):
         return "no test"
     if p_adjusted >= LEVEL:
@@ -151,21 +182,31 @@ def verdict(p_adjusted: float, seeds_agree: str) -> str:
     return "significant" if agree == seeds else "unstable over seeds"
 
 
-_COLUMNS: Mapping[str, object] = dict.fromkeys(
-    (
-        "task", "cell_a", "cell_b", "metric", "test", "seed", "value_a", "value_b", "delta",
-        "ci_low", "ci_high", "z", "p", "log10_p", "p_adjusted", "correction", "family",
-        "seeds_agree", "verdict", "note",
-    )
+#: What a verdict is about.
+METHODS, FITS_ONLY = "methods", "fitted models only"
+
+_COLUMNS = (
+    "task", "cell_a", "cell_b", "metric", "claim", "verdict", "agreement",
+    # The models of the first seed.
+    "test", "seed", "value_a", "value_b", "delta", "se", "ci_low", "ci_high", "z", "p", "log10_p",
+    "p_adjusted", "log10_p_adjusted", "seeds_agree", "note",
+    # The methods over all seeds.
+    "mean_a", "mean_b", "method_delta", "method_se", "method_ci_low", "method_ci_high", "method_t",
+    "method_df", "method_p", "method_log10_p", "method_p_adjusted", "method_log10_p_adjusted",
+    "var_seed", "var_test", "sd_seed_a", "sd_seed_b", "n_seeds_a", "n_seeds_b", "method_note",
+    # Both.
+    "n_groups", "margin", "equivalence_p", "equivalent", "correction", "family",
 )  # fmt: skip
 
 
-def _pairs(task: TaskFits, seeds: Sequence[int]) -> list[dict[str, object]]:
+def _pairs(
+    task: TaskFits, seeds: Sequence[int], family: Family, margin: float
+) -> list[dict[str, object]]:
     fits = {(f.cell, f.seed): f for f in task.fits if f.variant == "tuned"}
     cells = list(dict.fromkeys(cell for cell, _ in fits))
     value = {key: compute(task.metric, task.labels, f.scores) for key, f in fits.items()}
     rows = []
-    for a, b in combinations(cells, 2):
+    for a, b in _chosen_pairs(task, cells, family):
         # Fits that do not depend on the seed are one piece of evidence, not one per seed.
         distinct = {
             (fits[a, seed].scores.tobytes(), fits[b, seed].scores.tobytes()): (
@@ -175,7 +216,8 @@ def _pairs(task: TaskFits, seeds: Sequence[int]) -> list[dict[str, object]]:
         }
         first = value[a, seeds[0]] - value[b, seeds[0]]
         agree = sum(np.sign(delta) == np.sign(first) for delta in distinct.values())
-        first_a, first_b = fits[a, seeds[0]].scores, fits[b, seeds[0]].scores
+        all_a, all_b = ([fits[cell, seed].scores for seed in seeds] for cell in (a, b))
+        tested = paired_test(task.metric, task.labels, all_a[0], all_b[0], groups=task.groups)
         rows.append(
             {
                 "task": task.task,
@@ -186,15 +228,59 @@ def _pairs(task: TaskFits, seeds: Sequence[int]) -> list[dict[str, object]]:
                 "value_a": value[a, seeds[0]],
                 "value_b": value[b, seeds[0]],
                 "seeds_agree": f"{agree}/{len(distinct)}",
-                **paired_test(task.metric, task.labels, first_a, first_b),
+                **tested,
+                "mean_a": float(np.mean([value[a, seed] for seed in seeds])),
+                "mean_b": float(np.mean([value[b, seed] for seed in seeds])),
+                "n_groups": len(set(task.groups)) if task.groups else None,
+                **_of_methods(task, all_a, all_b, tested, margin),
             }
         )
     return rows
 
 
-def paired_test(
-    metric: str, labels: Labels, a: FloatArray, b: FloatArray, level: float = 0.95
+def _chosen_pairs(task: TaskFits, cells: Sequence[Cell], family: Family) -> list[tuple[Cell, Cell]]:
+    """All pairs; of the headline family, the best by validation against each other cell."""
+    if family != "headline":
+        return list(combinations(cells, 2))
+    known: dict[Cell, list[float]] = {cell: [] for cell in cells}
+    for fit in task.fits:
+        if fit.variant == "tuned":
+            known[fit.cell].append(fit.validation)
+    sign = 1 if METRICS[task.metric].greater_is_better else -1
+    pairs = headline_pairs([sign * float(np.mean(values)) for values in known.values()])
+    return [(cells[best], cells[other]) for best, other in pairs]
+
+
+def _of_methods(
+    task: TaskFits,
+    fits_a: Sequence[FloatArray],
+    fits_b: Sequence[FloatArray],
+    tested: Mapping[str, Any],
+    margin: float,
 ) -> dict[str, object]:
+    """Columns of the test over seeds; equivalence is that of methods, or of the fitted models."""
+    result, note = method_test(task.metric, task.labels, fits_a, fits_b, task.groups)
+    if result is None:
+        of_fits = equivalence(tested["delta"], tested["se"], margin)
+        return {"method_p": np.nan, "method_log10_p": np.nan, "method_note": note, **of_fits}
+    tests = ("delta", "se", "ci_low", "ci_high", "t", "df", "p", "log10_p")
+    return {
+        **{f"method_{name}": getattr(result, name) for name in tests},
+        **{name: getattr(result, name) for name in result._fields if "_seed" in name},
+        "var_test": result.var_test,
+        "method_note": note,
+        **equivalence(result.delta, result.se, margin, result.df),
+    }
+
+
+def paired_test(
+    metric: str,
+    labels: Labels,
+    a: FloatArray,
+    b: FloatArray,
+    level: float = 0.95,
+    groups: Sequence[str] | None = None,
+) -> dict[str, Any]:
     """Difference of two fitted models on the same rows, with interval and p-value.
 
     Parameters
@@ -206,11 +292,13 @@ def paired_test(
     a, b : ndarray, shape (N, K)
     level : float
         Confidence of the interval.
+    groups : sequence of str, length N, optional
+        Rows of one group are not independent.
 
     Returns
     -------
     dict
-        ``test, delta, ci_low, ci_high, z, p, log10_p, note``; where the rows allow no test, the
+        ``test, delta, se, ci_low, ci_high, z, p, log10_p, note``; where the rows allow no test, the
         numbers are NaN and the note says why.
     """
     nan = float("nan")
@@ -219,16 +307,20 @@ def paired_test(
     try:
         if metric == "auroc" and by_class:
             name = "DeLong" if a.shape[1] == 2 else "macro DeLong"
-            return {"test": name, **_delong(labels.astype(np.int64), a, b, level), "note": ""}
+            found = _delong(labels.astype(np.int64), a, b, level, groups)
+            return {"test": name, **found, "note": ""}
         function = METRICS[metric].function
-        drawn = paired_bootstrap(labels, a, b, function, RESAMPLES, level=level, by_class=by_class)
+        drawn = paired_bootstrap(
+            labels, a, b, function, RESAMPLES, level=level, by_class=by_class, groups=groups
+        )
     except ValueError as error:
         delta = compute(metric, labels, a) - compute(metric, labels, b)
-        unknown = dict.fromkeys(("ci_low", "ci_high", "z", "p", "log10_p"), nan)
+        unknown = dict.fromkeys(("se", "ci_low", "ci_high", "z", "p", "log10_p"), nan)
         return {"test": name, "delta": delta, **unknown, "note": str(error)}
     return {
         "test": name,
         "delta": drawn.delta,
+        "se": drawn.se,
         "ci_low": drawn.ci_low,
         "ci_high": drawn.ci_high,
         "z": nan,
@@ -238,12 +330,15 @@ def paired_test(
     }
 
 
-def _delong(labels: IntArray, a: FloatArray, b: FloatArray, level: float) -> dict[str, float]:
+def _delong(
+    labels: IntArray, a: FloatArray, b: FloatArray, level: float, groups: Sequence[str] | None
+) -> dict[str, float]:
     if a.shape[1] == 2:
-        result = delong_test(labels, a[:, 1], b[:, 1], level=level)
+        result = delong_test(labels, a[:, 1], b[:, 1], level=level, groups=groups)
     else:
-        result = macro_auc_test(labels, a, b, level=level, classes=np.unique(labels).tolist())
+        present = np.unique(labels).tolist()
+        result = macro_auc_test(labels, a, b, level=level, classes=present, groups=groups)
     return {
         name: float(getattr(result, name))
-        for name in ("delta", "ci_low", "ci_high", "z", "p", "log10_p")
+        for name in ("delta", "se", "ci_low", "ci_high", "z", "p", "log10_p")
     }

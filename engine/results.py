@@ -13,8 +13,10 @@ import pandas as pd
 
 from engine import provenance
 from engine.compare import TaskFits
+from engine.compare_tasks import across_tasks
 from engine.export import write_best
 from engine.files import replacing, write_text
+from engine.metrics import METRICS
 from engine.records import Cell, EncoderSpec
 from engine.run import Run, now
 from engine.search.pareto import pareto_front
@@ -64,12 +66,28 @@ def write_results(
     comparisons: pd.DataFrame,
 ) -> None:
     """Write scores, comparisons, predictions and the winner of each cell."""
-    for name, table in (("scores.csv", scores), ("comparisons.csv", comparisons)):
+    tables = {"scores.csv": scores, "comparisons.csv": comparisons, **_over_tasks(run, scores)}
+    for name, table in tables.items():
         with replacing(run.file(name)) as temporary:
             table.to_csv(temporary, index=False)
     _write_parquet(run.file("predictions.parquet"), _predictions(run, tasks))
     for winner in winners.values():
         write_best(run, winner, scores)
+
+
+def _over_tasks(run: Run, scores: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Models over tasks, where the study has tasks enough."""
+    tasks = run.plan.tasks
+    metrics = {p.cell.task: METRICS[p.metric] for p in run.plan.cells}
+    found = across_tasks(
+        scores,
+        {name: tasks[name].group for name in metrics},
+        {name: 1 if metric.greater_is_better else -1 for name, metric in metrics.items()},
+        run.plan.study.compare.equivalence_margin,
+    )
+    if found is None:
+        return {}
+    return {"across_tasks.csv": found.table, "across_tasks_pairs.csv": found.pairs}
 
 
 def write_manifest(run: Run, searches: Mapping[str, CellSearch]) -> None:

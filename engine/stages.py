@@ -34,6 +34,7 @@ from engine.search.turns import Turns
 from engine.select import FinalFit, FitRequest, Winner, final_fits, fit_once, pick, requests_of
 from engine.storage_check import check_storage, read_and_write
 from engine.store import Store
+from engine.tasks.base import Split
 from engine.tracking import Tracker, tracking_uri
 from engine.yamlio import dump_yaml
 
@@ -82,7 +83,11 @@ def run_study(run: Run) -> ReportPaths | None:
             scores = score_table(tasks)
             chosen = run.plan.study.compare
             comparisons = comparison_table(
-                tasks, run.plan.study.seeds, chosen.family, chosen.correction
+                tasks,
+                run.plan.study.seeds,
+                chosen.family,
+                chosen.correction,
+                chosen.equivalence_margin,
             )
         write_results(run, winners, tasks, scores, comparisons)
         write_manifest(run, searches)
@@ -287,14 +292,14 @@ def _select(
             count["done"] += 1
     metric = {p.cell.task: p.metric for p in run.plan.cells}
     tasks = []
-    for task, labels in opened.items():
+    for task, test in opened.items():
         of_task = [
             fit
             for cell in winners
             if cell.task == task
             for fit in sorted(fits[cell], key=lambda f: (f.variant == "default", f.seed))
         ]
-        tasks.append(TaskFits(task, metric[task], labels, of_task))
+        tasks.append(TaskFits(task, metric[task], test.labels, of_task, test.groups))
     return winners, tasks
 
 
@@ -313,19 +318,19 @@ def _fit_all(run: Run, requests: Sequence[FitRequest]) -> Iterator[tuple[FitRequ
     return cluster.map_tasks(fit_once, requests, resources)
 
 
-def _unseal(run: Run, tasks: Sequence[str]) -> dict[str, Any]:
-    """Labels of the test splits; the first opening of each is recorded."""
+def _unseal(run: Run, tasks: Sequence[str]) -> dict[str, Split]:
+    """The test splits; the first opening of each is recorded."""
     record = run.file("unsealed.json")
     opened: dict[str, Any] = json.loads(record.read_text()) if record.is_file() else {}
-    labels = {}
+    splits = {}
     for task in tasks:
         fingerprint = run.plan.tasks[task].fingerprint
         if opened.get(task, {}).get("fingerprint") != fingerprint:
             opened[task] = {"fingerprint": fingerprint, "opened": now()}
             # Before the split is read, lest a kill leave an opening that nobody knows of.
             write_text(record, json.dumps(opened, indent=1))
-        labels[task] = run.plan.tasks[task].unseal_test().labels
-    return labels
+        splits[task] = run.plan.tasks[task].unseal_test()
+    return splits
 
 
 def _first_error(searches: Mapping[str, CellSearch]) -> str:
@@ -360,4 +365,7 @@ def _track_results(
         tracker.result(searches[cell.id].key, metrics, winner.best.params, best)
     names = ("study.yaml", "scores.csv", "comparisons.csv", "trials.parquet", "predictions.parquet")
     files = [run.file(name) for name in (*names, "manifest.json")]
+    # Only a study of tasks enough has these.
+    over = [run.file(name) for name in ("across_tasks.csv", "across_tasks_pairs.csv")]
+    files += [file for file in over if file.is_file()]
     tracker.report([*files, paths.html, paths.markdown, run.file("figures")])

@@ -79,7 +79,7 @@ class Compare(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    family: Literal["per_task", "whole_study"] = "per_task"
+    family: Literal["per_task", "whole_study", "headline"] = "per_task"
     correction: Literal["holm", "bh", "by", "none"] = "holm"
     equivalence_margin: float = Field(default=0.01, gt=0, lt=0.5)
 

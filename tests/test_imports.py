@@ -43,7 +43,9 @@ ORDER = (
     "tracking",
     "embedding_ray",
     "select",
+    "compare_methods",
     "compare",
+    "compare_tasks",
     "report",
     "provenance",
     "live",
@@ -204,8 +206,8 @@ def test_ray_is_imported_only_where_work_is_spread():
 
 
 def test_optuna_is_imported_only_by_the_search():
-    """By the files that propose trials, that mirror them, and that tell both in Optuna's terms."""
-    files = ("proposer", "samplers", "optuna_terms", "mirror")
+    """By the files that propose, mirror and rate trials, and that tell these in Optuna's terms."""
+    files = ("proposer", "samplers", "optuna_terms", "mirror", "importance")
     assert importers("optuna") == {f"engine.search.{name}" for name in files}
 
 

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from engine.compare import LEVEL
 from engine.report.formats import (
     correction_label,
     interval,
@@ -13,7 +14,7 @@ from engine.report.formats import (
     p_equation,
     score,
 )
-from engine.report.tables import Standing
+from engine.report.tables import Duel, Standing
 
 Outcome = Literal["winner", "tie", "untested", "alone", "none"]
 
@@ -83,7 +84,7 @@ def answer(task: str, standings: list[Standing]) -> Answer:
         bounds = f" (95 % CI {interval(best.ci_low, best.ci_high)})"
         rest = f"reaches {level}{bounds if math.isfinite(best.ci_low) else ''}; no other cell"
         return Answer(task, "alone", best.label, f"{rest} has a score to compare it with.", ())
-    tied = tuple(s.label for s in others if s.status in ("tied", "unstable"))
+    tied = tuple(s.label for s in others if s.status in ("equivalent", "tied", "unstable"))
     untested = tuple(s.label for s in others if s.status == "not compared")
     outcome: Outcome = "tie" if tied else "untested" if untested else "winner"
     opening = "is best" if outcome == "winner" else "scores highest"
@@ -102,6 +103,8 @@ def _lead(best: Standing, second: Standing) -> str:
         f"95 % CI {interval(duel.ci_low, duel.ci_high)}, "
         f"{correction_label(duel.correction)} {p_equation(duel.p_adjusted, duel.log10_adjusted)}"
     )
+    if duel.of_methods:
+        return _lead_of_methods(duel, second.label, evidence)
     size = magnitude(duel.delta)
     # One distinct fit each agrees with nothing.
     said = "/" in duel.seeds_agree and not duel.seeds_agree.endswith("/1")
@@ -118,6 +121,22 @@ def _lead(best: Standing, second: Standing) -> str:
     if duel.verdict.startswith("unstable"):
         return f", but its lead of {size} over {second.label} is not stable ({evidence}{agree})"
     return f", but its lead of {size} over {second.label} is not significant ({evidence})"
+
+
+def _lead_of_methods(duel: Duel, second: str, evidence: str) -> str:
+    """The lead where methods were compared over all seeds."""
+    mixed = ""
+    if duel.agreement == "mixed":
+        word = "differ" if duel.models_p < LEVEL else "do not differ"
+        mixed = f"; mixed: the two models of seed {duel.seed} {word} significantly"
+    size = magnitude(duel.delta)
+    if duel.verdict == "significant":
+        return f", a significant {size} ahead of {second} over seeds ({evidence}{mixed})"
+    if duel.equivalent:
+        return f", equivalent to {second} within ±{duel.margin:g} ({evidence}{mixed})"
+    if duel.delta == 0:
+        return f", level with {second} ({evidence}{mixed})"
+    return f", but its lead of {size} over {second} is not significant ({evidence}{mixed})"
 
 
 def _company(others: list[Standing], tied: tuple[str, ...], untested: tuple[str, ...]) -> list[str]:

@@ -14,6 +14,9 @@ METRIC_LABELS = {
     "f1": "F1",
     "f1_micro": "micro F1",
     "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "log_loss": "log loss",
+    "brier": "Brier score",
     "hamming": "Hamming loss",
     "spearman": "Spearman's rho",
     "pearson": "Pearson's r",
@@ -116,6 +119,11 @@ def p_equation(p: float, log10_p: float = math.nan) -> str:
     return f"p < {text[1:]}" if text.startswith("<") else f"p = {text}"
 
 
+def percent(share: float) -> str:
+    """A share as whole percent."""
+    return f"{100 * share:.0f} %" if math.isfinite(share) else MISSING
+
+
 def duration(seconds: float) -> str:
     """Seconds in the two largest units that matter."""
     if not math.isfinite(seconds):
@@ -128,6 +136,13 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
     return f"{whole // 3600:,} h {whole % 3600 // 60:02d} min"
+
+
+def size(n_bytes: float) -> str:
+    """Bytes in GB or MB."""
+    if not math.isfinite(n_bytes):
+        return MISSING
+    return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.0f} MB"
 
 
 def count(value: float) -> str:

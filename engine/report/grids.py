@@ -13,17 +13,25 @@ from engine.report.formats import (
     interval,
     metric_label,
     p_value,
+    percent,
     score,
+    size,
 )
 from engine.report.run import Run
-from engine.report.tables import Duels, Leaderboard, Search, Standing
+from engine.report.tables import Duel, Duels, Leaderboard, Search, Standing
 from engine.report.theme import hue
 
 LONG = 28  # letters; a longer entry may break over lines
 NUMBER = re.compile(r"[+−]?\d+(\.\d+)?(e-\d+)?")  # what the page's script reads as a number
 MOST_PAIRS = 66  # of 12 cells; beyond, only the pairs with the best cell are listed
 STATUSES = ("complete", "pruned", "failed", "infeasible")
-STATUS_TONES = {"best": "good", "tied": "accent", "unstable": "warn", "behind": "soft"}
+STATUS_TONES = {
+    "best": "good",
+    "equivalent": "accent",
+    "tied": "accent",
+    "unstable": "warn",
+    "behind": "soft",
+}
 
 
 @dataclass(frozen=True)
@@ -154,11 +162,12 @@ def leaderboard_grid(run: Run, board: Leaderboard) -> Grid:
         "leaderboard",
         "Mean over seeds on the test split; the interval is of the model of seed "
         f"{run.seeds[0]}. Tied: not shown to be behind the best cell, which is not proof that the "
-        "two are equal. Unstable: the seeds disagree.",
+        "two are equal; equivalent: shown to be level within the study's margin. Unstable: the "
+        "seeds disagree.",
         columns,
         rows,
     )
-    return _for_tasks(run, grid.without("Metric") if shared else grid)
+    return for_tasks(run, grid.without("Metric") if shared else grid)
 
 
 def pairs_grid(task: str, standings: Sequence[Standing], tested: Duels) -> Grid:
@@ -181,9 +190,11 @@ def pairs_grid(task: str, standings: Sequence[Standing], tested: Duels) -> Grid:
                     Entry(interval(duel.ci_low, duel.ci_high), duel.ci_low),
                     Entry(p_value(duel.p, duel.log10_p), duel.p),
                     Entry(adjusted, duel.p_adjusted),
+                    Entry(p_value(duel.models_p), duel.models_p),
+                    Entry(percent(duel.seed_share), duel.seed_share),
                     Entry(duel.seeds_agree),
                     Entry(duel.test),
-                    Entry(duel.verdict, pill=_verdict_tone(duel.verdict), tip=duel.note),
+                    _verdict_entry(duel),
                 ]
             )
     columns = [
@@ -193,14 +204,27 @@ def pairs_grid(task: str, standings: Sequence[Standing], tested: Duels) -> Grid:
         Column("95 % CI", numeric=True),
         Column("p", numeric=True),
         Column("Adjusted p", numeric=True),
+        Column("Models p", numeric=True, tip="adjusted p of the two models of the first seed"),
+        Column("Seed share", numeric=True, tip="of the variance of the difference"),
         Column("Seeds agree", numeric=True, spare=True),
         Column("Test", spare=True),
         Column("Verdict", filtered=True),
     ]
     rest = " Only pairs with the best cell; all are in comparisons.csv." if short else ""
-    return Grid(
-        f"pairs-{task}", f"A difference is positive where the first is better.{rest}", columns, rows
+    over = any(duel.of_methods for duel in tested.values())
+    caption = "A difference is positive where the first is better." + (
+        " Difference, interval and p are of the methods over all seeds. Models p: of the two "
+        "models of the first seed; where the two disagree the verdict is marked mixed. Seed share: "
+        "how much of the variance of the difference comes from seeds, the rest from test rows."
+        if over
+        else ""
     )
+    grid = Grid(f"pairs-{task}", f"{caption}{rest}", columns, rows)
+    # What the other kind of test has to say, and no more than a page is wide.
+    left_out = ("Seeds agree", "Test") if over else ("Models p", "Seed share")
+    for title in left_out:
+        grid = grid.without(title)
+    return grid
 
 
 def metrics_grid(run: Run, task: str, standings: Sequence[Standing]) -> Grid:
@@ -256,7 +280,7 @@ def tuning_grid(run: Run, board: Leaderboard, found: Iterable[Search]) -> Grid:
         "how much worse the winning configuration is on the test split than on validation; a large "
         "drop means that the search has fitted the validation split."
     )
-    return _for_tasks(run, Grid("tuning", caption, columns, rows))
+    return for_tasks(run, Grid("tuning", caption, columns, rows))
 
 
 def trials_grid(run: Run, found: Iterable[Search]) -> Grid:
@@ -282,7 +306,7 @@ def trials_grid(run: Run, found: Iterable[Search]) -> Grid:
         "Pruned: stopped early, as its score was low for its epochs. Infeasible: could not run, "
         "as with too little memory. Best at: the number of the trial that won; 0 is the default."
     )
-    return _for_tasks(run, Grid("trials", caption, columns, rows))
+    return for_tasks(run, Grid("trials", caption, columns, rows))
 
 
 def cost_grid(run: Run, board: Leaderboard, found: Iterable[Search]) -> Grid:
@@ -292,6 +316,7 @@ def cost_grid(run: Run, board: Leaderboard, found: Iterable[Search]) -> Grid:
         *CELL_COLUMNS,
         Column("Search", numeric=True, tip="sum over trials"),
         Column("Refits", numeric=True, tip="sum over seeds, tuned and default"),
+        Column("Peak memory", numeric=True, tip="largest of the trials, where it was measured"),
         Column("Trained parameters", numeric=True),
         Column("Encoder parameters", numeric=True, spare=True),
         Column("Score", numeric=True),
@@ -307,13 +332,14 @@ def cost_grid(run: Run, board: Leaderboard, found: Iterable[Search]) -> Grid:
                 *_search_entries(run, search),
                 Entry(duration(search.seconds), search.seconds),
                 Entry(duration(refits), refits),
+                Entry(size(search.peak_bytes), search.peak_bytes),
                 Entry(count(trained), trained),
                 Entry(count(parameters), parameters),
                 _scored(standing.mean if standing else math.nan),
             ]
         )
     caption = "Time of trials and refits, summed over workers; embedding is timed per stage below."
-    return _for_tasks(run, Grid("cost", caption, columns, rows))
+    return for_tasks(run, Grid("cost", caption, columns, rows))
 
 
 def records_grid(
@@ -347,7 +373,7 @@ def _search_entries(run: Run, search: Search) -> list[Entry]:
     return [Entry(search.task), Entry(search.encoder, hue=colour), Entry(search.method)]
 
 
-def _for_tasks(run: Run, grid: Grid) -> Grid:
+def for_tasks(run: Run, grid: Grid) -> Grid:
     """A study of one task needs no column to name it."""
     return grid.without("Task") if len(run.tasks) == 1 else grid
 
@@ -367,6 +393,13 @@ def _scored(value: float) -> Entry:
 
 def _signed(value: float) -> Entry:
     return Entry(difference(value), value)
+
+
+def _verdict_entry(duel: Duel) -> Entry:
+    words = "equivalent" if duel.equivalent and duel.verdict != "significant" else duel.verdict
+    if duel.agreement == "mixed":
+        return Entry(f"{words} (mixed)", pill="warn", tip="methods and models disagree")
+    return Entry(words, pill=_verdict_tone(duel.verdict), tip=duel.note)
 
 
 def _verdict_tone(verdict: str) -> str:

@@ -36,6 +36,8 @@ def _lines(page: Page) -> Iterator[str]:
         yield from (escape(page.description), "")
     yield from (escape(page.subtitle), "", escape(" · ".join(page.facts)), "")
     yield from ("## The answer", "")
+    if page.across:
+        yield f"- All tasks: {escape(page.across)}"
     for task in page.tasks:
         best, rest = escape(task.answer.best), escape(task.answer.rest)
         sentence = f"**{best}** {rest}" if best else rest
@@ -43,15 +45,23 @@ def _lines(page: Page) -> Iterator[str]:
     yield from ("", "## Leaderboard", "", *_table(page.leaderboard))
     if page.ranks:
         yield from ("## Across tasks", "", *_pictures(page.ranks))
+        for table in page.across_grids:
+            yield from _table(table)
     for task in page.tasks:
         yield from _task(task)
     yield from ("## Tuning", "", *_table(page.tuning), *_table(page.trials))
+    yield from _table(page.importance) if page.importance else ()
     yield from _pictures([task.curves for task in page.tasks if task.curves])
-    if page.skipped or page.failures:
+    if page.lost or page.skipped or page.failures:
         yield from ("## Skipped and failed", "")
-        for grid in (page.skipped, page.failures):
+        for grid in (page.lost, page.skipped, page.failures):
             yield from _table(grid) if grid else ()
-    yield from ("## Cost", "", *_table(page.cost))
+    yield from ("## Cost", "", *_pictures(page.costs), *_table(page.cost))
+    if page.calibration:
+        yield from ("## Calibration", "", *_pictures(page.reliability))
+        yield from _table(page.calibration)
+    if page.published:
+        yield from ("## Beside published scores", "", *_table(page.published))
     yield from ("## What the tests say, and what they do not", "")
     yield from (f"- **{escape(heading)}.** {escape(text)}" for heading, text in page.claims)
     yield from ("", "## Methods", "", escape(page.methods), "")

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.report import across
 from engine.report.answer import Answer, answer
+from engine.report.calibration import calibration_grid, calibrations
 from engine.report.figures import Gallery, draw_figures
 from engine.report.figures.drawing import Picture
 from engine.report.formats import count, duration, moment, plural
@@ -20,9 +22,11 @@ from engine.report.grids import (
     tuning_grid,
 )
 from engine.report.prose import claims, facts, methods_paragraph, question, task_notes
+from engine.report.published import matches, published_grid
 from engine.report.references import Reference, references
 from engine.report.run import Run
 from engine.report.tables import duels, leaderboard, searches
+from engine.report.tuning import importance_grid, lost_grid
 
 
 @dataclass(frozen=True)
@@ -67,13 +71,21 @@ class Page:
     facts: Sequence[str]
     leaderboard: Grid
     tasks: Sequence[TaskPage]
+    across: str
     ranks: Sequence[Picture]
+    across_grids: Sequence[Grid]
     tuning: Grid
     trials: Grid
+    importance: Grid | None
+    lost: Grid | None
     skipped: Grid | None
     failures: Grid | None
     notes: Sequence[str]
     cost: Grid
+    costs: Sequence[Picture]
+    calibration: Grid | None
+    reliability: Sequence[Picture]
+    published: Grid | None
     claims: Sequence[tuple[str, str]]
     provenance: Sequence[tuple[str, str]]
     records: Sequence[tuple[str, Grid]]
@@ -96,9 +108,11 @@ def compose(run: Run, figures: Path) -> tuple[Page, Gallery]:
     """
     board, tested = leaderboard(run), duels(run)
     answers = {task: answer(task, board[task]) for task in run.tasks}
-    gallery = draw_figures(run, board, tested, answers, figures)
+    over, calibrated = across.of_run(run), calibrations(run, board)
+    gallery = draw_figures(run, board, tested, answers, over, calibrated, figures)
     found = [search for cells in searches(run).values() for search in cells]
     cited = references(run)
+    known = matches(run, board)
     tasks = []
     for task in run.tasks:
         details = [("All metrics", metrics_grid(run, task, board[task]))]
@@ -126,13 +140,21 @@ def compose(run: Run, figures: Path) -> tuple[Page, Gallery]:
         facts=facts(run),
         leaderboard=leaderboard_grid(run, board),
         tasks=tasks,
+        across=across.sentence(run, over) if over else "",
         ranks=gallery.ranks,
+        across_grids=[across.models_grid(run, over), across.pairs_grid(run, over)] if over else [],
         tuning=tuning_grid(run, board, found),
         trials=trials_grid(run, found),
+        importance=importance_grid(run),
+        lost=lost_grid(run),
         skipped=_skipped_grid(run),
         failures=_failures_grid(run),
         notes=[str(note) for note in run.manifest.get("notes") or []],
         cost=cost_grid(run, board, found),
+        costs=gallery.costs,
+        calibration=calibration_grid(run, calibrated) if calibrated else None,
+        reliability=gallery.calibration,
+        published=published_grid(run, known) if known else None,
         claims=claims(run, board, tested),
         provenance=_provenance(run),
         records=_records(run),
@@ -177,10 +199,26 @@ def _task_facts(run: Run, task: str) -> list[tuple[str, str]]:
 
 
 def _skipped_grid(run: Run) -> Grid | None:
-    records = [(item["cell"], item["reason"]) for item in run.manifest.get("skipped") or []]
+    cells: dict[tuple[str, str, str], list[str]] = {}
+    for item in run.manifest.get("skipped") or []:
+        encoder, _, method = _parts(str(item["cell"]))
+        cells.setdefault((encoder, method, str(item["reason"])), []).append(str(item["cell"]))
+    records = []
+    for (encoder, method, reason), names in cells.items():
+        # One line says it of all tasks.
+        everywhere = len(names) == len(run.tasks) > 1
+        shown = [f"{encoder}/*/{method}"] if everywhere else names
+        records += [(name, reason) for name in shown]
     if not records:
         return None
     return records_grid("skipped", "Cells that were not run.", ("Cell", "Reason"), records)
+
+
+def _parts(cell: str) -> tuple[str, str, str]:
+    """Encoder, task and method of a cell's name; a task's own name may hold slashes."""
+    encoder, _, rest = cell.partition("/")
+    task, _, method = rest.rpartition("/")
+    return encoder, task, method
 
 
 def _failures_grid(run: Run) -> Grid | None:

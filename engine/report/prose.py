@@ -1,9 +1,11 @@
 """The sentences of the report: the question, what the tests claim, the methods paragraph."""
 
+import math
 from collections.abc import Iterator
 
 import pandas as pd
 
+from engine.compare import METHODS
 from engine.report.formats import (
     adjustment,
     listing,
@@ -30,7 +32,7 @@ from engine.report.tables import Duels, Leaderboard
 FAMILIES = {
     "per_task": "all pairs of one task",
     "whole_study": "all pairs of the whole study",
-    "headline": "the headline pairs",
+    "headline": "the best cell of a task (by validation) against each other",
 }
 
 
@@ -81,13 +83,8 @@ def task_notes(run: Run, task: str) -> list[str]:
 def claims(run: Run, board: Leaderboard, tested: Duels) -> list[tuple[str, str]]:
     """What the statistics of this run say and do not say, as (heading, text)."""
     return [
-        (
-            "A test is about two fitted models",
-            "Every p-value and interval is about models that are already fitted, on one test "
-            "split. It accounts for which sequences happen to be in that split. It does not say "
-            "how another training run of the same method would come out.",
-        ),
-        ("Seeds show the rest", _seed_claim(run, board)),
+        _subject_claim(run, tested),
+        ("Seeds show the rest", _seed_claim(run, board, tested)),
         ("Not significant is not equal", _equality_claim(run, tested)),
         ("Many pairs, one family", _family_claim(run)),
         (
@@ -124,17 +121,53 @@ def _few(names: list[str], noun: str) -> str:
     return listing(names) if len(names) <= 5 else plural(len(names), noun)
 
 
-def _seed_claim(run: Run, board: Leaderboard) -> str:
+def _subject_claim(run: Run, tested: Duels) -> tuple[str, str]:
+    pairs = [duel for (a, b), duel in tested.items() if a < b]
+    methods = [duel for duel in pairs if duel.of_methods]
+    if not methods:
+        return (
+            "A test is about two fitted models",
+            "Every p-value and interval is about models that are already fitted, on one test "
+            "split. It accounts for which sequences happen to be in that split. It does not say "
+            "how another training run of the same method would come out.",
+        )
+    mixed = sum(duel.agreement == "mixed" for duel in methods)
+    shares = pd.Series([duel.seed_share for duel in methods]).dropna()
+    return (
+        "A verdict is about methods, not about one model",
+        f"{'Each' if len(methods) == len(pairs) else f'{len(methods)} of {len(pairs)}'} "
+        f"pair's p-value and interval account for how a refit with another seed would come out "
+        f"and which sequences are in the test split ({plural(len(run.seeds), 'seed')} a method; "
+        f"seeds make up {shares.median():.0%} of the variance in the median pair). DeLong's test "
+        f"of the two models of seed {run.seeds[0]} knows only the test split; the two disagree "
+        f"on {plural(mixed, 'pair')}, marked as mixed."
+        + (
+            ""
+            if len(methods) == len(pairs)
+            else " The other verdicts are about fitted models only."
+        ),
+    )
+
+
+def _seed_claim(run: Run, board: Leaderboard, tested: Duels) -> str:
     spreads = pd.Series([s.sd for cells in board.values() for s in cells]).dropna()
     if spreads.empty:
         return (
             "This study has one seed, so nothing here tells how much a score moves when the same "
             "configuration is fitted again. Take small differences with care."
         )
-    return (
+    shown = (
         "The standard deviation over seeds shows how much a score moves when the same "
         f"configuration is fitted again: here {score(spreads.median())} in the median cell and "
-        f"{score(spreads.max())} at most. A difference of that size is no property of a method, "
+        f"{score(spreads.max())} at most."
+    )
+    if any(duel.of_methods for duel in tested.values()):
+        return (
+            f"{shown} Tests of methods count this as uncertainty; the interval of a single score "
+            f"does not: it is of the model of seed {run.seeds[0]}."
+        )
+    return (
+        f"{shown} A difference of that size is no property of a method, "
         "however small its p-value. A significant pair whose seeds disagree on the sign is called "
         "unstable."
     )
@@ -148,13 +181,20 @@ def _equality_claim(run: Run, tested: Duels) -> str:
     margin = run.compare.get("equivalence_margin")
     if not open_pairs or margin is None:
         return opening
-    within = sum(duel.ci_low > -margin and duel.ci_high < margin for duel in open_pairs)
-    return (
-        f"{opening} Of the {plural(len(open_pairs), 'pair')} that are not significant, "
-        f"{within or 'none'} {'have their' if within > 1 else 'has its'} whole 95 % interval "
-        f"within the study's margin of ±{margin:g}; only there is it fair to speak of equivalent "
-        "models."
-    )
+    if any(math.isfinite(duel.margin) for duel in open_pairs):
+        within = sum(duel.equivalent for duel in open_pairs)
+        shown = (
+            f"{within or 'none'} {'are' if within > 1 else 'is'} shown to be equivalent by two "
+            f"one-sided tests against the study's margin of ±{margin:g}."
+        )
+    else:
+        within = sum(duel.ci_low > -margin and duel.ci_high < margin for duel in open_pairs)
+        shown = (
+            f"{within or 'none'} {'have their' if within > 1 else 'has its'} whole 95 % interval "
+            f"within the study's margin of ±{margin:g}; only there is it fair to speak of "
+            "equivalent models."
+        )
+    return f"{opening} Of the {plural(len(open_pairs), 'pair')} that are not significant, {shown}"
 
 
 def _family_claim(run: Run) -> str:
@@ -235,6 +275,16 @@ def _comparison_sentence(run: Run, tests_cited: str, corrections_cited: str) -> 
         if len(run.seeds) > 1
         else ""
     )
+    if (run.comparisons["claim"] == METHODS).any():
+        return (
+            f"Cells of a task were compared pairwise on the same test sequences over all "
+            f"{len(run.seeds)} seeds: a two-sided t-test of the difference of means whose variance "
+            f"has a part from seeds and a part from test sequences ({tests}{tests_cited}), with "
+            f"Satterthwaite's degrees of freedom; p-values {correction}{corrections_cited} over "
+            f"{family}; the level was 5 %. Equivalence was tested by two one-sided tests with a "
+            f"margin of {run.compare.get('equivalence_margin', 0.01):g}. The models of seed "
+            f"{run.seeds[0]} were also compared alone; disagreement is reported as mixed."
+        )
     return (
         f"Cells of a task were compared pairwise on the same test sequences ({tests}{tests_cited}, "
         f"two-sided, models of seed {run.seeds[0]}), p-values {correction}"

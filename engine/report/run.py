@@ -47,6 +47,22 @@ COMPARISON_NUMBERS = (
     "log10_p",
     "p_adjusted",
 )
+# What a run of an earlier version, or a study of one seed, lacks.
+METHOD_TEXT = ("claim", "agreement", "equivalent")
+METHOD_NUMBERS = (
+    "log10_p_adjusted",
+    "method_delta",
+    "method_ci_low",
+    "method_ci_high",
+    "method_p",
+    "method_log10_p",
+    "method_p_adjusted",
+    "method_log10_p_adjusted",
+    "var_seed",
+    "var_test",
+    "margin",
+    "equivalence_p",
+)
 TRIAL_COLUMNS = (
     "cell",
     "encoder",
@@ -120,6 +136,11 @@ class Run:
         """How the study asked for its comparisons: family, correction, equivalence_margin."""
         return self.study.get("compare") or {}
 
+    @property
+    def margin(self) -> float:
+        """A smaller difference counts as none."""
+        return float(self.compare.get("equivalence_margin") or 0.01)
+
     def task(self, name: str) -> Mapping[str, Any]:
         """What the manifest knows of a task."""
         return (self.manifest.get("tasks") or {}).get(name) or {}
@@ -143,6 +164,14 @@ class Run:
         """1 where more of the headline metric is better, -1 where it is a loss."""
         metric = METRICS.get(self.metric(task))
         return -1 if metric and not metric.greater_is_better else 1
+
+    def predictions(self) -> pd.DataFrame | None:
+        """Test rows under the tuned models of the first seed; None where the run kept none."""
+        path = self.folder / "predictions.parquet"
+        if not path.is_file():
+            return None
+        chosen = [("variant", "==", "tuned"), ("seed", "==", self.seeds[0])]
+        return pd.read_parquet(path, filters=chosen)
 
     def _names(self, column: str, section: str) -> list[str]:
         declared = [str(name) for name in self.manifest.get(section) or {}]
@@ -168,7 +197,7 @@ def read_run(folder: Path) -> Run:
         manifest=_read_mapping(folder / "manifest.json"),
         trials=_read_trials(folder / "trials.parquet"),
         scores=_read_csv(folder / "scores.csv", SCORE_TEXT, SCORE_NUMBERS),
-        comparisons=_read_csv(folder / "comparisons.csv", COMPARISON_TEXT, COMPARISON_NUMBERS),
+        comparisons=_with_methods(folder / "comparisons.csv"),
         best=_read_best(folder / "best"),
     )
 
@@ -205,6 +234,16 @@ def _read_csv(path: Path, text: tuple[str, ...], numbers: tuple[str, ...]) -> pd
     _require_columns(path, table, (*text, *numbers))
     for name in table.columns.intersection([*numbers, *METRICS]):
         table[name] = _to_numbers(path, table[name])
+    return table
+
+
+def _with_methods(path: Path) -> pd.DataFrame:
+    """The comparisons; columns of methods over seeds are empty where the run has none."""
+    table = _read_csv(path, COMPARISON_TEXT, COMPARISON_NUMBERS)
+    for name in METHOD_TEXT:
+        table[name] = table.get(name, "")
+    for name in METHOD_NUMBERS:
+        table[name] = _to_numbers(path, table[name]) if name in table else float("nan")
     return table
 
 

@@ -1,9 +1,11 @@
 """The numbers of the report: standings, paired tests, tuning, cost. Nothing here draws or writes.
 
-A mean is over the seeds of a cell's refits. An interval or a test belongs to one fitted model, the
-one of the study's first seed: a DeLong interval of an average of models does not exist.
+A mean is over the seeds of a cell's refits. The interval of a cell's score belongs to one fitted
+model, the one of the study's first seed. A test is of two methods over all seeds where the study
+has seeds enough, else of the two models of the first seed.
 """
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,22 +14,23 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from engine.compare import METHODS
 from engine.metrics import METRICS
 from engine.report.run import Run
 
-Status = Literal["best", "tied", "unstable", "behind", "not compared", "no score"]
+Status = Literal["best", "equivalent", "tied", "unstable", "behind", "not compared", "no score"]
 
 
 @dataclass(frozen=True)
 class Duel:
-    """A paired test between two fitted models, seen from the first.
+    """A paired test between two cells, seen from the first.
 
     Attributes
     ----------
     delta, ci_low, ci_high : float
         How much better the first is, with its 95 % confidence interval: first minus second, or
         second minus first where the metric is a loss.
-    p, log10_p, p_adjusted : float
+    p, log10_p, p_adjusted, log10_adjusted : float
     verdict : str
         ``significant``, ``not significant``, ``unstable over seeds`` or ``no test``.
     seeds_agree : str
@@ -37,6 +40,17 @@ class Duel:
     test, correction, family : str
     note : str
         Why there is no test, if so.
+    of_methods : bool
+        Whether the numbers are of the methods over all seeds, or of the models of `seed` alone.
+    agreement : str
+        ``mixed`` where methods and models say different things.
+    models_p : float
+        Adjusted p of the models of `seed`.
+    seed_share : float
+        Of the variance of the difference of methods: what comes from seeds, not from test rows.
+    equivalent : bool
+        The difference is shown to be smaller than `margin`.
+    margin : float
     """
 
     delta: float
@@ -52,16 +66,18 @@ class Duel:
     correction: str
     family: str
     note: str
+    log10_adjusted: float = math.nan
+    of_methods: bool = False
+    agreement: str = ""
+    models_p: float = math.nan
+    seed_share: float = math.nan
+    equivalent: bool = False
+    margin: float = math.nan
 
     @property
     def tested(self) -> bool:
         """Whether there is a p-value."""
         return not math.isnan(self.p_adjusted)
-
-    @property
-    def log10_adjusted(self) -> float:
-        """Logarithm of the adjusted p where it is known: that of p, if nothing was adjusted."""
-        return self.log10_p if self.correction.lower() in ("none", "") else math.nan
 
     def reversed(self) -> "Duel":
         """The same test seen from the second model."""
@@ -91,7 +107,7 @@ class Standing:
     against_best : Duel or None
         The best cell against this one.
     status : str
-        ``tied`` means: not shown to be behind.
+        ``tied`` means: not shown to be behind; ``equivalent``: shown to be level within the margin.
     others : mapping of str to float
         The other metrics, mean over seeds.
     """
@@ -137,6 +153,8 @@ class Search:
         Validation score of trial 0 and of the best complete trial.
     best_number : int or None
     seconds : float
+    peak_bytes : float
+        Largest memory of a trial; NaN where none measured it.
     """
 
     task: str
@@ -148,6 +166,7 @@ class Search:
     best: float
     best_number: int | None
     seconds: float
+    peak_bytes: float
 
     @property
     def total(self) -> int:
@@ -259,6 +278,23 @@ def best_so_far(trials: pd.DataFrame, sign: int = 1) -> tuple[list[int], list[fl
     return numbers, scores
 
 
+def pareto(cells: Sequence[Standing], cost: str, sign: int) -> list[Standing]:
+    """Cells that no other beats in both score and cost, cheapest first.
+
+    Parameters
+    ----------
+    cells : sequence of Standing
+    cost : {"seconds", "trainable_parameters"}
+    sign : int
+        See `Run.sign`.
+    """
+    front: list[Standing] = []
+    for cell in sorted(cells, key=lambda c: (getattr(c, cost), -sign * c.mean)):
+        if not front or sign * (cell.mean - front[-1].mean) > 0:
+            front.append(cell)
+    return front
+
+
 def rank_table(board: Leaderboard) -> pd.DataFrame:
     """Ranks of every (encoder, method) on every task.
 
@@ -283,21 +319,35 @@ def rank_table(board: Leaderboard) -> pd.DataFrame:
 
 
 def _duel(row: Mapping[str, Any]) -> Duel:
+    of_methods = row["claim"] == METHODS
+    of = "method_" if of_methods else ""
+    unadjusted = str(row["correction"]).lower() in ("none", "")
     return Duel(
-        delta=row["delta"],
-        ci_low=row["ci_low"],
-        ci_high=row["ci_high"],
-        p=row["p"],
-        log10_p=row["log10_p"],
-        p_adjusted=row["p_adjusted"],
+        delta=row[f"{of}delta"],
+        ci_low=row[f"{of}ci_low"],
+        ci_high=row[f"{of}ci_high"],
+        p=row[f"{of}p"],
+        log10_p=row[f"{of}log10_p"],
+        p_adjusted=row[f"{of}p_adjusted"],
+        log10_adjusted=row[f"{of}log10_p" if unadjusted else f"{of}log10_p_adjusted"],
         verdict=str(row["verdict"]),
         seeds_agree=str(row["seeds_agree"]),
         seed=None if math.isnan(row["seed"]) else int(row["seed"]),
         test=str(row["test"]),
         correction=str(row["correction"]),
         family=str(row["family"]),
-        note=str(row.get("note") or ""),
+        note=str(row.get("note") or row.get("method_note") or ""),
+        of_methods=of_methods,
+        agreement=str(row["agreement"]),
+        models_p=row["p_adjusted"],
+        seed_share=_share(row["var_seed"], row["var_test"]),
+        equivalent=str(row["equivalent"]).lower() == "true",
+        margin=row["margin"],
     )
+
+
+def _share(part: float, rest: float) -> float:
+    return part / (part + rest) if part + rest > 0 else math.nan
 
 
 def _seed_order(run: Run, seeds: pd.Series) -> pd.Series:
@@ -367,7 +417,9 @@ def _status(against_best: Duel | None) -> Status:
     if against_best.verdict == "significant":
         # The mean over seeds and the tested model can point opposite ways.
         return "behind" if against_best.delta > 0 else "unstable"
-    return "unstable" if against_best.verdict.startswith("unstable") else "tied"
+    if against_best.verdict.startswith("unstable"):
+        return "unstable"
+    return "equivalent" if against_best.equivalent else "tied"
 
 
 def _search(rows: pd.DataFrame, sign: int) -> Search:
@@ -383,4 +435,11 @@ def _search(rows: pd.DataFrame, sign: int) -> Search:
         best=scores[-1] if scores else math.nan,
         best_number=numbers[-1] if numbers else None,
         seconds=float(rows["seconds"].sum()),
+        peak_bytes=max(_peaks(rows), default=math.nan),
     )
+
+
+def _peaks(trials: pd.DataFrame) -> list[float]:
+    costs = trials["cost"].dropna() if "cost" in trials else []
+    known = (json.loads(cost).get("peak_memory_bytes") for cost in costs)
+    return [float(peak) for peak in known if peak is not None]

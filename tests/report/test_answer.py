@@ -115,11 +115,26 @@ def test_a_task_that_no_cell_finished_says_so(cells: list[Standing]) -> None:
     assert answer("t", [replace(cells[0], status="no score")]).outcome == "none"
 
 
+def test_a_lead_of_methods_says_where_the_fitted_models_disagree(cells: list[Standing]) -> None:
+    duel = replace(DUEL, of_methods=True, agreement="mixed", models_p=0.2)
+    found = answer("t", [cells[0], replace(cells[1], against_best=duel)])
+    assert "a significant 0.012 ahead of B · probe over seeds" in found.rest
+    assert "mixed: the two models of seed 0 do not differ significantly" in found.rest
+    assert "seeds agree" not in found.rest
+
+
+def test_equivalence_is_named_with_its_margin(cells: list[Standing]) -> None:
+    duel = replace(DUEL, of_methods=True, equivalent=True, margin=0.01, verdict="not significant")
+    found = answer("t", [cells[0], replace(cells[1], status="equivalent", against_best=duel)])
+    assert found.outcome == "tie"
+    assert "equivalent to B · probe within ±0.01" in found.rest
+
+
 def test_an_underflowed_p_value_is_given_as_a_bound(cells: list[Standing]) -> None:
     duel = replace(DUEL, p=0.0, log10_p=-320.0, p_adjusted=0.0)
     found = answer("t", [cells[0], replace(cells[1], against_best=duel)])
     assert "Holm p < 1e-300" in found.rest
-    raw = replace(duel, correction="none")
+    raw = replace(duel, correction="none", log10_adjusted=-320.0)
     found = answer("t", [cells[0], replace(cells[1], against_best=raw)])
     assert "unadjusted p = 1e-320" in found.rest
 

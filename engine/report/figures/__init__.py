@@ -7,11 +7,15 @@ from pathlib import Path
 
 import matplotlib
 
+from engine.compare_tasks import AcrossTasks
 from engine.report.answer import Answer
+from engine.report.calibration import Calibration
+from engine.report.figures.critical_difference import critical_difference
 from engine.report.figures.curves import search_curves
 from engine.report.figures.drawing import Drawing, Picture, save
 from engine.report.figures.forest import forest
 from engine.report.figures.heatmaps import mean_ranks, p_matrix, task_ranks
+from engine.report.figures.panels import COSTS, reliability, score_against_cost
 from engine.report.run import Run
 from engine.report.tables import Duels, Leaderboard, rank_table
 from engine.report.theme import FIGURE_STYLE
@@ -29,11 +33,17 @@ class Gallery:
         By task: best validation score so far.
     ranks : list of Picture
         Over all tasks; empty for one task.
+    costs : list of Picture
+        Score against cost.
+    calibration : list of Picture
+        Empty without predictions of classes.
     """
 
     scores: Mapping[str, list[Picture]]
     curves: Mapping[str, Picture]
     ranks: list[Picture]
+    costs: list[Picture]
+    calibration: list[Picture]
 
     @property
     def pictures(self) -> Iterator[Picture]:
@@ -42,10 +52,18 @@ class Gallery:
         for pictures in self.scores.values():
             yield from pictures
         yield from self.curves.values()
+        yield from self.costs
+        yield from self.calibration
 
 
 def draw_figures(
-    run: Run, board: Leaderboard, tested: Duels, answers: Mapping[str, Answer], folder: Path
+    run: Run,
+    board: Leaderboard,
+    tested: Duels,
+    answers: Mapping[str, Answer],
+    over: AcrossTasks | None,
+    calibrated: Mapping[str, list[Calibration]],
+    folder: Path,
 ) -> Gallery:
     """Draw every figure that the run has data for.
 
@@ -56,6 +74,8 @@ def draw_figures(
         Leaderboards by task.
     tested : mapping of (str, str) to Duel
     answers : mapping of str to Answer
+    over : AcrossTasks or None
+    calibrated : mapping of str to list of Calibration
     folder : Path
         Where the SVG and PNG files go.
 
@@ -78,10 +98,19 @@ def draw_figures(
             done = run.trials["score"].notna() & (run.trials["status"] == "complete")
             if (done & (run.trials["task"] == task)).any():
                 curves[task] = save(search_curves(run, task), folder, f"search-{names[task]}")
-        return Gallery(scores, curves, _rank_pictures(run, board, folder))
+        costs = [(cost, score_against_cost(run, board, cost)) for cost in COSTS]
+        return Gallery(
+            scores,
+            curves,
+            _rank_pictures(run, board, over, folder),
+            [save(plot, folder, f"cost-{cost}") for cost, plot in costs if plot],
+            [save(reliability(run, calibrated), folder, "reliability")] if calibrated else [],
+        )
 
 
-def _rank_pictures(run: Run, board: Leaderboard, folder: Path) -> list[Picture]:
+def _rank_pictures(
+    run: Run, board: Leaderboard, over: AcrossTasks | None, folder: Path
+) -> list[Picture]:
     ranks = rank_table(board).dropna(axis="columns", how="all")
     if ranks.shape[1] < 2:
         return []
@@ -89,6 +118,8 @@ def _rank_pictures(run: Run, board: Leaderboard, folder: Path) -> list[Picture]:
         ("mean-ranks", mean_ranks(run, ranks)),
         ("task-ranks", task_ranks(ranks)),
     ]
+    if over:
+        drawings.insert(0, ("critical-difference", critical_difference(run, over)))
     return [save(drawing, folder, name) for name, drawing in drawings]
 
 

@@ -1,5 +1,6 @@
 """Axes at fixed margins, widths of texts, and grids of coloured squares."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,8 @@ from engine.report.theme import FONT, INK, PAPER, RAMP, RAMP_INK, SOFT
 
 WIDTH = 10.2  # inches; the text column of the page
 POINTS = 72
+WIDEST, HEIGHT = 2.8, 1.7  # of one of several panels, in inches
+LEFT, TOP, BOTTOM, GAP_Y = 0.55, 0.3, 0.95, 0.7
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,40 @@ def canvas(
     figure = Figure(figsize=(width, height))
     box = (left / width, bottom / height, 1 - (left + right) / width, 1 - (top + bottom) / height)
     return figure, figure.add_axes(box)
+
+
+def panels(
+    number: int, *, shared: bool = False, bottom: float = BOTTOM
+) -> tuple[Figure, list[Axes]]:
+    """Make equal panels, as evenly spread over rows as they go.
+
+    Parameters
+    ----------
+    number : int
+    shared : bool
+        All panels have one vertical axis, whose numbers stand on the left only.
+    bottom : float
+        Inches below the panels, for names of axes and a legend.
+
+    Returns
+    -------
+    Figure, list of Axes
+    """
+    across_at_most, gap_x = (5, 0.14) if shared else (4, 0.55)
+    rows = math.ceil(number / across_at_most)
+    across = math.ceil(number / rows)
+    width = min(WIDEST, (WIDTH - LEFT) / across - gap_x)
+    height = TOP + bottom + rows * HEIGHT + (rows - 1) * GAP_Y
+    figure = Figure(figsize=(WIDTH, height))
+    made = []
+    for place in range(number):
+        row, column = divmod(place, across)
+        x = LEFT + column * (width + gap_x)
+        y = height - TOP - (row + 1) * HEIGHT - row * GAP_Y
+        box = (x / WIDTH, y / height, width / WIDTH, HEIGHT / height)
+        made.append(figure.add_axes(box))
+        made[-1].tick_params(labelleft=column == 0 or not shared)
+    return figure, made
 
 
 def draw_squares(axes: Axes, squares: Sequence[Square], *, written: bool) -> Mapping[str, str]:

@@ -1,6 +1,5 @@
 """Search curves: the best validation score so far against the number of trials."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,16 +9,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from engine.report.figures.canvas import WIDTH
+from engine.report.figures.canvas import panels
 from engine.report.figures.drawing import Drawing
 from engine.report.formats import metric_label, score, shorten
 from engine.report.run import Run
 from engine.report.tables import best_so_far, cell_label
 from engine.report.theme import INK, LINE, PAPER, SOFT, dash, hue, marker
 
-ACROSS = 5  # panels at most
-WIDEST, HEIGHT = 2.8, 1.7  # of a panel, in inches
-LEFT, TOP, BOTTOM, GAP_X, GAP_Y = 0.55, 0.3, 0.95, 0.14, 0.55
 MOST_DOTS = 3000  # trials of a study; beyond, only the curves are drawn
 
 
@@ -38,11 +34,11 @@ def search_curves(run: Run, task: str) -> Drawing:
     """
     trials = run.trials[run.trials["task"] == task]
     encoders = [name for name in run.encoders if (trials["encoder"] == name).any()]
-    figure, panels = _panels(len(encoders))
+    figure, drawn = panels(len(encoders), shared=True)
     sign, dots = run.sign(task), len(run.trials) <= MOST_DOTS
     low, high = _limits(trials, sign)
     tips = {}
-    for axes, encoder in zip(panels, encoders, strict=True):
+    for axes, encoder in zip(drawn, encoders, strict=True):
         own = trials[trials["encoder"] == encoder]
         for method in run.methods:
             cell = own[own["method"] == method]
@@ -74,24 +70,6 @@ def search_curves(run: Run, task: str) -> Drawing:
         "configuration. Only complete trials move a curve. Trials beyond the axis are not drawn.",
         tips,
     )
-
-
-def _panels(number: int) -> tuple[Figure, list[Axes]]:
-    """Equal panels, as evenly spread over rows as they go; scores are named on the left only."""
-    rows = math.ceil(number / ACROSS)
-    across = math.ceil(number / rows)
-    width = min(WIDEST, (WIDTH - LEFT) / across - GAP_X)
-    height = TOP + BOTTOM + rows * HEIGHT + (rows - 1) * GAP_Y
-    figure = Figure(figsize=(WIDTH, height))
-    panels = []
-    for place in range(number):
-        row, column = divmod(place, across)
-        x = LEFT + column * (width + GAP_X)
-        y = height - TOP - (row + 1) * HEIGHT - row * GAP_Y
-        box = (x / WIDTH, y / height, width / WIDTH, HEIGHT / height)
-        panels.append(figure.add_axes(box))
-        panels[-1].tick_params(labelleft=column == 0)
-    return figure, panels
 
 
 def _limits(trials: pd.DataFrame, sign: int) -> tuple[float, float]:

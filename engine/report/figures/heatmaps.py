@@ -159,7 +159,7 @@ def _rank_step(rank: float, ranks: pd.Series) -> int:
 
 
 def _mark(duel: Duel) -> str:
-    return "†" if duel.verdict.startswith("unstable") else ""
+    return "†" if duel.verdict.startswith("unstable") or duel.agreement == "mixed" else ""
 
 
 def _tip(better: Standing, other: Standing, duel: Duel) -> str:
@@ -183,8 +183,11 @@ def _caption(standings: Sequence[Standing], tested: Duels, written: bool) -> str
         if written
         else " The numbers are in comparisons.csv."
     )
-    unstable = any(duel.verdict.startswith("unstable") for duel in pairs)
-    mark = " † significant, but seeds disagree on its sign." if unstable and written else ""
+    mark = ""
+    if written and any(duel.verdict.startswith("unstable") for duel in pairs):
+        mark = " † significant, but seeds disagree on its sign."
+    if written and any(duel.agreement == "mixed" for duel in pairs):
+        mark = " † mixed: methods over seeds and the models of the first seed disagree."
     return (
         f"Below the diagonal: two-sided p-value, {adjusted}; colours "
         f"step by decades.{above} A column's number is the place of its row.{mark}"

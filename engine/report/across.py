@@ -1,0 +1,138 @@
+"""What the report says of models over all tasks: a sentence and two tables."""
+
+import math
+
+from engine.compare import LEVEL
+from engine.compare_tasks import AcrossTasks, across_tasks
+from engine.report.formats import (
+    difference,
+    interval,
+    listing,
+    p_equation,
+    p_value,
+    percent,
+    plural,
+    score,
+)
+from engine.report.grids import Column, Entry, Grid
+from engine.report.run import Run
+from engine.report.tables import cell_label
+from engine.report.theme import hue
+
+
+def of_run(run: Run) -> AcrossTasks | None:
+    """The comparison over the tasks of a run; None where it has too few."""
+    groups = {task: run.task(task).get("group") for task in run.tasks}
+    signs = {task: run.sign(task) for task in run.tasks}
+    return across_tasks(run.scores, groups, signs, run.margin)
+
+
+def sentence(run: Run, found: AcrossTasks) -> str:
+    """Which model has the best mean rank, and from which others it can be told apart."""
+    labels = [cell_label(*model) for model in found.models]
+    best = found.table.iloc[0]
+    duels = found.pairs.iloc[: len(labels) - 1]  # the best model against each other, in order
+    open_to = [
+        label for label, p in zip(labels[1:], duels["p_adjusted"], strict=True) if p >= LEVEL
+    ]
+    behind = len(labels) - 1 - len(open_to)
+    units = plural(len(found.tasks), "task")
+    if found.n_groups < len(found.tasks):
+        units += f" ({found.n_groups} independent groups)"
+    parts = [
+        f"Over {units} {labels[0]} has the best mean rank, {best['mean_rank']:.1f} of "
+        f"{len(labels)} (95 % CI {best['rank_low']:.1f} to {best['rank_high']:.1f})",
+        f"the models {'' if found.friedman_p < LEVEL else 'are not shown to '}differ in rank "
+        f"(Friedman, {p_equation(found.friedman_p)})",
+    ]
+    if behind:
+        parts.append(f"it is significantly ahead of {plural(behind, 'model')}")
+    if open_to:
+        parts.append(f"it cannot be told apart from {listing(open_to, limit=4)}")
+    text = "; ".join(parts) + "."
+    if found.left_out:
+        names = listing([cell_label(*model) for model in found.left_out], limit=6)
+        text += f" Left out, as without a score on some task: {names}."
+    smallest = 2.0 ** (1 - found.n_groups)
+    if smallest * math.comb(len(labels), 2) >= LEVEL:
+        text += (
+            f" With {found.n_groups} independent tasks and {len(labels)} models no pair can be "
+            f"significant after Holm's correction (Wilcoxon's smallest p is {p_value(smallest)})."
+        )
+    return text
+
+
+def models_grid(run: Run, found: AcrossTasks) -> Grid:
+    """Mean rank of every model, best first."""
+    metrics = {run.metric(task) for task in found.tasks}
+    columns = [
+        Column("Encoder", filtered=True),
+        Column("Method", filtered=True),
+        Column("Mean rank", numeric=True, tip="1 is best"),
+        Column("95 % CI of rank", numeric=True, tip="bootstrap over groups of tasks"),
+        Column("Best in", numeric=True, tip="share of bootstrap draws with the best mean rank"),
+        Column("Mean score", numeric=True),
+        Column("95 % CI of score", numeric=True, tip="bootstrap over groups of tasks"),
+    ]
+    rows = [
+        [
+            Entry(row["encoder"], hue=hue(row["encoder"], run.encoders).name),
+            Entry(row["method"]),
+            Entry(f"{row['mean_rank']:.2f}", row["mean_rank"], strong=True),
+            Entry(f"{row['rank_low']:.1f} to {row['rank_high']:.1f}", row["rank_low"]),
+            Entry(percent(row["share_best"]), row["share_best"]),
+            Entry(score(row["mean"]), row["mean"]),
+            Entry(interval(row["ci_low"], row["ci_high"]), row["ci_low"]),
+        ]
+        for row in found.table.to_dict("records")
+    ]
+    grid = Grid(
+        "across-models",
+        f"{plural(len(found.tasks), 'task')}, {found.n_groups} independent. Intervals draw groups "
+        "of tasks anew: they tell what another choice of tasks would give.",
+        columns,
+        rows,
+    )
+    if len(metrics) == 1 and run.sign(found.tasks[0]) > 0:
+        return grid
+    # A mean over different metrics means nothing.
+    return grid.without("Mean score").without("95 % CI of score")
+
+
+def pairs_grid(run: Run, found: AcrossTasks) -> Grid:
+    """Every pair of models over tasks."""
+    columns = [
+        Column("First"),
+        Column("Second"),
+        Column("Won · level · lost", numeric=True, tip="tasks, beyond the margin"),
+        Column("Median difference", numeric=True),
+        Column("p", numeric=True, spare=True, tip="Wilcoxon signed-rank"),
+        Column("Holm p", numeric=True),
+        Column("P(better)", numeric=True, tip="Bayesian signed-rank"),
+        Column("P(equivalent)", numeric=True),
+        Column("P(worse)", numeric=True, spare=True),
+        Column("Verdict", filtered=True),
+    ]
+    rows = []
+    for row in found.pairs.to_dict("records"):
+        differs = row["p_adjusted"] < LEVEL
+        rows.append(
+            [
+                Entry(cell_label(row["encoder_a"], row["method_a"])),
+                Entry(cell_label(row["encoder_b"], row["method_b"])),
+                Entry(f"{row['wins']} · {row['ties']} · {row['losses']}", row["wins"]),
+                Entry(difference(row["delta"]), row["delta"]),
+                *(Entry(p_value(row[name]), row[name]) for name in ("p", "p_adjusted")),
+                *(Entry(percent(row[k]), row[k]) for k in ("p_better", "p_rope", "p_worse")),
+                Entry(
+                    "significant" if differs else "not significant",
+                    pill="good" if differs else "soft",
+                ),
+            ]
+        )
+    caption = (
+        f"Won and lost by more than ±{run.margin:g}. Wilcoxon's signed-rank test over "
+        f"{found.n_groups} independent tasks, adjusted by Holm. P(better), P(equivalent) and "
+        f"P(worse): Bayesian signed-rank test with ±{run.margin:g} as practically equivalent."
+    )
+    return Grid("across-pairs", caption, columns, rows)

@@ -1,0 +1,173 @@
+"""Small multiples with one panel per task: score against cost, and calibration."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter
+
+from engine.report.calibration import Calibration
+from engine.report.figures.canvas import panels
+from engine.report.figures.drawing import Drawing
+from engine.report.formats import count, duration, metric_label, score, shorten
+from engine.report.run import Run
+from engine.report.tables import Leaderboard, Standing, pareto
+from engine.report.theme import INK, LINE, SOFT, hue, marker
+
+COSTS: Mapping[str, tuple[str, Callable[[float], str]]] = {
+    "seconds": ("seconds of all refits", duration),
+    "trainable_parameters": ("trained parameters", count),
+}
+
+
+def score_against_cost(run: Run, board: Leaderboard, cost: str) -> Drawing | None:
+    """Draw every cell's score against what it costs, with the front that no other cell beats.
+
+    Parameters
+    ----------
+    run : Run
+    board : mapping of str to sequence of Standing
+    cost : {"seconds", "trainable_parameters"}
+
+    Returns
+    -------
+    Drawing or None
+        None where no cell has a score.
+    """
+    tasks = [task for task in run.tasks if any(s.status != "no score" for s in board[task])]
+    if not tasks:
+        return None
+    label, say = COSTS[cost]
+    figure, drawn = panels(len(tasks))
+    tips = {}
+    for at, (axes, task) in enumerate(zip(drawn, tasks, strict=True)):
+        cells = [s for s in board[task] if s.status != "no score"]
+        front = pareto(cells, cost, run.sign(task))
+        # On a logarithmic scale a cost of nothing has no place.
+        axes.set_xscale("symlog", linthresh=1.0)
+        axes.xaxis.set_major_formatter(FuncFormatter(_short))
+        ends = [(getattr(cell, cost), cell.mean) for cell in front]
+        axes.plot(
+            *zip(*ends, strict=True), color=SOFT.light, lw=1, drawstyle="steps-post", zorder=1
+        )
+        for place, cell in enumerate(cells):
+            gid = f"cell-{at}-{place}"
+            _dot(axes, cell, getattr(cell, cost), run, gid)
+            tips[gid] = f"{cell.label}\n{score(cell.mean)}, {say(getattr(cell, cost))}"
+        _style(axes, task, label)
+        axes.tick_params(labelleft=True, labelsize=7)
+        axes.set_ylabel(metric_label(run.metric(task)), fontsize=8)
+    _legend(figure, run, [s for task in tasks for s in board[task] if s.status != "no score"])
+    return Drawing(
+        figure,
+        f"Score against {label}",
+        f"One point per cell: mean test score against {label}, logarithmic. On the line: cells "
+        "that no other cell beats in both.",
+        tips,
+    )
+
+
+def reliability(run: Run, found: Mapping[str, Sequence[Calibration]]) -> Drawing:
+    """Draw the reliability curve of the best cell of every task.
+
+    Parameters
+    ----------
+    run : Run
+    found : mapping of str to sequence of Calibration
+        Not empty; best cell first.
+
+    Returns
+    -------
+    Drawing
+    """
+    figure, drawn = panels(len(found), bottom=0.5)
+    tips = {}
+    for at, (axes, (task, cells)) in enumerate(zip(drawn, found.items(), strict=True)):
+        best = cells[0]
+        curve, colour = best.curve, hue(best.standing.encoder, run.encoders).light
+        axes.plot([0, 1], [0, 1], color=LINE.light, linewidth=1, zorder=1)
+        axes.vlines(curve.predicted, curve.ci_low, curve.ci_high, color=colour, linewidth=1)
+        axes.plot(
+            curve.predicted,
+            curve.observed,
+            color=colour,
+            marker=marker(best.standing.method, run.methods),
+            markersize=3.5,
+            linewidth=1,
+            gid=f"curve-{at}",
+        )
+        tips[f"curve-{at}"] = (
+            f"{best.standing.label}\nBrier {score(best.brier)}, ECE {score(best.ece)}"
+        )
+        _style(axes, task, "predicted")
+        axes.set_xlim(-0.03, 1.03)
+        axes.set_ylim(-0.03, 1.03)
+        axes.set_ylabel("observed", fontsize=8)
+        axes.text(
+            0.02, 0.95, shorten(best.standing.label, 28), fontsize=7, color=SOFT.light, va="top"
+        )
+    return Drawing(
+        figure,
+        "Reliability of the best cell of every task",
+        f"Model of seed {run.seeds[0]} on the test split: share of cases that hold against their "
+        "mean predicted probability, in ten bins of equally many cases, with 95 % intervals "
+        "(Wilson). On the diagonal a probability means what it says.",
+        tips,
+    )
+
+
+def _dot(axes: Axes, cell: Standing, cost: float, run: Run, gid: str) -> None:
+    axes.plot(
+        [cost],
+        [cell.mean],
+        linestyle="none",
+        marker=marker(cell.method, run.methods),
+        markersize=6,
+        color=hue(cell.encoder, run.encoders).light,
+        clip_on=False,
+        zorder=3,
+        gid=gid,
+    )
+
+
+def _short(value: float, _: int) -> str:
+    """A power of ten in few letters: 10, 1k, 10M."""
+    for unit, name in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= unit:
+            return f"{value / unit:g}{name}"
+    return f"{value:g}"
+
+
+def _style(axes: Axes, task: str, label: str) -> None:
+    axes.set_title(shorten(task, 26), loc="left", fontsize=9, color=INK.light, pad=5)
+    axes.set_xlabel(label, fontsize=8)
+    axes.grid(color=LINE.light, linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.tick_params(left=False, bottom=False, labelsize=7)
+    axes.spines[["left", "bottom"]].set_visible(False)
+
+
+def _legend(figure: Figure, run: Run, cells: Sequence[Standing]) -> None:
+    plain: dict[str, Any] = {"linestyle": "none", "markersize": 6}
+    handles = [
+        Line2D([], [], marker="o", color=hue(name, run.encoders).light, label=name, **plain)
+        for name in run.encoders
+        if any(cell.encoder == name for cell in cells)
+    ]
+    handles += [
+        Line2D([], [], marker=marker(name, run.methods), color=SOFT.light, label=name, **plain)
+        for name in run.methods
+        if any(cell.method == name for cell in cells)
+    ]
+    figure.legend(
+        handles=handles,
+        loc="lower left",
+        bbox_to_anchor=(0, 0),
+        ncols=7,
+        fontsize=8,
+        columnspacing=1.3,
+        handletextpad=0.3,
+        borderaxespad=0,
+    )

@@ -1,0 +1,86 @@
+"""Models over tasks in the report: the sentence, the tables and the diagram."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from engine.report import across, write_report
+from engine.report.figures.critical_difference import critical_difference
+from engine.report.run import read_run
+
+Maker = Callable[..., Path]
+TASKS = tuple(f"task-{number}" for number in range(7))
+CELLS = {
+    ("a", "probe"): (0.95, 0.94, 0.93, 0.95, 0.96, 0.93, 0.92),
+    ("b", "probe"): (0.85, 0.84, 0.83, 0.86, 0.82, 0.81, 0.84),
+    ("c", "lora"): (0.84, 0.85, 0.82, 0.87, 0.81, 0.82, 0.83),
+}
+
+
+def test_the_best_model_is_named_with_its_rank_and_whom_it_leads(make_run: Maker) -> None:
+    run = read_run(make_run(cells=CELLS, tasks=TASKS, per_cell=2))
+    found = across.of_run(run)
+    assert found is not None
+    said = across.sentence(run, found)
+    # Seven wins of seven: p = 2 / 2**7, and 3 pairs after Holm: 0.047.
+    assert said.startswith("Over 7 tasks a · probe has the best mean rank, 1.0 of 3")
+    assert "significantly ahead of 2 models" in said
+    grid = across.pairs_grid(run, found)
+    assert [entry.text for entry in grid.rows[0]][2] == "7 · 0 · 0"
+    assert grid.rows[0][-1].text == "significant"
+    assert grid.rows[2][-1].text == "not significant"
+
+
+def test_the_diagram_joins_the_models_that_are_level(make_run: Maker) -> None:
+    run = read_run(make_run(cells=CELLS, tasks=TASKS, per_cell=2))
+    found = across.of_run(run)
+    assert found is not None
+    assert found.cliques == [(1, 2)]
+    drawing = critical_difference(run, found)
+    (axes,) = drawing.figure.axes
+    bars = [line for line in axes.lines if line.get_linewidth() > 3]
+    assert len(bars) == 1
+    assert bars[0].get_xdata()[0] < found.table["mean_rank"][1]
+    assert bars[0].get_xdata()[1] > found.table["mean_rank"][2]
+    assert "A bar joins" in drawing.caption
+
+
+@pytest.mark.slow
+def test_the_page_has_the_diagram_and_its_tables(make_run: Maker) -> None:
+    two = dict(list(CELLS.items())[:2])
+    paths = write_report(make_run(cells=two, tasks=TASKS[:5], per_cell=2))
+    names = {path.name for path in paths.figures}
+    assert "critical-difference.svg" in names
+    page = paths.html.read_text()
+    assert "Over 5 tasks" in page
+    assert "P(equivalent)" in page
+    assert "Over 5 tasks" in paths.markdown.read_text()
+
+
+def test_few_tasks_have_ranks_but_no_tests(make_run: Maker) -> None:
+    run = read_run(make_run(cells=CELLS, tasks=TASKS[:4], per_cell=2))
+    assert across.of_run(run) is None
+
+
+def test_too_few_tasks_for_any_pair_to_be_significant_is_told(make_run: Maker) -> None:
+    run = read_run(make_run(cells=CELLS, tasks=TASKS[:5], per_cell=2))
+    found = across.of_run(run)
+    assert found is not None
+    assert re.search(
+        r"no pair can be significant .* smallest p is 0.062", across.sentence(run, found)
+    )
+
+
+def test_a_model_that_failed_on_a_task_is_named(make_run: Maker) -> None:
+    out = make_run(cells=CELLS, tasks=TASKS, per_cell=2)
+    scores = pd.read_csv(out / "scores.csv")
+    scores[~((scores["encoder"] == "b") & (scores["task"] == "task-3"))].to_csv(
+        out / "scores.csv", index=False
+    )
+    run = read_run(out)
+    found = across.of_run(run)
+    assert found is not None
+    assert "without a score on some task: b · probe" in across.sentence(run, found)
