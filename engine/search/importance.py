@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import optuna
@@ -25,6 +26,7 @@ def importances(
     Parameters
     ----------
     space : Space
+        As declared; an encoder may have narrowed its choices, or replaced them by its own.
     trials : sequence of (mapping, float)
         Hyperparameters and score of the complete trials of a cell.
     maximize : bool
@@ -41,7 +43,16 @@ def importances(
     """
     if len(trials) < FEWEST_TRIALS or len({score for _, score in trials}) < 2:
         return {}
-    known = {p.name: distribution(p) for p in space.parameters if p.kind != "constant"}
+    known = {}
+    for parameter in space.parameters:
+        seen = {params[parameter.name] for params, _ in trials if parameter.name in params}
+        if len(seen) > 1:
+            drawn = parameter
+            if parameter.choices:
+                drawn = replace(parameter, choices=tuple(sorted(seen, key=str)))
+            known[parameter.name] = distribution(drawn)
+    if not known:
+        return {}
     optuna.logging.set_verbosity(optuna.logging.ERROR)  # it tells of every study it makes
     study = optuna.create_study(directions=directions(["score"], maximize))
     for params, score in trials:

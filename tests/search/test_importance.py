@@ -41,3 +41,28 @@ def test_few_trials_or_equal_scores_tell_nothing():
     assert importances(SPACE, trials(9), maximize=True) == {}
     flat = [(params, 0.5) for params, _ in trials(20)]
     assert importances(SPACE, flat, maximize=True) == {}
+
+
+def test_values_that_an_encoder_has_of_its_own_are_no_choice():
+    """Baselines have one pooling, `features`, that no search space declares."""
+    made = [({**params, "idle": "features"}, score) for params, score in trials(20)]
+    assert list(importances(SPACE, made, maximize=True)) == ["decides"]
+
+
+def test_where_nothing_varies_nothing_is_important():
+    made = [({"decides": 0.5, "idle": "a", "fixed": 3}, score) for _, score in trials(20)]
+    assert importances(SPACE, made, maximize=True) == {}
+
+
+def test_a_narrowed_choice_counts_with_what_is_left_of_it():
+    space = parse_space(
+        {
+            "method": "probe",
+            "parameters": {"pooling": {"choice": ["mean", "max", "summary"]}},
+            "default": {"pooling": "mean"},
+        },
+        "test",
+    )
+    rng = np.random.default_rng(0)
+    made = [({"pooling": p}, float(p == "max")) for p in rng.choice(["mean", "max"], 20).tolist()]
+    assert importances(space, made, maximize=True) == {"pooling": 1.0}
