@@ -14,6 +14,9 @@ import pandas as pd
 import pytest
 import yaml
 
+#: A study takes a minute on a quiet machine; beside another one, several.
+pytestmark = pytest.mark.timeout(900)
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 STUDY = """
 name: small
@@ -34,7 +37,7 @@ seeds: [0, 1]
 """
 
 
-def run(folder: Path, *options: str, timeout: float = 170) -> subprocess.CompletedProcess[str]:
+def run(folder: Path, *options: str, timeout: float = 400) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command(folder, *options),
         cwd=REPOSITORY,
@@ -237,7 +240,7 @@ def test_a_running_cluster_is_joined_by_its_address(
     address, environment = cluster
     done = subprocess.run(
         command(tmp_path, "--address", address),
-        cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=170, check=False,
+        cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=400, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "out" / "report.html").is_file()

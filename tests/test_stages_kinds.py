@@ -55,7 +55,7 @@ def write_data(folder: Path) -> None:
 def command(folder: Path, *arguments: str) -> str:
     done = subprocess.run(
         [sys.executable, str(REPOSITORY / "run_search.py"), *arguments],
-        cwd=folder, capture_output=True, text=True, timeout=280, check=False,
+        cwd=folder, capture_output=True, text=True, timeout=400, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout
