@@ -15,6 +15,8 @@ from sklearn.metrics import roc_auc_score
 from engine.predict import predict
 from engine.tasks import load_task
 
+pytestmark = pytest.mark.timeout(900)
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 ROWS = 150
 STUDY = """
