@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from engine.errors import UserError, nearest
 from engine.methods.ranges import Range
@@ -141,14 +141,18 @@ def check_encoder(fingerprint: str, spec: TrialSpec, folder: Path) -> None:
 @cache
 def methods() -> dict[str, Method]:
     """All registered methods by name, found in the files of this folder."""
-    package = importlib.import_module("engine.methods")
-    found: dict[str, Method] = {}
-    for module in pkgutil.iter_modules(package.__path__):
+    return declared("engine.methods", "METHOD")
+
+
+def declared(package: str, constant: str) -> dict[str, Any]:
+    """What the files of a package declare under a constant's name, by its own ``name``."""
+    found = {}
+    for module in pkgutil.iter_modules(importlib.import_module(package).__path__):
         if module.ispkg:
             continue
-        method = getattr(importlib.import_module(f"engine.methods.{module.name}"), "METHOD", None)
-        if method is not None:
-            found[method.name] = method
+        entry = getattr(importlib.import_module(f"{package}.{module.name}"), constant, None)
+        if entry is not None:
+            found[entry.name] = entry
     return found
 
 

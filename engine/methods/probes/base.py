@@ -7,8 +7,6 @@ written here stands in ``models/``.
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -16,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import UserError, nearest
+from engine.methods.base import declared
 from engine.methods.probes.persistence import load_skops, save_skops
 from engine.methods.ranges import Range
 from engine.records import TaskKind
@@ -146,15 +145,7 @@ def coefficients(estimator: Any) -> int:
 @cache
 def probes() -> dict[str, Probe]:
     """All registered probes by name, found in the files of this folder."""
-    package = importlib.import_module("engine.methods.probes")
-    found: dict[str, Probe] = {}
-    for module in pkgutil.iter_modules(package.__path__):
-        if module.ispkg:
-            continue
-        probe = getattr(importlib.import_module(f"{package.__name__}.{module.name}"), "PROBE", None)
-        if probe is not None:
-            found[probe.name] = probe
-    return found
+    return declared("engine.methods.probes", "PROBE")
 
 
 def find_probe(name: str) -> Probe:
