@@ -110,6 +110,7 @@ def write_manifest(run: Run, searches: Mapping[str, CellSearch]) -> None:
         "versions": versions,
         "hardware": provenance.hardware(),
         "nodes": run.nodes,
+        "gpus_per_trial": {**(_earlier(run).get("gpus_per_trial") or {}), **run.gpu_shares},
         "seeds": list(plan.study.seeds),
         "search_seed": plan.study.search.seed,
         "objectives": plan.study.search.objectives,
@@ -167,11 +168,17 @@ def _search_notes(searches: Mapping[str, CellSearch], chosen: Search) -> list[st
 
 def earlier_seconds(run: Run) -> dict[str, float]:
     """Time per stage that earlier runs in this folder took: a run that goes on adds to it."""
+    stages = _earlier(run).get("stages") or {}
+    return {stage: float(seconds) for stage, seconds in stages.items()}
+
+
+def _earlier(run: Run) -> Mapping[str, Any]:
+    """The manifest of an earlier run in this folder."""
     try:
-        manifest = json.loads(run.file("manifest.json").read_text(encoding="utf-8"))
+        found: dict[str, Any] = json.loads(run.file("manifest.json").read_text(encoding="utf-8"))
     except (FileNotFoundError, json.JSONDecodeError):
         return {}
-    return {stage: float(seconds) for stage, seconds in manifest["stages"].items()}
+    return found
 
 
 def _write_parquet(path: Path, table: pd.DataFrame) -> None:

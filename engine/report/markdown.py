@@ -51,7 +51,10 @@ def _lines(page: Page) -> Iterator[str]:
         yield from _task(task)
     yield from ("## Tuning", "", *_table(page.tuning), *_table(page.trials))
     yield from _table(page.importance) if page.importance else ()
-    yield from _pictures([task.curves for task in page.tasks if task.curves])
+    if page.pooling:
+        yield from (*_pictures(page.pooled), *_table(page.pooling))
+    for task in page.tasks:
+        yield from _pictures([drawn for drawn in (task.curves, task.learning) if drawn])
     if page.lost or page.skipped or page.failures:
         yield from ("## Skipped and failed", "")
         for grid in (page.lost, page.skipped, page.failures):

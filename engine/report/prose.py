@@ -6,8 +6,10 @@ from collections.abc import Iterator
 import pandas as pd
 
 from engine.compare import METHODS
+from engine.report.duels import Duels
 from engine.report.formats import (
     adjustment,
+    count,
     listing,
     metric_label,
     moment,
@@ -27,7 +29,7 @@ from engine.report.references import (
     Reference,
 )
 from engine.report.run import Run
-from engine.report.tables import Duels, Leaderboard
+from engine.report.tables import Leaderboard
 
 FAMILIES = {
     "per_task": "all pairs of one task",
@@ -87,17 +89,8 @@ def claims(run: Run, board: Leaderboard, tested: Duels) -> list[tuple[str, str]]
         ("Seeds show the rest", _seed_claim(run, board, tested)),
         ("Not significant is not equal", _equality_claim(run, tested)),
         ("Many pairs, one family", _family_claim(run)),
-        (
-            "The best cell is picked on the test split",
-            "Hyperparameters were chosen on the validation split alone. The order of the "
-            "leaderboard is that of the test scores, so the score of whichever cell comes first is "
-            "slightly optimistic, the more so the more cells there are.",
-        ),
-        (
-            "Test sequences count as independent",
-            "Overlapping or homologous sequences in the test split make intervals too narrow and "
-            "p-values too small. See the notes of each task.",
-        ),
+        _order_claim(run),
+        _independence_claim(run),
         (
             "A budget was compared, too",
             f"Every cell had up to {plural(int(run.study.get('trials_per_cell') or 0), 'trial')}. "
@@ -170,6 +163,48 @@ def _seed_claim(run: Run, board: Leaderboard, tested: Duels) -> str:
         f"{shown} A difference of that size is no property of a method, "
         "however small its p-value. A significant pair whose seeds disagree on the sign is called "
         "unstable."
+    )
+
+
+def _order_claim(run: Run) -> tuple[str, str]:
+    order = (
+        "The order of the leaderboard is that of the test scores, so the score of whichever cell "
+        "comes first is slightly optimistic, the more so the more cells there are."
+    )
+    if run.compare.get("family") == "headline":
+        return (
+            "The compared cell was chosen before the test",
+            "Hyperparameters, and the cell of each task that every other is compared with, were "
+            "chosen on the validation split alone; that cell's score owes nothing to luck on the "
+            f"test split. {order}",
+        )
+    return (
+        "The best cell is picked on the test split",
+        f"Hyperparameters were chosen on the validation split alone. {order}",
+    )
+
+
+def _independence_claim(run: Run) -> tuple[str, str]:
+    grouped = run.comparisons[run.comparisons["n_groups"].notna()].drop_duplicates("task")
+    narrow = (
+        "Overlapping or homologous sequences in the test split make intervals too narrow and "
+        "p-values too small. See the notes of each task."
+    )
+    if grouped.empty:
+        return "Test sequences count as independent", narrow
+    told = listing(
+        [f"{row.task} ({count(row.n_groups)} groups)" for row in grouped.itertuples()], limit=6
+    )
+    if set(grouped["task"]) == set(run.tasks):
+        return (
+            "Groups of test sequences count as independent",
+            f"Rows of one group may resemble each other; tests and intervals allow for it: {told}. "
+            "Groups are taken to be independent of each other; few of them make wide intervals.",
+        )
+    return (
+        "Test sequences, or groups of them, count as independent",
+        f"Rows of one group may resemble each other; tests and intervals allow for it: {told}. "
+        f"On the other tasks every row counts alone. {narrow}",
     )
 
 

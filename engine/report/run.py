@@ -60,6 +60,7 @@ METHOD_NUMBERS = (
     "method_log10_p_adjusted",
     "var_seed",
     "var_test",
+    "n_groups",
     "margin",
     "equivalence_p",
 )
@@ -149,6 +150,10 @@ class Run:
         """What the manifest knows of an encoder."""
         return (self.manifest.get("encoders") or {}).get(name) or {}
 
+    def gpus(self, cell: str) -> float:
+        """What a trial or refit of a cell took of a GPU, or how many; 0 without."""
+        return float((self.manifest.get("gpus_per_trial") or {}).get(cell) or 0)
+
     def metric(self, task: str) -> str:
         """The headline metric of a task."""
         rows = self.scores.loc[self.scores["task"] == task, "metric"]
@@ -176,6 +181,11 @@ class Run:
     def _names(self, column: str, section: str) -> list[str]:
         declared = [str(name) for name in self.manifest.get(section) or {}]
         return list(dict.fromkeys([*declared, *self.trials[column], *self.scores[column]]))
+
+
+def cell_label(encoder: str, method: str) -> str:
+    """Name of a cell where the task is clear."""
+    return f"{encoder} · {method}"
 
 
 def read_run(folder: Path) -> Run:

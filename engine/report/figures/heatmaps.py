@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 from matplotlib.patches import Patch
 
+from engine.report.duels import Duel, Duels
 from engine.report.figures.canvas import (
     WIDTH,
     Square,
@@ -24,8 +25,8 @@ from engine.report.formats import (
     p_value,
     shorten,
 )
-from engine.report.run import Run
-from engine.report.tables import Duel, Duels, Standing, cell_label
+from engine.report.run import Run, cell_label
+from engine.report.tables import Standing
 from engine.report.theme import RAMP
 
 P_BOUNDS = (0.05, 0.01, 1e-3, 1e-4, 1e-6)
