@@ -255,5 +255,6 @@ def _about_task(run: Run, name: str) -> dict[str, Any]:
         "max_bases": task.max_bases,
         "metric": next(p.metric for p in run.plan.cells if p.cell.task == name),
         "group": task.group,
+        "published": task.spec.published,
         "warnings": list(task.warnings),
     }
