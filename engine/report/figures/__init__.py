@@ -15,7 +15,13 @@ from engine.report.figures.critical_difference import critical_difference
 from engine.report.figures.curves import search_curves
 from engine.report.figures.drawing import Drawing, Picture, save
 from engine.report.figures.forest import forest
-from engine.report.figures.heatmaps import mean_ranks, p_matrix, task_ranks
+from engine.report.figures.heatmaps import (
+    MOST_WRITTEN,
+    mean_ranks,
+    p_matrix,
+    task_ranks,
+    win_matrix,
+)
 from engine.report.figures.learning import learning_curves
 from engine.report.figures.panels import COSTS, reliability, score_against_cost
 from engine.report.figures.poolings import pooling_effect
@@ -139,6 +145,8 @@ def _rank_pictures(
     ]
     if over:
         drawings.insert(0, ("critical-difference", critical_difference(run, over)))
+        if len(over.models) <= MOST_WRITTEN:
+            drawings.append(("wins", win_matrix(over, run.margin)))
     return [save(drawing, folder, name) for name, drawing in drawings]
 
 
