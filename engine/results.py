@@ -14,6 +14,7 @@ import pandas as pd
 from engine import provenance
 from engine.compare import TaskFits
 from engine.compare_tasks import across_tasks
+from engine.embedding_quality import Measured, tables
 from engine.export import write_best
 from engine.files import replacing, write_text
 from engine.metrics import METRICS
@@ -73,6 +74,16 @@ def write_results(
     _write_parquet(run.file("predictions.parquet"), _predictions(run, tasks))
     for winner in winners.values():
         write_best(run, winner, scores)
+
+
+def write_embeddings(run: Run, measured: Sequence[Measured]) -> None:
+    """Write the quality of embeddings and the points of their maps, where any were measured."""
+    if not measured:
+        return
+    numbers, points = tables(measured)
+    with replacing(run.file("embeddings.csv")) as temporary:
+        numbers.to_csv(temporary, index=False)
+    _write_parquet(run.file("embedding_map.parquet"), points)
 
 
 def _over_tasks(run: Run, scores: pd.DataFrame) -> dict[str, pd.DataFrame]:

@@ -11,9 +11,11 @@ from engine.compare_tasks import AcrossTasks
 from engine.report.answer import Answer
 from engine.report.calibration import Calibration
 from engine.report.duels import Duels
+from engine.report.embeddings import EmbeddingMap
 from engine.report.figures.critical_difference import critical_difference
 from engine.report.figures.curves import search_curves
 from engine.report.figures.drawing import Drawing, Picture, save
+from engine.report.figures.embeddings import embedding_map
 from engine.report.figures.forest import forest
 from engine.report.figures.heatmaps import (
     MOST_WRITTEN,
@@ -51,6 +53,8 @@ class Gallery:
         Score against cost.
     calibration : list of Picture
         Empty without predictions of classes.
+    embeddings : mapping of str to Picture
+        By task: maps of the embeddings; only of tasks whose embeddings were measured.
     """
 
     scores: Mapping[str, list[Picture]]
@@ -60,6 +64,7 @@ class Gallery:
     ranks: list[Picture]
     costs: list[Picture]
     calibration: list[Picture]
+    embeddings: Mapping[str, Picture]
 
     @property
     def pictures(self) -> Iterator[Picture]:
@@ -72,6 +77,7 @@ class Gallery:
         yield from self.pooling
         yield from self.costs
         yield from self.calibration
+        yield from self.embeddings.values()
 
 
 def draw_figures(
@@ -82,6 +88,7 @@ def draw_figures(
     over: AcrossTasks | None,
     pooled: Sequence[Pooled],
     calibrated: Mapping[str, list[Calibration]],
+    maps: Mapping[str, list[EmbeddingMap]],
     folder: Path,
 ) -> Gallery:
     """Draw every figure that the run has data for.
@@ -96,6 +103,7 @@ def draw_figures(
     over : AcrossTasks or None
     pooled : sequence of Pooled
     calibrated : mapping of str to list of Calibration
+    maps : mapping of str to list of EmbeddingMap
     folder : Path
         Where the SVG and PNG files go.
 
@@ -130,6 +138,10 @@ def draw_figures(
             _rank_pictures(run, board, over, folder),
             [save(plot, folder, f"cost-{cost}") for cost, plot in costs if plot],
             [save(reliability(run, calibrated), folder, "reliability")] if calibrated else [],
+            {
+                task: save(embedding_map(run, of), folder, f"embeddings-{names[task]}")
+                for task, of in maps.items()
+            },
         )
 
 
