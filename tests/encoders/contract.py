@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from engine.encoders import EncoderCard, cards
-from engine.encoders.base import check_package
+from engine.encoders.registry import check_package
 from engine.encoders.tiny import SHIPPED
 from engine.errors import UserError
 

@@ -76,7 +76,7 @@ def test_a_probe_never_loads_an_encoder(embedded, monkeypatch: pytest.MonkeyPatc
     def refuse(*_: Any, **__: Any) -> None:
         raise AssertionError("an encoder was loaded")
 
-    monkeypatch.setattr("engine.encoders.base.load_encoder", refuse)
+    monkeypatch.setattr("engine.encoders.registry.load_encoder", refuse)
     monkeypatch.setattr("engine.prepare.load_encoder", refuse)
     assert run_trial(spec).status == "complete"
 
