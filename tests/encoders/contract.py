@@ -73,13 +73,14 @@ def network_names() -> list[str]:
 def networks(where: Callable[[str], bool] = lambda name: True, variants: bool = True) -> list:
     """Network cards to parametrize by; one of a family in the fast step, for they share its code.
 
-    Left out are cards that cannot be run here, and those without a small folder: one test of the
-    suite says so of each. Without ``variants``, so are the cards of the slow step.
+    Left out are cards that cannot be run here, those without a small folder, and those that are
+    the same network there as another card: tests of the suite say so of each. Without
+    ``variants``, so are the cards of the slow step.
     """
     fast = {name for module in small_files() for name in getattr(module, "FAST", ())}
     listed, seen = [], set()
     for name in filter(where, network_names()):
-        if cannot_run(cards()[name]) or not (shipped(name) or name in small_folders()):
+        if not runs(name) or (name not in fast and stand_in(name, where) != name):
             continue
         kind = name if shipped(name) else cards()[name].family
         if kind not in seen or name in fast:
@@ -88,6 +89,23 @@ def networks(where: Callable[[str], bool] = lambda name: True, variants: bool = 
             listed.append(pytest.param(name, marks=pytest.mark.slow))
         seen.add(kind)
     return listed
+
+
+def runs(name: str) -> bool:
+    """Whether a card has a network that can be run here."""
+    return not cannot_run(cards()[name]) and (shipped(name) or name in small_folders())
+
+
+def stand_in(name: str, where: Callable[[str], bool] = lambda name: True) -> str:
+    """The first card of a family whose small folder the same function writes."""
+    if shipped(name):
+        return name
+    family, write = cards()[name].family, small_folders()[name]
+    return next(
+        other
+        for other in filter(where, network_names())
+        if cards()[other].family == family and small_folders().get(other) is write
+    )
 
 
 def every_network(where: Callable[[str], bool] = lambda name: True):
