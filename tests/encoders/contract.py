@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.encoders import EncoderCard, cards
+from engine.encoders import EncoderCard, cards, load_encoder
 from engine.encoders.registry import check_package
 from engine.encoders.tiny import SHIPPED
 from engine.errors import UserError
@@ -111,6 +111,15 @@ def stand_in(name: str, where: Callable[[str], bool] = lambda name: True) -> str
 def every_network(where: Callable[[str], bool] = lambda name: True):
     """Decorator: a test runs with the `encoder` of each network."""
     return pytest.mark.parametrize("encoder", networks(where), indirect=True)
+
+
+def follows_the_seed(name):
+    """Random weights of a card are the same of a seed, and others of another.
+
+    Of a network of one layer, where a test makes it so: more draw more of the same.
+    """
+    first, same, other = (load_encoder(name, weights="random", seed=seed) for seed in (1, 1, 2))
+    assert first.fingerprint == same.fingerprint != other.fingerprint
 
 
 def on(encoder, device):
