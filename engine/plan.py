@@ -20,6 +20,7 @@ from engine.space import Parameter, Scalar, Space
 from engine.study import Study
 from engine.tasks import Task, load_task
 from engine.tasks.base import find_task
+from engine.tasks.published import published_tasks
 
 #: The last hidden state, where a search space names no layer.
 LAST = -1
@@ -271,6 +272,9 @@ def _check_task(spec: TaskSpec, source: str) -> None:
             raise UserError(f"{source}: tasks: {error}") from None
     if spec.metric:
         _check_metric(spec.metric, f"{source}: tasks.{spec.name}.metric")
+    if spec.published and spec.published not in published_tasks():
+        hint = nearest(spec.published, published_tasks())
+        raise UserError(f"{source}: tasks.{spec.name}.published: {spec.published}: {hint}")
 
 
 def _method(name: str, space: Space, source: str) -> Method:

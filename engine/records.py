@@ -91,6 +91,9 @@ class TaskSpec:
         Draws the split where the file has none.
     kind : {"classification", "multilabel", "regression"} or None
         None leaves it to the labels.
+    published : str or None
+        Name under which others published scores of it (`engine.tasks.published`); None leaves it to
+        the names of task and file.
     """
 
     name: str
@@ -99,6 +102,7 @@ class TaskSpec:
     group: str | None = None
     seed: int = 0
     kind: TaskKind | None = None
+    published: str | None = None
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import pandas as pd
 from engine import provenance
 from engine.compare import TaskFits
 from engine.compare_tasks import across_tasks
+from engine.embedding_quality import Measured, tables
 from engine.export import write_best
 from engine.files import replacing, write_text
 from engine.metrics import METRICS
@@ -75,6 +76,16 @@ def write_results(
         write_best(run, winner, scores)
 
 
+def write_embeddings(run: Run, measured: Sequence[Measured]) -> None:
+    """Write the quality of embeddings and the points of their maps, where any were measured."""
+    if not measured:
+        return
+    numbers, points = tables(measured)
+    with replacing(run.file("embeddings.csv")) as temporary:
+        numbers.to_csv(temporary, index=False)
+    _write_parquet(run.file("embedding_map.parquet"), points)
+
+
 def _over_tasks(run: Run, scores: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Models over tasks, where the study has tasks enough."""
     tasks = run.plan.tasks
@@ -110,6 +121,7 @@ def write_manifest(run: Run, searches: Mapping[str, CellSearch]) -> None:
         "versions": versions,
         "hardware": provenance.hardware(),
         "nodes": run.nodes,
+        "gpus_per_trial": {**(_earlier(run).get("gpus_per_trial") or {}), **run.gpu_shares},
         "seeds": list(plan.study.seeds),
         "search_seed": plan.study.search.seed,
         "objectives": plan.study.search.objectives,
@@ -167,11 +179,17 @@ def _search_notes(searches: Mapping[str, CellSearch], chosen: Search) -> list[st
 
 def earlier_seconds(run: Run) -> dict[str, float]:
     """Time per stage that earlier runs in this folder took: a run that goes on adds to it."""
+    stages = _earlier(run).get("stages") or {}
+    return {stage: float(seconds) for stage, seconds in stages.items()}
+
+
+def _earlier(run: Run) -> Mapping[str, Any]:
+    """The manifest of an earlier run in this folder."""
     try:
-        manifest = json.loads(run.file("manifest.json").read_text(encoding="utf-8"))
+        found: dict[str, Any] = json.loads(run.file("manifest.json").read_text(encoding="utf-8"))
     except (FileNotFoundError, json.JSONDecodeError):
         return {}
-    return {stage: float(seconds) for stage, seconds in manifest["stages"].items()}
+    return found
 
 
 def _write_parquet(path: Path, table: pd.DataFrame) -> None:
@@ -248,5 +266,6 @@ def _about_task(run: Run, name: str) -> dict[str, Any]:
         "max_bases": task.max_bases,
         "metric": next(p.metric for p in run.plan.cells if p.cell.task == name),
         "group": task.group,
+        "published": task.spec.published,
         "warnings": list(task.warnings),
     }

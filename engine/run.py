@@ -113,6 +113,12 @@ class Run:
         """Processes that can run an encoder at once."""
         return self.capacity.at_once(self.capacity.embedder)
 
+    @property
+    def gpu_shares(self) -> dict[str, float]:
+        """Cell -> GPUs that one of its trials takes; empty while no worker was needed."""
+        shapes = self._capacity.shapes if self._capacity else {}
+        return {cell: shape.gpus for cell, shape in shapes.items()}
+
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
         """Add the body's wall time to a stage."""

@@ -93,7 +93,7 @@ class Study:
             ],
             "tasks": [
                 {"name": t.name, "path": t.path, "metric": t.metric, "group": t.group}
-                | {"seed": t.seed, "kind": t.kind}
+                | {"seed": t.seed, "kind": t.kind, "published": t.published}
                 for t in self.tasks
             ],
             "methods": {name: space.to_dict() for name, space in self.methods.items()},
@@ -219,13 +219,18 @@ def _encoder(entry: EncoderEntry, embedding: Embedding, folder: Path) -> Encoder
 
 
 def _task(entry: TaskEntry, folder: Path, source: str) -> TaskSpec:
-    if entry.path is None:
-        if entry.name is None:
-            raise UserError(f"{source}: tasks: give each task a name, a path, or both")
-        return TaskSpec(entry.name, None, entry.metric, entry.group, entry.seed, entry.kind)
-    path = resolve_path(entry.path, folder)
-    name = entry.name or Path(path).name.split(".")[0]
-    return TaskSpec(name, path, entry.metric, entry.group, entry.seed, entry.kind)
+    if entry.path is None and entry.name is None:
+        raise UserError(f"{source}: tasks: give each task a name, a path, or both")
+    path = resolve_path(entry.path, folder) if entry.path is not None else None
+    return TaskSpec(
+        name=entry.name or Path(str(path)).name.split(".")[0],
+        path=path,
+        metric=entry.metric,
+        group=entry.group,
+        seed=entry.seed,
+        kind=entry.kind,
+        published=entry.published,
+    )
 
 
 def _space(name: str, given: str | dict[str, Any], folder: Path, source: str) -> Space:

@@ -42,6 +42,7 @@ class TaskEntry(BaseModel):
     group: str | None = None
     seed: Seed = 0
     kind: TaskKind | None = None
+    published: str | None = None
 
 
 class Embedding(BaseModel):

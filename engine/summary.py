@@ -50,6 +50,6 @@ def _table(task: str, standings: list[Standing]) -> Table:
             interval(place.ci_low, place.ci_high),
             score(place.default),
             MISSING if duel is None else p_value(duel.p_adjusted),
-            style="bold" if place.status == "best" else "",
+            style="bold" if place.status in ("best", "chosen") else "",
         )
     return table

@@ -263,6 +263,10 @@ def test_the_card_of_a_task_has_its_say_where_the_study_names_no_metric(monkeypa
         ),
         ({"metric": "aurok"}, ["s.yaml: metric: ", "'aurok'", "'auroc'?"]),
         (
+            {"tasks": [{"path": "mine.csv", "published": "DNase"}]},
+            ["s.yaml: tasks.mine.published: DNase", "'DNase_I'?"],
+        ),
+        (
             {"tasks": [{"path": "mine.csv", "metric": "mmc"}]},
             ["s.yaml: tasks.mine.metric: ", "'mmc'", "'mcc'?"],
         ),

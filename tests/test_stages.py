@@ -77,7 +77,8 @@ def test_a_run_leaves_what_the_design_lists(finished: tuple[Path, str]) -> None:
     out = finished[0] / "out"
     names = {
         "study.yaml", "manifest.json", "trials.parquet", "predictions.parquet", "scores.csv",
-        "comparisons.csv", "report.html", "report.md", "figures", "best", "run.log", "search.json",
+        "comparisons.csv", "embeddings.csv", "embedding_map.parquet", "report.html", "report.md",
+        "figures", "best", "run.log", "search.json",
     }  # fmt: skip
     assert names <= {p.name for p in out.iterdir()}
     cells = {"onehot--promoters_ecoli--probe", "tiny-bert@random--promoters_ecoli--probe",

@@ -15,8 +15,7 @@ from engine.report.formats import (
     score,
 )
 from engine.report.grids import Column, Entry, Grid
-from engine.report.run import Run
-from engine.report.tables import cell_label
+from engine.report.run import Run, cell_label
 from engine.report.theme import hue
 
 

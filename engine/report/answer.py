@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from engine.compare import LEVEL
+from engine.report.duels import Duel
 from engine.report.formats import (
     correction_label,
     interval,
@@ -14,13 +15,14 @@ from engine.report.formats import (
     p_equation,
     score,
 )
-from engine.report.tables import Duel, Standing
+from engine.report.tables import Standing
 
-Outcome = Literal["winner", "tie", "untested", "alone", "none"]
+Outcome = Literal["winner", "tie", "beaten", "untested", "alone", "none"]
 
 VERDICTS = {
     "winner": "One winner",
     "tie": "No single winner",
+    "beaten": "Chosen cell beaten",
     "untested": "Not tested",
     "alone": "Nothing to compare",
     "none": "No result",
@@ -35,14 +37,16 @@ class Answer:
     ----------
     outcome : str
         ``winner``: significantly ahead of every other cell. ``tie``: at least one other cell is not
-        shown to be behind. ``untested``: at least one was never compared. ``alone``: one cell.
-        ``none``: no cell has a score.
+        shown to be behind. ``beaten``: the cell was chosen before the test, and at least one other
+        is significantly ahead of it. ``untested``: at least one was never compared. ``alone``: one
+        cell. ``none``: no cell has a score.
     best : str
-        Label of the cell with the highest mean; empty for ``none``.
+        Label of the cell with the best mean, or of the one that was chosen before the test; empty
+        for ``none``.
     rest : str
         The sentence after that name.
     tied : tuple of str
-        Labels of the cells that are not shown to be behind the best one.
+        Labels of the cells that are not shown to differ from it.
     """
 
     task: str
@@ -79,18 +83,47 @@ def answer(task: str, standings: list[Standing]) -> Answer:
     if not scored:
         return Answer(task, "none", "", "No cell of this task produced a fitted model.", ())
     best, *others = scored
+    chosen = next((standing for standing in scored if standing.status == "chosen"), None)
+    if chosen:
+        return _of_chosen(task, chosen, [s for s in scored if s is not chosen])
     level = f"{score(best.mean)} {metric_label(best.metric)}"
     if not others:
         bounds = f" (95 % CI {interval(best.ci_low, best.ci_high)})"
         rest = f"reaches {level}{bounds if math.isfinite(best.ci_low) else ''}; no other cell"
         return Answer(task, "alone", best.label, f"{rest} has a score to compare it with.", ())
-    tied = tuple(s.label for s in others if s.status in ("equivalent", "tied", "unstable"))
+    tied = _level(others)
     untested = tuple(s.label for s in others if s.status == "not compared")
     outcome: Outcome = "tie" if tied else "untested" if untested else "winner"
     opening = "is best" if outcome == "winner" else "scores highest"
     parts = [f"{opening} ({level}){_lead(best, others[0])}"]
     parts += _company(others, tied, untested)
     return Answer(task, outcome, best.label, "; ".join(parts) + ".", tied)
+
+
+def _of_chosen(task: str, chosen: Standing, others: list[Standing]) -> Answer:
+    """The answer where one cell was chosen by validation, and only its own pairs were tested."""
+    tied, first = _level(others), others[0]
+    ahead = [s.label for s in others if s.status == "ahead"]
+    behind = sum(s.status == "behind" for s in others)
+    untested = [s.label for s in others if s.status == "not compared"]
+    parts = [
+        f"was chosen by validation and scores {score(chosen.mean)} {metric_label(chosen.metric)}; "
+        f"{first.label} scores highest ({score(first.mean)})"
+    ]
+    if ahead:
+        parts.append(f"{listing(ahead, limit=4)} significantly ahead of it")
+    if tied:
+        parts.append(f"it cannot be told apart from {listing(tied, limit=4)}")
+    if untested:
+        parts.append(f"{listing(untested, limit=4)} not compared with it")
+    if behind:
+        parts.append(f"it is significantly ahead of {_rest(behind, behind == len(others))}")
+    outcome: Outcome = "beaten" if ahead else "tie" if tied else "untested"
+    return Answer(task, outcome, chosen.label, "; ".join(parts) + ".", tied)
+
+
+def _level(others: list[Standing]) -> tuple[str, ...]:
+    return tuple(s.label for s in others if s.status in ("equivalent", "tied", "unstable"))
 
 
 def _lead(best: Standing, second: Standing) -> str:

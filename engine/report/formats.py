@@ -7,6 +7,8 @@ from datetime import datetime
 MISSING = "–"
 SMALLEST_SHOWN = "<1e-300"  # a p-value that underflowed and left no logarithm
 
+NOISE = 1e-12  # what is smaller is nothing but rounding
+
 METRIC_LABELS = {
     "auroc": "AUROC",
     "auprc": "AUPRC",
@@ -51,17 +53,32 @@ def adjustment(correction: str) -> str:
 
 
 def score(value: float) -> str:
-    """Three decimals with a true minus sign; a dash where there is no value."""
-    return MISSING if not math.isfinite(value) else f"{value:.3f}".replace("-", "−")
+    """Three decimals with a true minus sign; two digits where these would show none.
+
+    An error such as MSE is in units of the labels, whatever their scale. A dash stands where there
+    is no value.
+    """
+    if not math.isfinite(value):
+        return MISSING
+    small, large = NOISE < abs(value) < 0.0005, abs(value) >= 100_000
+    return _minus(f"{value:.2g}" if small or large else f"{value:.3f}")
 
 
 def difference(value: float) -> str:
-    """A signed difference; a fourth decimal where three would hide it."""
+    """A signed difference; more decimals where three would hide it."""
     if not math.isfinite(value):
         return MISSING
+    if NOISE < abs(value) < 0.00005 or abs(value) >= 100_000:
+        return _minus(f"{value:+.1e}")
     digits = 4 if 0 < abs(value) < 0.001 else 3
-    text = f"{value:+.{digits}f}".replace("-", "−")
+    text = _minus(f"{value:+.{digits}f}")
     return text.lstrip("+−") if float(f"{value:.{digits}f}") == 0 else text
+
+
+def _minus(text: str) -> str:
+    """A number with a true minus sign and no needless signs in its exponent: ``−3.2e-5``."""
+    mantissa, e, exponent = text.partition("e")
+    return mantissa.replace("-", "−") + (f"e{int(exponent)}" if e else "")
 
 
 def magnitude(value: float) -> str:
@@ -136,6 +153,13 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
     return f"{whole // 3600:,} h {whole % 3600 // 60:02d} min"
+
+
+def hours(number: float) -> str:
+    """Hours to two significant digits or a tenth."""
+    if not math.isfinite(number):
+        return MISSING
+    return f"{number:,.1f}" if number >= 10 else f"{number:.2g}"
 
 
 def size(n_bytes: float) -> str:

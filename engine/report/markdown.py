@@ -51,7 +51,10 @@ def _lines(page: Page) -> Iterator[str]:
         yield from _task(task)
     yield from ("## Tuning", "", *_table(page.tuning), *_table(page.trials))
     yield from _table(page.importance) if page.importance else ()
-    yield from _pictures([task.curves for task in page.tasks if task.curves])
+    if page.pooling:
+        yield from (*_pictures(page.pooled), *_table(page.pooling))
+    for task in page.tasks:
+        yield from _pictures([drawn for drawn in (task.curves, task.learning) if drawn])
     if page.lost or page.skipped or page.failures:
         yield from ("## Skipped and failed", "")
         for grid in (page.lost, page.skipped, page.failures):
@@ -60,6 +63,10 @@ def _lines(page: Page) -> Iterator[str]:
     if page.calibration:
         yield from ("## Calibration", "", *_pictures(page.reliability))
         yield from _table(page.calibration)
+    if page.embeddings:
+        yield from ("## Embeddings without a classifier", "")
+        yield from _pictures([task.embeddings for task in page.tasks if task.embeddings])
+        yield from _table(page.embeddings)
     if page.published:
         yield from ("## Beside published scores", "", *_table(page.published))
     yield from ("## What the tests say, and what they do not", "")

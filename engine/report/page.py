@@ -7,26 +7,25 @@ from pathlib import Path
 
 from engine.report import across
 from engine.report.answer import Answer, answer
+from engine.report.boards import leaderboard_grid, metrics_grid, pairs_grid
 from engine.report.calibration import calibration_grid, calibrations
+from engine.report.cost import cost_grid
+from engine.report.duels import duels
+from engine.report.embeddings import embedding_maps, embeddings_grid
 from engine.report.figures import Gallery, draw_figures
 from engine.report.figures.drawing import Picture
 from engine.report.formats import count, duration, moment, plural
-from engine.report.grids import (
-    Grid,
-    cost_grid,
-    leaderboard_grid,
-    metrics_grid,
-    pairs_grid,
-    records_grid,
-    trials_grid,
-    tuning_grid,
-)
-from engine.report.prose import claims, facts, methods_paragraph, question, task_notes
+from engine.report.grids import Grid, records_grid
+from engine.report.methods_text import methods_paragraph
+from engine.report.pooling import pooling_grid, poolings
+from engine.report.prose import claims, facts, question, task_notes
 from engine.report.published import matches, published_grid
-from engine.report.references import Reference, references
+from engine.report.references import references
 from engine.report.run import Run
-from engine.report.tables import duels, leaderboard, searches
-from engine.report.tuning import importance_grid, lost_grid
+from engine.report.searches import searches
+from engine.report.tables import leaderboard
+from engine.report.tuning import importance_grid, lost_grid, trials_grid, tuning_grid
+from engine.report.works import Reference
 
 
 @dataclass(frozen=True)
@@ -58,6 +57,8 @@ class TaskPage:
     pictures: Sequence[Picture]
     grids: Sequence[tuple[str, Grid]]
     curves: Picture | None
+    learning: Picture | None
+    embeddings: Picture | None
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,8 @@ class Page:
     tuning: Grid
     trials: Grid
     importance: Grid | None
+    pooling: Grid | None
+    pooled: Sequence[Picture]
     lost: Grid | None
     skipped: Grid | None
     failures: Grid | None
@@ -85,6 +88,7 @@ class Page:
     costs: Sequence[Picture]
     calibration: Grid | None
     reliability: Sequence[Picture]
+    embeddings: Grid | None
     published: Grid | None
     claims: Sequence[tuple[str, str]]
     provenance: Sequence[tuple[str, str]]
@@ -109,9 +113,12 @@ def compose(run: Run, figures: Path) -> tuple[Page, Gallery]:
     board, tested = leaderboard(run), duels(run)
     answers = {task: answer(task, board[task]) for task in run.tasks}
     over, calibrated = across.of_run(run), calibrations(run, board)
-    gallery = draw_figures(run, board, tested, answers, over, calibrated, figures)
+    pooled = poolings(run)
+    gallery = draw_figures(
+        run, board, tested, answers, over, pooled, calibrated, embedding_maps(run), figures
+    )
     found = [search for cells in searches(run).values() for search in cells]
-    cited = references(run)
+    cited = references(run, over)
     known = matches(run, board)
     tasks = []
     for task in run.tasks:
@@ -130,6 +137,8 @@ def compose(run: Run, figures: Path) -> tuple[Page, Gallery]:
                 pictures=gallery.scores[task],
                 grids=details,
                 curves=gallery.curves.get(task),
+                learning=gallery.learning.get(task),
+                embeddings=gallery.embeddings.get(task),
             )
         )
     page = Page(
@@ -146,6 +155,8 @@ def compose(run: Run, figures: Path) -> tuple[Page, Gallery]:
         tuning=tuning_grid(run, board, found),
         trials=trials_grid(run, found),
         importance=importance_grid(run),
+        pooling=pooling_grid(run, pooled) if pooled else None,
+        pooled=gallery.pooling,
         lost=lost_grid(run),
         skipped=_skipped_grid(run),
         failures=_failures_grid(run),
@@ -154,11 +165,12 @@ def compose(run: Run, figures: Path) -> tuple[Page, Gallery]:
         costs=gallery.costs,
         calibration=calibration_grid(run, calibrated) if calibrated else None,
         reliability=gallery.calibration,
+        embeddings=embeddings_grid(run),
         published=published_grid(run, known) if known else None,
         claims=claims(run, board, tested),
         provenance=_provenance(run),
         records=_records(run),
-        methods=methods_paragraph(run, cited),
+        methods=methods_paragraph(run, over, cited),
         references=cited,
     )
     return page, gallery

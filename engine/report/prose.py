@@ -1,33 +1,19 @@
-"""The sentences of the report: the question, what the tests claim, the methods paragraph."""
+"""The sentences of the report: the question, the size of the study, what the tests claim."""
 
 import math
-from collections.abc import Iterator
 
 import pandas as pd
 
-from engine.compare import METHODS
+from engine.report.duels import Duels
 from engine.report.formats import (
     adjustment,
+    count,
     listing,
-    metric_label,
-    moment,
     plural,
     score,
 )
-from engine.report.references import (
-    ASHA,
-    BOOTSTRAP,
-    CORRECTIONS,
-    DELONG,
-    LORA,
-    OPTUNA,
-    RAY_TUNE,
-    SCIKIT_LEARN,
-    SUN_XU,
-    Reference,
-)
 from engine.report.run import Run
-from engine.report.tables import Duels, Leaderboard
+from engine.report.tables import Leaderboard
 
 FAMILIES = {
     "per_task": "all pairs of one task",
@@ -87,34 +73,14 @@ def claims(run: Run, board: Leaderboard, tested: Duels) -> list[tuple[str, str]]
         ("Seeds show the rest", _seed_claim(run, board, tested)),
         ("Not significant is not equal", _equality_claim(run, tested)),
         ("Many pairs, one family", _family_claim(run)),
-        (
-            "The best cell is picked on the test split",
-            "Hyperparameters were chosen on the validation split alone. The order of the "
-            "leaderboard is that of the test scores, so the score of whichever cell comes first is "
-            "slightly optimistic, the more so the more cells there are.",
-        ),
-        (
-            "Test sequences count as independent",
-            "Overlapping or homologous sequences in the test split make intervals too narrow and "
-            "p-values too small. See the notes of each task.",
-        ),
+        _order_claim(run),
+        _independence_claim(run),
         (
             "A budget was compared, too",
             f"Every cell had up to {plural(int(run.study.get('trials_per_cell') or 0), 'trial')}. "
             "A method with a larger search space may need more to show what it can do.",
         ),
     ]
-
-
-def methods_paragraph(run: Run, cited: list[Reference]) -> str:
-    """A paragraph for a paper's methods section; numbers in brackets are places in `cited`."""
-    return " ".join(_methods(run, cited))
-
-
-def _noun(run: Run) -> str:
-    """What the tasks are, as far as one word holds for all."""
-    kinds = {run.kind(task) for task in run.tasks}
-    return f"sequence {kinds.pop()} task" if len(kinds) == 1 else "sequence task"
 
 
 def _few(names: list[str], noun: str) -> str:
@@ -173,6 +139,48 @@ def _seed_claim(run: Run, board: Leaderboard, tested: Duels) -> str:
     )
 
 
+def _order_claim(run: Run) -> tuple[str, str]:
+    order = (
+        "The order of the leaderboard is that of the test scores, so the score of whichever cell "
+        "comes first is slightly optimistic, the more so the more cells there are."
+    )
+    if run.compare.get("family") == "headline":
+        return (
+            "The compared cell was chosen before the test",
+            "Hyperparameters, and the cell of each task that every other is compared with, were "
+            "chosen on the validation split alone; that cell's score owes nothing to luck on the "
+            f"test split. {order}",
+        )
+    return (
+        "The best cell is picked on the test split",
+        f"Hyperparameters were chosen on the validation split alone. {order}",
+    )
+
+
+def _independence_claim(run: Run) -> tuple[str, str]:
+    grouped = run.comparisons[run.comparisons["n_groups"].notna()].drop_duplicates("task")
+    narrow = (
+        "Overlapping or homologous sequences in the test split make intervals too narrow and "
+        "p-values too small. See the notes of each task."
+    )
+    if grouped.empty:
+        return "Test sequences count as independent", narrow
+    told = listing(
+        [f"{row.task} ({count(row.n_groups)} groups)" for row in grouped.itertuples()], limit=6
+    )
+    if set(grouped["task"]) == set(run.tasks):
+        return (
+            "Groups of test sequences count as independent",
+            f"Rows of one group may resemble each other; tests and intervals allow for it: {told}. "
+            "Groups are taken to be independent of each other; few of them make wide intervals.",
+        )
+    return (
+        "Test sequences, or groups of them, count as independent",
+        f"Rows of one group may resemble each other; tests and intervals allow for it: {told}. "
+        f"On the other tasks every row counts alone. {narrow}",
+    )
+
+
 def _equality_claim(run: Run, tested: Duels) -> str:
     opening = (
         "A pair without a significant difference may still differ: its interval says by how much."
@@ -205,88 +213,4 @@ def _family_claim(run: Run) -> str:
     return (
         f"P-values are {adjustment(correction)} over {family}. A verdict uses "
         "the adjusted value; the raw one stands beside it in the tables of pairs."
-    )
-
-
-def _methods(run: Run, cited: list[Reference]) -> Iterator[str]:
-    def cite(*works: Reference) -> str:
-        places = [str(cited.index(work) + 1) for work in works if work in cited]
-        return f" [{', '.join(places)}]" if places else ""
-
-    def named(name: str, citation: object) -> str:
-        return name + cite(*(work for work in cited if work.title == str(citation or "").strip()))
-
-    encoders = [named(name, run.encoder(name).get("citation")) for name in run.encoders]
-    tasks = [named(name, run.task(name).get("citation")) for name in run.tasks]
-    commit = run.manifest.get("git_commit")
-    version = f"dnasweep {run.manifest.get('dnasweep', '')}".strip()
-    yield (
-        f"We compared {plural(len(encoders), 'DNA encoder')} ({listing(encoders)}) on "
-        f"{plural(len(tasks), _noun(run))} ({listing(tasks)}) with {version}"
-        f"{f' (git commit {commit[:10]})' if commit else ''}. A cell is one encoder adapted by one "
-        f"method ({listing(run.methods)}{cite(LORA, SCIKIT_LEARN)}) to one task; the study has "
-        f"{plural(run.trials['cell'].nunique(), 'cell')}."
-    )
-    counts = run.trials["status"].value_counts()
-    outcome = listing([f"{number:,} {status}" for status, number in counts.items()])
-    used = run.manifest.get("versions") or {}
-    tools = [
-        f"{verb} by {name} {used[package]}{cite(work)}"
-        for package, name, verb, work in (
-            ("optuna", "Optuna", "proposed", OPTUNA),
-            ("ray", "Ray Tune", "scheduled", RAY_TUNE),
-        )
-        if package in used
-    ]
-    yield (
-        f"Each cell had up to {run.study.get('trials_per_cell')} hyperparameter configurations"
-        f"{', ' + ' and '.join(tools) if tools else ''}, of which the first was the default one"
-        f"{'; unpromising trials were stopped early' + cite(ASHA) if 'pruned' in counts else ''} "
-        f"({plural(len(run.trials), 'trial')}: {outcome})."
-    )
-    metrics = listing(list(dict.fromkeys(metric_label(run.metric(task)) for task in run.tasks)))
-    seeds = listing([str(seed) for seed in run.seeds])
-    yield (
-        f"The configuration with the highest validation score of a cell was refitted with "
-        f"{'seeds' if len(run.seeds) > 1 else 'seed'} {seeds}; only then was the test split read. "
-        f"Scores are {metrics} on the test split, given as mean over seeds with the 95 % "
-        f"confidence interval of the model of seed {run.seeds[0]}."
-    )
-    if len(run.comparisons):
-        yield _comparison_sentence(
-            run, cite(DELONG, SUN_XU, BOOTSTRAP), cite(*CORRECTIONS.values())
-        )
-    hardware = run.manifest.get("hardware") or {}
-    gpus = [str(gpu) for gpu in hardware.get("gpus") or []]
-    yield (
-        f"The study ran on {hardware.get('cpu') or 'an unrecorded processor'} "
-        f"({hardware.get('cores', '?')} cores, {hardware.get('memory_gb', '?')} GB memory, "
-        f"{listing(gpus) or 'no GPU'}) and finished on "
-        f"{moment(str(run.manifest.get('finished', '')))}."
-    )
-
-
-def _comparison_sentence(run: Run, tests_cited: str, corrections_cited: str) -> str:
-    tests = listing([str(test) for test in run.comparisons["test"].unique()])
-    correction = adjustment(str(run.comparisons["correction"].iloc[0]))
-    family = FAMILIES.get(str(run.compare.get("family")), "the declared family")
-    unstable = (
-        " A significant difference whose sign was not the same with all seeds was called unstable."
-        if len(run.seeds) > 1
-        else ""
-    )
-    if (run.comparisons["claim"] == METHODS).any():
-        return (
-            f"Cells of a task were compared pairwise on the same test sequences over all "
-            f"{len(run.seeds)} seeds: a two-sided t-test of the difference of means whose variance "
-            f"has a part from seeds and a part from test sequences ({tests}{tests_cited}), with "
-            f"Satterthwaite's degrees of freedom; p-values {correction}{corrections_cited} over "
-            f"{family}; the level was 5 %. Equivalence was tested by two one-sided tests with a "
-            f"margin of {run.compare.get('equivalence_margin', 0.01):g}. The models of seed "
-            f"{run.seeds[0]} were also compared alone; disagreement is reported as mixed."
-        )
-    return (
-        f"Cells of a task were compared pairwise on the same test sequences ({tests}{tests_cited}, "
-        f"two-sided, models of seed {run.seeds[0]}), p-values {correction}"
-        f"{corrections_cited} over {family}; the level was 5 %.{unstable}"
     )

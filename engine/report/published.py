@@ -1,36 +1,18 @@
-"""Scores that others published of the same encoder on the same task, beside ours.
-
-`published.csv` holds test AUROCs of a random forest on embeddings (Feng et al.: preprint of 2024,
-52 of whose tasks came again in the article of 2025). Tasks have the preprint's names; rows of the
-article whose dataset could not be told from its title are left out.
-"""
+"""Scores that others published of the same encoder on the same task, beside ours."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-import pandas as pd
 
 from engine.report.formats import count, difference, listing, score
 from engine.report.grids import Column, Entry, Grid
 from engine.report.run import Run
 from engine.report.tables import Leaderboard, Standing
 from engine.report.theme import hue
+from engine.tasks.published import PublishedScore, published_as, published_scores
 
-TABLE = Path(__file__).parent / "published.csv"
 #: What the two versions of the study differ by for one model and task.
 TOLERANCE = 0.015
-#: Shared files that hold a published task under a name of their own.
-ALIASES = {
-    "dhs_human": "DNase_I",
-    "histone_h3_yeast": "H3",
-    "meth_5hmc_human": "5mC",
-    "prom_arabidopsis_tata": "Arabidopsis_TATA",
-    "prom_core_all_human": "prom_core_all",
-    "splice_reconstructed_human": "reconstructed",
-    "tf_human_0": "tf_0",
-    "tf_mouse_0": "mouse_0",
-}
 
 
 @dataclass(frozen=True)
@@ -40,24 +22,19 @@ class Match:
     Attributes
     ----------
     standing : Standing
-    task, pooling, doi : str
-        As published.
-    value : float
+    published : PublishedScore
     differs : str
         Why the two are not the same protocol; empty where they are.
     """
 
     standing: Standing
-    task: str
-    pooling: str
-    doi: str
-    value: float
+    published: PublishedScore
     differs: str
 
     @property
     def delta(self) -> float:
         """Ours less theirs."""
-        return self.standing.mean - self.value
+        return self.standing.mean - self.published.value
 
     @property
     def verdict(self) -> str:
@@ -69,39 +46,28 @@ class Match:
 
 def matches(run: Run, board: Leaderboard) -> list[Match]:
     """Every published score of an encoder on a task of the run, beside each of our cells."""
-    known = pd.read_csv(TABLE)
     found = []
     for task, standings in board.items():
         name = _published_name(run, task)
-        rows = known[known["task"].str.lower() == name.lower()]
+        known = [score for score in published_scores() if score.task == name]
         for standing in standings:
-            if standing.status != "no score" and standing.metric == "auroc":
-                own = rows[rows["encoder"] == standing.encoder]
-                found += [_match(run, standing, row) for row in own.itertuples()]
+            if standing.status != "no score":
+                found += [
+                    Match(standing, theirs, "; ".join(_differences(run, standing, theirs)))
+                    for theirs in known
+                    if (theirs.encoder, theirs.metric) == (standing.encoder, standing.metric)
+                ]
     return found
 
 
-def _published_name(run: Run, task: str) -> str:
-    """The task's name in the publication: its own, or that of its file."""
-    name = task.rsplit("/", 1)[-1]
-    stem = Path(str(run.task(task).get("file") or "")).name.split(".")[0]
-    return ALIASES.get(name) or ALIASES.get(stem) or name
+def _published_name(run: Run, task: str) -> str | None:
+    """What the study says that the task was published as, else its own name or its file's."""
+    known = run.task(task)
+    stem = Path(str(known.get("file") or "")).name.split(".")[0]
+    return known.get("published") or published_as(task.rsplit("/", 1)[-1], stem)
 
 
-def _match(run: Run, standing: Standing, row: object) -> Match:
-    theirs = {name: getattr(row, name) for name in ("task", "pooling", "doi", "value", "n_test")}
-    reasons = list(_differences(run, standing, str(theirs["pooling"]), int(theirs["n_test"])))
-    return Match(
-        standing,
-        str(theirs["task"]),
-        str(theirs["pooling"]),
-        str(theirs["doi"]),
-        float(theirs["value"]),
-        "; ".join(reasons),
-    )
-
-
-def _differences(run: Run, standing: Standing, pooling: str, n_test: int) -> Iterator[str]:
+def _differences(run: Run, standing: Standing, theirs: PublishedScore) -> Iterator[str]:
     """What is not as in the publication: weights, classifier, pooling, test split."""
     weights = run.encoder(standing.encoder).get("weights", "hub")
     if weights != "hub":
@@ -111,10 +77,10 @@ def _differences(run: Run, standing: Standing, pooling: str, n_test: int) -> Ite
     if classifier not in ("random_forest", "rf"):
         yield f"{classifier} in place of a random forest"
     own = str(params.get("pooling") or "unknown")
-    if own != pooling:
-        yield f"pooling {own} in place of {pooling}"
-    if standing.n_test != n_test:
-        yield f"{count(standing.n_test)} test sequences in place of {count(n_test)}"
+    if own != theirs.pooling:
+        yield f"pooling {own} in place of {theirs.pooling}"
+    if standing.n_test != theirs.n_test:
+        yield f"{count(standing.n_test)} test sequences in place of {count(theirs.n_test)}"
 
 
 def published_grid(run: Run, found: list[Match]) -> Grid:
@@ -134,16 +100,16 @@ def published_grid(run: Run, found: list[Match]) -> Grid:
     tones = {"within tolerance": "good", "outside tolerance": "warn"}
     rows = [
         [
-            Entry(match.standing.task, tip=match.task),
+            Entry(match.standing.task, tip=match.published.task),
             Entry(match.standing.encoder, hue=hue(match.standing.encoder, run.encoders).name),
             Entry(match.standing.method),
             Entry(score(match.standing.mean), match.standing.mean),
-            Entry(score(match.value), match.value),
+            Entry(score(match.published.value), match.published.value),
             Entry(difference(match.delta), match.delta),
-            Entry(match.pooling),
+            Entry(match.published.pooling),
             Entry(match.verdict, pill=tones.get(match.verdict, "soft")),
             Entry(match.differs),
-            Entry(match.doi),
+            Entry(match.published.doi),
         ]
         for match in found
     ]
@@ -154,7 +120,7 @@ def published_grid(run: Run, found: list[Match]) -> Grid:
         if same
         else "No score is by the same protocol."
     )
-    sources = listing(sorted({match.doi for match in found}))
+    sources = listing(sorted({match.published.doi for match in found}))
     caption = (
         f"{told} Within tolerance: closer than {TOLERANCE}, by which the two published versions "
         f"differ for the same model. Published: a random forest on frozen embeddings, test split "

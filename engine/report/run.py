@@ -12,6 +12,7 @@ import yaml
 
 from engine.errors import UserError
 from engine.metrics import METRICS
+from engine.stats import EmbeddingQuality
 
 SCORE_TEXT = ("cell", "encoder", "task", "method", "variant", "metric")
 SCORE_NUMBERS = (
@@ -60,6 +61,7 @@ METHOD_NUMBERS = (
     "method_log10_p_adjusted",
     "var_seed",
     "var_test",
+    "n_groups",
     "margin",
     "equivalence_p",
 )
@@ -74,6 +76,16 @@ TRIAL_COLUMNS = (
     "is_default",
     "seconds",
 )
+
+EMBEDDING_TEXT = ("encoder", "task", "pooling", "note")
+EMBEDDING_NUMBERS = (
+    "layer",
+    *EmbeddingQuality._fields,
+    "chance_purity",
+    "explained_x",
+    "explained_y",
+)
+EMBEDDING_POINTS = ("encoder", "task", "pooling", "layer", "label", "x", "y")
 
 
 @dataclass(frozen=True)
@@ -149,6 +161,10 @@ class Run:
         """What the manifest knows of an encoder."""
         return (self.manifest.get("encoders") or {}).get(name) or {}
 
+    def gpus(self, cell: str) -> float:
+        """What a trial or refit of a cell took of a GPU, or how many; 0 without."""
+        return float((self.manifest.get("gpus_per_trial") or {}).get(cell) or 0)
+
     def metric(self, task: str) -> str:
         """The headline metric of a task."""
         rows = self.scores.loc[self.scores["task"] == task, "metric"]
@@ -173,9 +189,30 @@ class Run:
         chosen = [("variant", "==", "tuned"), ("seed", "==", self.seeds[0])]
         return pd.read_parquet(path, filters=chosen)
 
+    @cached_property
+    def embeddings(self) -> tuple[pd.DataFrame, pd.DataFrame] | None:
+        """Numbers and maps of the embeddings without a classifier; None where none were measured.
+
+        Raises
+        ------
+        UserError
+            If a file cannot be read or lacks a column.
+        """
+        paths = [self.folder / name for name in ("embeddings.csv", "embedding_map.parquet")]
+        if not all(path.is_file() for path in paths):
+            return None
+        numbers = _read_csv(paths[0], EMBEDDING_TEXT, EMBEDDING_NUMBERS)
+        points = _read_parquet(paths[1], EMBEDDING_POINTS)
+        return numbers, points
+
     def _names(self, column: str, section: str) -> list[str]:
         declared = [str(name) for name in self.manifest.get(section) or {}]
         return list(dict.fromkeys([*declared, *self.trials[column], *self.scores[column]]))
+
+
+def cell_label(encoder: str, method: str) -> str:
+    """Name of a cell where the task is clear."""
+    return f"{encoder} · {method}"
 
 
 def read_run(folder: Path) -> Run:
@@ -195,7 +232,7 @@ def read_run(folder: Path) -> Run:
         folder=folder,
         study=_read_mapping(folder / "study.yaml"),
         manifest=_read_mapping(folder / "manifest.json"),
-        trials=_read_trials(folder / "trials.parquet"),
+        trials=_read_parquet(folder / "trials.parquet", TRIAL_COLUMNS),
         scores=_read_csv(folder / "scores.csv", SCORE_TEXT, SCORE_NUMBERS),
         comparisons=_with_methods(folder / "comparisons.csv"),
         best=_read_best(folder / "best"),
@@ -259,12 +296,12 @@ def _to_numbers(path: Path, column: pd.Series) -> pd.Series:
     return numbers.astype(float)
 
 
-def _read_trials(path: Path) -> pd.DataFrame:
+def _read_parquet(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     try:
         table = pd.read_parquet(_require(path))
     except (OSError, ValueError) as error:
         raise UserError(f"{path} is not a readable Parquet file; run the study again") from error
-    _require_columns(path, table, TRIAL_COLUMNS)
+    _require_columns(path, table, columns)
     return table
 
 

@@ -1,18 +1,91 @@
-"""What tuning depended on, and the cells that it lost."""
+"""What tuning brought, what it depended on, and the cells that it lost."""
 
 import json
 import math
 from collections import Counter
+from collections.abc import Iterable
 
 import pandas as pd
 
-from engine.report.formats import MISSING, percent, plural
-from engine.report.grids import CELL_COLUMNS, Column, Entry, Grid, for_tasks, records_grid
+from engine.report.formats import MISSING, count, percent, plural
+from engine.report.grids import (
+    CELL_COLUMNS,
+    Column,
+    Entry,
+    Grid,
+    for_tasks,
+    records_grid,
+    scored,
+    signed,
+)
 from engine.report.run import Run
+from engine.report.searches import Search
+from engine.report.tables import Leaderboard
 from engine.report.theme import hue
 from engine.space import Space, parse_space
 
+STATUSES = ("complete", "pruned", "failed", "infeasible")
 SHOWN = 5  # hyperparameters of a cell
+
+
+def tuning_grid(run: Run, board: Leaderboard, found: Iterable[Search]) -> Grid:
+    """Default against tuned, and validation against test, for every cell."""
+    standings = {standing.cell: standing for cells in board.values() for standing in cells}
+    columns = [
+        *CELL_COLUMNS,
+        Column("Validation default", numeric=True),
+        Column("Validation best", numeric=True),
+        Column("Test default", numeric=True),
+        Column("Test tuned", numeric=True),
+        Column("Gain", numeric=True, tip="how much better tuned is than default, on test"),
+        Column("Drop", numeric=True, tip="how much worse the winner is on test than on validation"),
+    ]
+    rows = []
+    for search in found:
+        standing = standings.get(search.cell)
+        rows.append(
+            [
+                *search_entries(run, search),
+                scored(search.default),
+                scored(search.best),
+                scored(standing.default if standing else math.nan),
+                scored(standing.mean if standing else math.nan),
+                signed(standing.gain if standing else math.nan),
+                signed(standing.drop if standing else math.nan),
+            ]
+        )
+    caption = (
+        "Gain: what tuning brought on the test split, over the seeds that have both models. Drop: "
+        "how much worse the winning configuration is on the test split than on validation; a large "
+        "drop means that the search has fitted the validation split."
+    )
+    return for_tasks(run, Grid("tuning", caption, columns, rows))
+
+
+def trials_grid(run: Run, found: Iterable[Search]) -> Grid:
+    """How many trials every cell had and how they ended."""
+    columns = [
+        *CELL_COLUMNS,
+        Column("Trials", numeric=True),
+        *(Column(status.capitalize(), numeric=True) for status in STATUSES),
+        Column("Best at", numeric=True, tip="number of the trial that won; 0 is the default"),
+    ]
+    rows = []
+    for search in found:
+        numbers = [search.total, *(search.counts.get(status, 0) for status in STATUSES)]
+        best = math.nan if search.best_number is None else search.best_number
+        rows.append(
+            [
+                *search_entries(run, search),
+                *(Entry(count(number), number) for number in numbers),
+                Entry(count(best), best),
+            ]
+        )
+    caption = (
+        "Pruned: stopped early, as its score was low for its epochs. Infeasible: could not run, "
+        "as with too little memory. Best at: the number of the trial that won; 0 is the default."
+    )
+    return for_tasks(run, Grid("trials", caption, columns, rows))
 
 
 def lost_grid(run: Run) -> Grid | None:
@@ -64,6 +137,12 @@ def importance_grid(run: Run) -> Grid | None:
         "tells the best quarter of the trials from all (Optuna's PED-ANOVA)."
     )
     return for_tasks(run, Grid("importance", caption, columns, rows))
+
+
+def search_entries(run: Run, search: Search) -> list[Entry]:
+    """What `CELL_COLUMNS` hold of a search."""
+    colour = hue(search.encoder, run.encoders).name
+    return [Entry(search.task), Entry(search.encoder, hue=colour), Entry(search.method)]
 
 
 def _space(run: Run, method: str) -> Space | None:

@@ -89,7 +89,7 @@ def embedding_quality(
     n_classes = len(np.unique(classes))
     if max_rows < 2 * n_classes:
         raise ValueError(f"max_rows must be at least two per class, but is {max_rows}")
-    rows = _proportionate(classes, max_rows, seed)
+    rows = draw_rows(classes, max_rows, seed)
     matrix, classes = matrix[rows], classes[rows]
     by_means = KMeans(n_classes, n_init=10, random_state=seed).fit_predict(matrix)
     by_ward = AgglomerativeClustering(n_classes).fit_predict(matrix)
@@ -203,6 +203,12 @@ def knn_purity(vectors: npt.ArrayLike, labels: npt.ArrayLike, k: int = 10) -> fl
     return float((classes[neighbours] == classes[:, np.newaxis]).mean())
 
 
+def chance_purity(labels: npt.ArrayLike) -> float:
+    """Chance that two rows have one class: the purity of neighbours that are drawn at random."""
+    n = np.unique(class_labels(labels), return_counts=True)[1].astype(float)
+    return float((n * (n - 1)).sum() / (n.sum() * (n.sum() - 1)))
+
+
 def _unit(vectors: npt.ArrayLike, n_rows: int) -> FloatArray:
     matrix = finite_scores(vectors, n_rows, ndim=2)
     length = np.linalg.norm(matrix, axis=1, keepdims=True)
@@ -212,8 +218,22 @@ def _unit(vectors: npt.ArrayLike, n_rows: int) -> FloatArray:
     return unit
 
 
-def _proportionate(classes: IntArray, max_rows: int, seed: int) -> IntArray:
-    """Rows, at most so many, of each class in proportion and at least two, in their order."""
+def draw_rows(labels: npt.ArrayLike, max_rows: int, seed: int = 0) -> IntArray:
+    """Rows drawn at random, each class in proportion.
+
+    Parameters
+    ----------
+    labels : array_like, shape (N,)
+        Class numbers.
+    max_rows : int
+    seed : int
+
+    Returns
+    -------
+    ndarray, shape (min(N, max_rows),), int64
+        In ascending order; of every class two or more, as far as it has them.
+    """
+    classes = class_labels(labels)
     shuffled = np.random.default_rng(seed).permutation(len(classes))
     place = np.empty(len(classes))  # of a row within its class, in (0, 1]; the first two come first
     for label in np.unique(classes):

@@ -9,6 +9,7 @@ import pytest
 
 from engine.report import across, write_report
 from engine.report.figures.critical_difference import critical_difference
+from engine.report.figures.heatmaps import win_matrix
 from engine.report.run import read_run
 
 Maker = Callable[..., Path]
@@ -46,6 +47,24 @@ def test_the_diagram_joins_the_models_that_are_level(make_run: Maker) -> None:
     assert bars[0].get_xdata()[0] < found.table["mean_rank"][1]
     assert bars[0].get_xdata()[1] > found.table["mean_rank"][2]
     assert "A bar joins" in drawing.caption
+
+
+def test_the_matrix_counts_wins_both_ways(make_run: Maker) -> None:
+    run = read_run(make_run(cells=CELLS, tasks=TASKS, per_cell=2))
+    found = across.of_run(run)
+    assert found is not None
+    drawing = win_matrix(found, run.margin)
+    (axes,) = drawing.figure.axes
+    written = {text.get_gid(): text.get_text() for text in axes.texts}
+    # By more than 0.01: b beats c nowhere, and c beats b nowhere.
+    assert written == {
+        "square-1-0": "7·0·0",
+        "square-2-0": "7·0·0",
+        "square-0-1": "0·0·7",
+        "square-2-1": "0·7·0",
+        "square-0-2": "0·0·7",
+        "square-1-2": "0·7·0",
+    }
 
 
 @pytest.mark.slow

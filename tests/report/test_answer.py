@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from engine.report.answer import answer
+from engine.report.duels import Duel
 from engine.report.run import read_run
-from engine.report.tables import Duel, Standing, leaderboard
+from engine.report.tables import Standing, leaderboard
 
 DUEL = Duel(
     delta=0.012,

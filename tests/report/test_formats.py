@@ -9,6 +9,7 @@ from engine.report.formats import (
     correction_label,
     difference,
     duration,
+    hours,
     interval,
     listing,
     magnitude,
@@ -64,7 +65,9 @@ def test_p_equation_states_an_underflow_as_a_bound() -> None:
         (0.0123, "+0.012"),
         (-0.0123, "−0.012"),
         (0.0004, "+0.0004"),
-        (0.00001, "0.0000"),
+        (0.00001, "+1.0e-5"),
+        (-3.24e-6, "−3.2e-6"),
+        (1e-16, "0.0000"),
         (0, "0.000"),
     ],
 )
@@ -75,6 +78,8 @@ def test_difference_keeps_its_sign_and_does_not_hide_a_small_one(value: float, t
 def test_scores_and_intervals_use_a_true_minus_and_a_dash_for_nothing() -> None:
     assert score(-0.25) == "−0.250"
     assert score(math.nan) == "–"
+    # Errors in units of the labels, and a standard deviation that is nothing but rounding.
+    assert [score(v) for v in (3.24e-7, 123_456.0, 1e-17)] == ["3.2e-7", "1.2e5", "0.000"]
     assert interval(-0.009, 0.015) == "−0.009 to 0.015"
     assert interval(math.nan, 0.1) == "–"
     assert magnitude(-0.02) == "0.020"
@@ -86,6 +91,13 @@ def test_scores_and_intervals_use_a_true_minus_and_a_dash_for_nothing() -> None:
 )
 def test_duration_uses_the_two_largest_units(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "text"), [(0.0213, "0.021"), (3.14, "3.1"), (1234.5, "1,234.5")]
+)
+def test_hours_keep_two_digits(number: float, text: str) -> None:
+    assert hours(number) == text
 
 
 def test_listing_spells_out_as_many_names_as_allowed_and_counts_the_rest() -> None:

@@ -8,15 +8,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from engine.report.duels import duels
 from engine.report.run import read_run
-from engine.report.tables import (
-    Standing,
-    best_so_far,
-    duels,
-    leaderboard,
-    rank_table,
-    searches,
-)
+from engine.report.searches import best_so_far, searches
+from engine.report.tables import Standing, leaderboard, rank_table
 
 Maker = Callable[..., Path]
 

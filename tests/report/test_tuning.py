@@ -1,15 +1,14 @@
-"""Importance of hyperparameters, cells that were lost, the front of score and cost."""
+"""Importance of hyperparameters, and cells that were lost."""
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import yaml
 
 from engine.report.run import read_run
-from engine.report.tables import leaderboard, pareto, searches
+from engine.report.searches import searches
 from engine.report.tuning import importance_grid, lost_grid
 
 Maker = Callable[..., Path]
@@ -63,14 +62,6 @@ def test_a_cell_that_failed_altogether_is_told_with_its_reason(make_run: Maker) 
         ["b/t/probe", "3 trials", "CUDA out of memory"]
     ]
     assert lost_grid(read_run(make_run(cells=CELLS, tasks=("t",), per_cell=2))) is None
-
-
-def test_the_front_holds_what_no_cell_beats_in_score_and_cost(make_run: Maker) -> None:
-    cells = leaderboard(read_run(make_run(cells=CELLS, tasks=("t",), per_cell=2)))["t"]
-    a, c, b = (replace(s, seconds=x) for s, x in zip(cells, (10.0, 2.0, 5.0), strict=True))
-    assert [s.encoder for s in pareto([a, c, b], "seconds", 1)] == ["c", "a"]
-    # Of a loss less is better: b is better than c, and both are better than a.
-    assert [s.encoder for s in pareto([a, c, b], "seconds", -1)] == ["c", "b"]
 
 
 def test_peak_memory_is_the_largest_of_the_trials(make_run: Maker) -> None:

@@ -98,10 +98,10 @@ def test_page_and_markdown_hold_the_answers_word_for_word(demo_report: ReportPat
 
 
 def test_every_figure_is_an_svg_a_png_and_inline(demo_report: ReportPaths) -> None:
-    assert len(demo_report.figures) == 20
+    assert len(demo_report.figures) == 24
     assert all(path.stat().st_size > 0 for path in demo_report.figures)
     assert {path.suffix for path in demo_report.figures} == {".svg", ".png"}
-    assert demo_report.html.read_text(encoding="utf-8").count("<svg ") == 10
+    assert demo_report.html.read_text(encoding="utf-8").count("<svg ") == 12
 
 
 def test_figures_of_the_page_follow_its_colour_scheme(demo_report: ReportPaths) -> None:
@@ -112,7 +112,7 @@ def test_figures_of_the_page_follow_its_colour_scheme(demo_report: ReportPaths) 
 
 def test_links_of_the_markdown_lead_to_figures(demo_report: ReportPaths) -> None:
     links = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", demo_report.markdown.read_text(encoding="utf-8"))
-    assert len(links) == 10
+    assert len(links) == 12
     assert all((demo_report.markdown.parent / link).is_file() for link in links)
 
 
@@ -246,4 +246,4 @@ def test_many_cells_stay_small_and_every_pair_with_the_best_is_listed(make_run: 
 def test_tasks_with_the_same_letters_get_different_figures(make_run: Maker) -> None:
     cells = {("a", "probe"): (0.9, 0.8)}
     paths = write_report(make_run(cells=cells, tasks=("x/y", "x y"), per_cell=3))
-    assert len(set(paths.figures)) == len(paths.figures) == 16
+    assert len(set(paths.figures)) == len(paths.figures) == 20

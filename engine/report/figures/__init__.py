@@ -1,7 +1,7 @@
 """The figures of the report: one file per kind of figure, all drawn and saved from here."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,14 +10,26 @@ import matplotlib
 from engine.compare_tasks import AcrossTasks
 from engine.report.answer import Answer
 from engine.report.calibration import Calibration
+from engine.report.duels import Duels
+from engine.report.embeddings import EmbeddingMap
 from engine.report.figures.critical_difference import critical_difference
 from engine.report.figures.curves import search_curves
 from engine.report.figures.drawing import Drawing, Picture, save
+from engine.report.figures.embeddings import embedding_map
 from engine.report.figures.forest import forest
-from engine.report.figures.heatmaps import mean_ranks, p_matrix, task_ranks
+from engine.report.figures.heatmaps import (
+    MOST_WRITTEN,
+    mean_ranks,
+    p_matrix,
+    task_ranks,
+    win_matrix,
+)
+from engine.report.figures.learning import learning_curves
 from engine.report.figures.panels import COSTS, reliability, score_against_cost
+from engine.report.figures.poolings import pooling_effect
+from engine.report.pooling import Pooled
 from engine.report.run import Run
-from engine.report.tables import Duels, Leaderboard, rank_table
+from engine.report.tables import Leaderboard, rank_table
 from engine.report.theme import FIGURE_STYLE
 
 
@@ -31,19 +43,28 @@ class Gallery:
         By task: forest plot and, where pairs were tested, p-value matrix.
     curves : mapping of str to Picture
         By task: best validation score so far.
+    learning : mapping of str to Picture
+        By task: validation score by epoch; only of tasks for which a network was trained.
+    pooling : list of Picture
+        Empty where no cell tried two poolings.
     ranks : list of Picture
         Over all tasks; empty for one task.
     costs : list of Picture
         Score against cost.
     calibration : list of Picture
         Empty without predictions of classes.
+    embeddings : mapping of str to Picture
+        By task: maps of the embeddings; only of tasks whose embeddings were measured.
     """
 
     scores: Mapping[str, list[Picture]]
     curves: Mapping[str, Picture]
+    learning: Mapping[str, Picture]
+    pooling: list[Picture]
     ranks: list[Picture]
     costs: list[Picture]
     calibration: list[Picture]
+    embeddings: Mapping[str, Picture]
 
     @property
     def pictures(self) -> Iterator[Picture]:
@@ -52,8 +73,11 @@ class Gallery:
         for pictures in self.scores.values():
             yield from pictures
         yield from self.curves.values()
+        yield from self.learning.values()
+        yield from self.pooling
         yield from self.costs
         yield from self.calibration
+        yield from self.embeddings.values()
 
 
 def draw_figures(
@@ -62,7 +86,9 @@ def draw_figures(
     tested: Duels,
     answers: Mapping[str, Answer],
     over: AcrossTasks | None,
+    pooled: Sequence[Pooled],
     calibrated: Mapping[str, list[Calibration]],
+    maps: Mapping[str, list[EmbeddingMap]],
     folder: Path,
 ) -> Gallery:
     """Draw every figure that the run has data for.
@@ -75,7 +101,9 @@ def draw_figures(
     tested : mapping of (str, str) to Duel
     answers : mapping of str to Answer
     over : AcrossTasks or None
+    pooled : sequence of Pooled
     calibrated : mapping of str to list of Calibration
+    maps : mapping of str to list of EmbeddingMap
     folder : Path
         Where the SVG and PNG files go.
 
@@ -85,7 +113,7 @@ def draw_figures(
     """
     names = _file_names(run.tasks)
     scores: dict[str, list[Picture]] = {task: [] for task in run.tasks}
-    curves = {}
+    curves, learning = {}, {}
     # A style takes effect when an artist is made, so it holds for drawing and saving alike.
     with matplotlib.rc_context(FIGURE_STYLE):
         for task in run.tasks:
@@ -98,13 +126,22 @@ def draw_figures(
             done = run.trials["score"].notna() & (run.trials["status"] == "complete")
             if (done & (run.trials["task"] == task)).any():
                 curves[task] = save(search_curves(run, task), folder, f"search-{names[task]}")
+            learned = learning_curves(run, task)
+            if learned:
+                learning[task] = save(learned, folder, f"learning-{names[task]}")
         costs = [(cost, score_against_cost(run, board, cost)) for cost in COSTS]
         return Gallery(
             scores,
             curves,
+            learning,
+            [save(pooling_effect(run, pooled), folder, "pooling")] if pooled else [],
             _rank_pictures(run, board, over, folder),
             [save(plot, folder, f"cost-{cost}") for cost, plot in costs if plot],
             [save(reliability(run, calibrated), folder, "reliability")] if calibrated else [],
+            {
+                task: save(embedding_map(run, of), folder, f"embeddings-{names[task]}")
+                for task, of in maps.items()
+            },
         )
 
 
@@ -120,6 +157,8 @@ def _rank_pictures(
     ]
     if over:
         drawings.insert(0, ("critical-difference", critical_difference(run, over)))
+        if len(over.models) <= MOST_WRITTEN:
+            drawings.append(("wins", win_matrix(over, run.margin)))
     return [save(drawing, folder, name) for name, drawing in drawings]
 
 

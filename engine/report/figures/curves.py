@@ -12,8 +12,8 @@ from matplotlib.ticker import MaxNLocator
 from engine.report.figures.canvas import panels
 from engine.report.figures.drawing import Drawing
 from engine.report.formats import metric_label, score, shorten
-from engine.report.run import Run
-from engine.report.tables import best_so_far, cell_label
+from engine.report.run import Run, cell_label
+from engine.report.searches import best_so_far
 from engine.report.theme import INK, LINE, PAPER, SOFT, dash, hue, marker
 
 MOST_DOTS = 3000  # trials of a study; beyond, only the curves are drawn

@@ -1,10 +1,12 @@
-"""Grids of coloured squares: p-values of pairs, ranks over tasks."""
+"""Grids of coloured squares: p-values of pairs, ranks over tasks, wins over tasks."""
 
 from collections.abc import Sequence
 
 import pandas as pd
 from matplotlib.patches import Patch
 
+from engine.compare_tasks import AcrossTasks
+from engine.report.duels import Duel, Duels
 from engine.report.figures.canvas import (
     WIDTH,
     Square,
@@ -24,8 +26,8 @@ from engine.report.formats import (
     p_value,
     shorten,
 )
-from engine.report.run import Run
-from engine.report.tables import Duel, Duels, Standing, cell_label
+from engine.report.run import Run, cell_label
+from engine.report.tables import Standing
 from engine.report.theme import RAMP
 
 P_BOUNDS = (0.05, 0.01, 1e-3, 1e-4, 1e-6)
@@ -124,7 +126,7 @@ def mean_ranks(run: Run, ranks: pd.DataFrame) -> Drawing:
         f"Mean over {ranks.shape[1]} tasks; 1 is best, stronger is better. "
         f"An empty place was not run.{star}"
     )
-    return _rank_drawing(squares, methods, encoders, "Mean rank over the tasks", caption)
+    return _grid_drawing(squares, methods, encoders, "Mean rank over the tasks", caption)
 
 
 def task_ranks(ranks: pd.DataFrame) -> Drawing:
@@ -142,7 +144,46 @@ def task_ranks(ranks: pd.DataFrame) -> Drawing:
         "Cells in order of their mean rank; 1 is best, stronger is better. A rank does not say how "
         "far apart two cells are, nor whether a test tells them apart."
     )
-    return _rank_drawing(squares, tasks, cells, "Rank on every task", caption)
+    return _grid_drawing(squares, tasks, cells, "Rank on every task", caption)
+
+
+def win_matrix(found: AcrossTasks, margin: float) -> Drawing:
+    """Draw how often every model beats every other over the tasks, best mean rank on top.
+
+    Parameters
+    ----------
+    found : AcrossTasks
+    margin : float
+        A smaller difference is a tie.
+
+    Returns
+    -------
+    Drawing
+    """
+    names = [cell_label(*model) for model in found.models]
+    place = {model: at for at, model in enumerate(found.models)}
+    counts = {}
+    for row in found.pairs.to_dict("records"):
+        a, b = (place[row[f"encoder_{side}"], row[f"method_{side}"]] for side in "ab")
+        counts[a, b] = (row["wins"], row["ties"], row["losses"])
+        counts[b, a] = (row["losses"], row["ties"], row["wins"])
+    squares = [
+        Square(
+            column,
+            line,
+            round(wins / len(found.tasks) * (len(RAMP) - 1)),
+            f"{wins}·{ties}·{losses}",
+            f"{names[line]} against {names[column]}\n{wins} won, {ties} level, {losses} lost",
+        )
+        for (line, column), (wins, ties, losses) in counts.items()
+    ]
+    numbers = [str(at) for at in range(1, len(names) + 1)]
+    rows = [f"{shorten(name)}\u2003{at}" for name, at in zip(names, numbers, strict=True)]
+    caption = (
+        f"Tasks that the row won · drew · lost against the column, of {len(found.tasks)}; drawn: "
+        f"closer than {margin:g}. Stronger: more won. A column's number is the place of its row."
+    )
+    return _grid_drawing(squares, numbers, rows, "Wins, draws and losses over the tasks", caption)
 
 
 def _p_step(p: float) -> int:
@@ -194,7 +235,7 @@ def _caption(standings: Sequence[Standing], tested: Duels, written: bool) -> str
     )
 
 
-def _rank_drawing(
+def _grid_drawing(
     squares: Sequence[Square],
     columns: Sequence[str],
     rows: Sequence[str],

@@ -9,11 +9,12 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
 from engine.report.calibration import Calibration
+from engine.report.cost import pareto
 from engine.report.figures.canvas import panels
 from engine.report.figures.drawing import Drawing
 from engine.report.formats import count, duration, metric_label, score, shorten
 from engine.report.run import Run
-from engine.report.tables import Leaderboard, Standing, pareto
+from engine.report.tables import Leaderboard, Standing
 from engine.report.theme import INK, LINE, SOFT, hue, marker
 
 COSTS: Mapping[str, tuple[str, Callable[[float], str]]] = {
@@ -56,10 +57,11 @@ def score_against_cost(run: Run, board: Leaderboard, cost: str) -> Drawing | Non
             gid = f"cell-{at}-{place}"
             _dot(axes, cell, getattr(cell, cost), run, gid)
             tips[gid] = f"{cell.label}\n{score(cell.mean)}, {say(getattr(cell, cost))}"
-        _style(axes, task, label)
+        label_panel(axes, task, label)
         axes.tick_params(labelleft=True, labelsize=7)
         axes.set_ylabel(metric_label(run.metric(task)), fontsize=8)
-    _legend(figure, run, [s for task in tasks for s in board[task] if s.status != "no score"])
+    scored = [s for task in tasks for s in board[task] if s.status != "no score"]
+    legend_of_cells(figure, run, [(s.encoder, s.method) for s in scored])
     return Drawing(
         figure,
         f"Score against {label}",
@@ -101,7 +103,7 @@ def reliability(run: Run, found: Mapping[str, Sequence[Calibration]]) -> Drawing
         tips[f"curve-{at}"] = (
             f"{best.standing.label}\nBrier {score(best.brier)}, ECE {score(best.ece)}"
         )
-        _style(axes, task, "predicted")
+        label_panel(axes, task, "predicted")
         axes.set_xlim(-0.03, 1.03)
         axes.set_ylim(-0.03, 1.03)
         axes.set_ylabel("observed", fontsize=8)
@@ -140,7 +142,8 @@ def _short(value: float, _: int) -> str:
     return f"{value:g}"
 
 
-def _style(axes: Axes, task: str, label: str) -> None:
+def label_panel(axes: Axes, task: str, label: str) -> None:
+    """Name a panel after its task and its horizontal axis, with a quiet grid."""
     axes.set_title(shorten(task, 26), loc="left", fontsize=9, color=INK.light, pad=5)
     axes.set_xlabel(label, fontsize=8)
     axes.grid(color=LINE.light, linewidth=0.6)
@@ -149,17 +152,18 @@ def _style(axes: Axes, task: str, label: str) -> None:
     axes.spines[["left", "bottom"]].set_visible(False)
 
 
-def _legend(figure: Figure, run: Run, cells: Sequence[Standing]) -> None:
+def legend_of_cells(figure: Figure, run: Run, cells: Sequence[tuple[str, str]]) -> None:
+    """Say which colour is which encoder and which marker which method, of those that are drawn."""
     plain: dict[str, Any] = {"linestyle": "none", "markersize": 6}
     handles = [
         Line2D([], [], marker="o", color=hue(name, run.encoders).light, label=name, **plain)
         for name in run.encoders
-        if any(cell.encoder == name for cell in cells)
+        if any(encoder == name for encoder, _ in cells)
     ]
     handles += [
         Line2D([], [], marker=marker(name, run.methods), color=SOFT.light, label=name, **plain)
         for name in run.methods
-        if any(cell.method == name for cell in cells)
+        if any(method == name for _, method in cells)
     ]
     figure.legend(
         handles=handles,

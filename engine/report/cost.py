@@ -1,0 +1,65 @@
+"""What every cell cost, and the cells that no other beats in both score and cost."""
+
+import math
+from collections.abc import Iterable, Sequence
+
+from engine.report.formats import count, duration, hours, size
+from engine.report.grids import CELL_COLUMNS, Column, Entry, Grid, for_tasks, scored
+from engine.report.run import Run
+from engine.report.searches import Search
+from engine.report.tables import Leaderboard, Standing
+from engine.report.tuning import search_entries
+
+
+def pareto(cells: Sequence[Standing], cost: str, sign: int) -> list[Standing]:
+    """Cells that no other beats in both score and cost, cheapest first.
+
+    Parameters
+    ----------
+    cells : sequence of Standing
+    cost : {"seconds", "trainable_parameters"}
+    sign : int
+        See `Run.sign`.
+    """
+    front: list[Standing] = []
+    for cell in sorted(cells, key=lambda c: (getattr(c, cost), -sign * c.mean)):
+        if not front or sign * (cell.mean - front[-1].mean) > 0:
+            front.append(cell)
+    return front
+
+
+def cost_grid(run: Run, board: Leaderboard, found: Iterable[Search]) -> Grid:
+    """Seconds and parameters of every cell."""
+    standings = {standing.cell: standing for cells in board.values() for standing in cells}
+    columns = [
+        *CELL_COLUMNS,
+        Column("Search", numeric=True, tip="sum over trials"),
+        Column("Refits", numeric=True, tip="sum over seeds, tuned and default"),
+        Column("GPU-hours", numeric=True, tip="search and refits, times the share of a GPU"),
+        Column("Peak memory", numeric=True, tip="largest of the trials, where it was measured"),
+        Column("Trained parameters", numeric=True),
+        Column("Encoder parameters", numeric=True, spare=True),
+        Column("Score", numeric=True),
+    ]
+    rows = []
+    for search in found:
+        standing = standings.get(search.cell)
+        refits = standing.seconds if standing else math.nan
+        trained = standing.trainable_parameters if standing else math.nan
+        parameters = float(run.encoder(search.encoder).get("parameters") or math.nan)
+        on_gpu = (search.seconds + refits) * run.gpus(search.cell) / 3600
+        rows.append(
+            [
+                *search_entries(run, search),
+                Entry(duration(search.seconds), search.seconds),
+                Entry(duration(refits), refits),
+                Entry(hours(on_gpu), on_gpu),
+                Entry(size(search.peak_bytes), search.peak_bytes),
+                Entry(count(trained), trained),
+                Entry(count(parameters), parameters),
+                scored(standing.mean if standing else math.nan),
+            ]
+        )
+    caption = "Time of trials and refits, summed over workers; embedding is timed per stage below."
+    grid = for_tasks(run, Grid("cost", caption, columns, rows))
+    return grid if any(map(run.gpus, standings)) else grid.without("GPU-hours")

@@ -1,0 +1,133 @@
+"""Learning curves: the validation score after every epoch, of all trials and of the winner."""
+
+import json
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from engine.report.figures.canvas import panels
+from engine.report.figures.drawing import Drawing
+from engine.report.formats import metric_label, score, shorten
+from engine.report.run import Run, cell_label
+from engine.report.searches import best_so_far
+from engine.report.theme import INK, LINE, SOFT, dash, hue
+
+MOST_LINES = 1000  # trained trials of a study; beyond, only the winners are drawn
+
+
+def learning_curves(run: Run, task: str) -> Drawing | None:
+    """Draw one panel per encoder that is trained: a thin line per trial, a thick one per winner.
+
+    Parameters
+    ----------
+    run : Run
+    task : str
+
+    Returns
+    -------
+    Drawing or None
+        None where no trial of the task has more than one epoch.
+    """
+    trained = _trained(run)
+    crowded = len(trained) > MOST_LINES
+    trained = trained[trained["task"] == task]
+    if trained.empty:
+        return None
+    encoders = [name for name in run.encoders if (trained["encoder"] == name).any()]
+    figure, drawn = panels(len(encoders), shared=True)
+    low, high = _limits(trained)
+    epochs = max(map(len, trained["scores"]))
+    tips: dict[str, str] = {}
+    for axes, encoder in zip(drawn, encoders, strict=True):
+        own = trained[trained["encoder"] == encoder]
+        for method in run.methods:
+            cell = own[own["method"] == method]
+            if cell.empty:
+                continue
+            gid = f"winner-{encoders.index(encoder)}-{run.methods.index(method)}"
+            tips |= _draw_cell(axes, cell, run, run.sign(task), gid, thin=not crowded)
+        _style(axes, encoder, epochs)
+        axes.set_ylim(low, high)
+    _draw_legend(figure, run, trained)
+    metric = metric_label(run.metric(task))
+    return Drawing(
+        figure,
+        f"Validation {metric} while the network learns",
+        f"Validation {metric} after each epoch. Thick: the winning configuration"
+        + (", the only one drawn" if crowded else "; thin: every other trial")
+        + ". A line that ends early was stopped, or asked for fewer epochs. The state of the best "
+        "epoch is the one that counts.",
+        tips,
+    )
+
+
+def _trained(run: Run) -> pd.DataFrame:
+    """Trials of more than one epoch, with their ``scores`` as lists."""
+    if "curve" not in run.trials:
+        return run.trials.iloc[:0].assign(scores=[])
+    scores = run.trials["curve"].map(lambda text: json.loads(text or "[]"))
+    trials = run.trials.assign(scores=scores)
+    return trials[trials["scores"].map(len) > 1]
+
+
+def _limits(trials: pd.DataFrame) -> tuple[float, float]:
+    """All scores but the worst first epochs, which would press the rest into a corner."""
+    values = pd.Series([value for scores in trials["scores"] for value in scores], dtype=float)
+    low, high = float(values.quantile(0.02)), float(values.max())
+    air = max(0.06 * (high - low), 0.002)
+    return low - air, high + air
+
+
+def _draw_cell(
+    axes: Axes, cell: pd.DataFrame, run: Run, sign: int, gid: str, *, thin: bool
+) -> dict[str, str]:
+    encoder, method = str(cell["encoder"].iloc[0]), str(cell["method"].iloc[0])
+    colour, style = hue(encoder, run.encoders).light, dash(method, run.methods)
+    numbers, _ = best_so_far(cell, sign)
+    winner = numbers[-1] if numbers else None
+    tips = {}
+    for number, scores in cell[["number", "scores"]].itertuples(index=False):
+        epochs = range(1, len(scores) + 1)
+        if number == winner:
+            axes.plot(epochs, scores, color=colour, linestyle=style, lw=1.9, zorder=3, gid=gid)
+            best = sign * max(sign * value for value in scores)
+            tips[gid] = (
+                f"{cell_label(encoder, method)}, trial {number}\n"
+                f"best {score(best)} after epoch {scores.index(best) + 1} of {len(scores)}"
+            )
+        elif thin:
+            axes.plot(epochs, scores, color=colour, linestyle=style, lw=0.7, alpha=0.45, zorder=2)
+    return tips
+
+
+def _style(axes: Axes, encoder: str, epochs: int) -> None:
+    axes.set_title(shorten(encoder, 26), loc="left", fontsize=9, color=INK.light, pad=5)
+    axes.set_xlim(0.8, epochs + 0.2)
+    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(4))
+    axes.grid(axis="y", color=LINE.light, linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.tick_params(left=False, bottom=False)
+    axes.spines["left"].set_visible(False)
+    axes.set_xlabel("epoch", fontsize=8)
+
+
+def _draw_legend(figure: Figure, run: Run, trials: pd.DataFrame) -> None:
+    figure.legend(
+        handles=[
+            Line2D([], [], color=SOFT.light, lw=1.9, linestyle=dash(name, run.methods), label=name)
+            for name in run.methods
+            if (trials["method"] == name).any()
+        ],
+        loc="lower left",
+        bbox_to_anchor=(0, 0),
+        ncols=6,
+        fontsize=8,
+        columnspacing=1.5,
+        handlelength=2.2,
+        handletextpad=0.5,
+        borderaxespad=0,
+    )
