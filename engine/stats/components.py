@@ -94,6 +94,34 @@ def stratified_covariance(components: FloatArray, strata: npt.NDArray[np.generic
     return covariance
 
 
+def degrees_of_freedom(component: FloatArray, strata: npt.NDArray[np.generic]) -> float:
+    """Degrees of freedom of the variance of a sum of independent rows.
+
+    Parameters
+    ----------
+    component : ndarray of float64, shape (N,)
+        What each row adds to the statistic.
+    strata : ndarray, shape (N,)
+        The stratum (class) of each row; at least two rows each.
+
+    Returns
+    -------
+    float
+        Those of the smallest stratum where nothing varies.
+
+    Notes
+    -----
+    With v_k the variance that stratum k adds, (sum v_k)^2 / sum(v_k^2 / (n_k - 1)): Satterthwaite's
+    approximation, as Brunner and Munzel (Biometrical Journal 42:17, 2000) use it for one AUC.
+    """
+    parts = [component[strata == stratum] for stratum in np.unique(strata)]
+    variances = np.array([len(part) * part.var(ddof=1) for part in parts])
+    known_from = np.array([len(part) - 1 for part in parts])
+    if not variances.any():
+        return float(known_from.min())
+    return float(variances.sum() ** 2 / (variances**2 / known_from).sum())
+
+
 def row_covariance(
     components: FloatArray, strata: npt.NDArray[np.generic], groups: IntArray | None
 ) -> FloatArray:
