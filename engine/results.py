@@ -24,7 +24,7 @@ from engine.search.pareto import pareto_front
 from engine.search.searcher import CellSearch
 from engine.select import Winner
 from engine.store import Store
-from engine.study import Search
+from engine.study_file import Search
 from engine.tasks import task_cards
 
 
