@@ -84,7 +84,7 @@ def _methods(run: Run, over: AcrossTasks | None, cited: list[Reference]) -> Iter
     metrics = listing(list(dict.fromkeys(metric_label(run.metric(task)) for task in run.tasks)))
     seeds = listing([str(seed) for seed in run.seeds])
     yield (
-        f"The configuration with the highest validation score of a cell was refitted with "
+        f"The configuration with the best validation score of a cell was refitted with "
         f"{'seeds' if len(run.seeds) > 1 else 'seed'} {seeds}; only then was the test split read. "
         f"Scores are {metrics} on the test split, given as mean over seeds with the 95 % "
         f"confidence interval of the model of seed {run.seeds[0]}."

@@ -1,5 +1,6 @@
 """The sentences of the report: the question, the size of the study, what the tests claim."""
 
+import json
 import math
 
 import pandas as pd
@@ -63,6 +64,22 @@ def task_notes(run: Run, task: str) -> list[str]:
         if cut:
             how = CUT[run.encoder(name).get("truncate", "center")]
             notes.append(f"{plural(int(cut), 'sequence')} longer than {name} can read: {how}.")
+    return notes + _cut_by_methods(run, task)
+
+
+def _cut_by_methods(run: Run, task: str) -> list[str]:
+    """Sequences that fit into an encoder but not beside what a method adds to them."""
+    notes = []
+    trials = run.trials[(run.trials["task"] == task) & (run.trials["status"] == "complete")]
+    for (encoder, method), cell in trials.groupby(["encoder", "method"], sort=False):
+        known = (run.encoder(str(encoder)).get("truncated") or {}).get(task, 0)
+        costs = cell["cost"].dropna() if "cost" in cell else []
+        cut = max((int(json.loads(cost).get("cut", 0)) for cost in costs), default=0)
+        if cut > known:
+            notes.append(
+                f"Up to {plural(cut, 'sequence')} of train and validation cut by {method} of "
+                f"{encoder}, whose virtual tokens take room."
+            )
     return notes
 
 

@@ -41,7 +41,7 @@ class Reference:
             return self.title
         names = [name.split(", ")[0] for name in self.authors.split(" and ")]
         short = f"{names[0]} et al." if len(names) > 3 else ", ".join(names) + "."
-        place = f"{self.venue} {self.where}".strip()
+        place = f"{self.venue} {self.where}".replace(" :", ", pp. ").strip()
         doi = f" doi:{self.doi}" if self.doi else ""
         return f"{short} {self.title}. {place}, {self.year}.{doi}"
 
