@@ -203,11 +203,14 @@ def _numbers(
 def _map(
     vectors: npt.NDArray[np.float64],
 ) -> tuple[npt.NDArray[np.float64], tuple[float, float]]:
-    """The two principal components that hold most of the variance, and their shares of it."""
+    """The two principal components that hold most of the variance, and their shares of it.
+
+    All in one place where nothing varies, or where a value is not finite.
+    """
     from sklearn.decomposition import PCA
 
     drawn, shares = np.zeros((len(vectors), 2)), np.zeros(2)
-    if np.ptp(vectors, axis=0).any():
+    if np.isfinite(vectors).all() and np.ptp(vectors, axis=0).any():
         axes = min(2, *vectors.shape)
         fitted = PCA(axes, random_state=0)
         drawn[:, :axes] = fitted.fit_transform(vectors)

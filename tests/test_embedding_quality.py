@@ -103,6 +103,16 @@ def test_rows_that_allow_no_number_are_told_and_fail_nothing(tmp_path: Path) -> 
     assert numbers.set_index("pooling").loc["mean", "note"] == row["note"]
 
 
+def test_vectors_that_overflowed_are_told_and_fail_nothing(tmp_path: Path) -> None:
+    labels, vectors = blobs(40, 3.0)
+    vectors[7, 1] = np.inf
+    measured = measure(request(tmp_path, labels, vectors))
+    row = by_array(measured)["mean"]
+    assert row["kmeans_ari"] is None
+    assert "finite" in str(row["note"])
+    assert not measured.points["mean@-1"].any()
+
+
 def test_many_rows_are_drawn_from(tmp_path: Path) -> None:
     labels, vectors = blobs(2 * MAX_ROWS + 500, 3.0)
     measured = measure(request(tmp_path, labels, vectors))
