@@ -185,9 +185,9 @@ def _numbers(
     """The numbers of one array, or why there are none."""
     from sklearn.exceptions import ConvergenceWarning
 
-    # A sequence without any known letter has no direction.
-    there = np.linalg.norm(vectors, axis=1) > 0
-    told = "" if there.all() else f"vectors of zeros left out: {(~there).sum()}"
+    # A sequence without any known letter has no direction; half precision can overflow.
+    there = np.isfinite(vectors).all(axis=1) & vectors.any(axis=1)
+    told = "" if there.all() else f"vectors of zeros or not finite left out: {(~there).sum()}"
     try:
         with warnings.catch_warnings():
             # Fewer distinct vectors than classes: fewer clusters are found, which is what counts.
@@ -205,14 +205,16 @@ def _map(
 ) -> tuple[npt.NDArray[np.float64], tuple[float, float]]:
     """The two principal components that hold most of the variance, and their shares of it.
 
-    All in one place where nothing varies, or where a value is not finite.
+    All in one place where nothing varies; vectors that are not finite are drawn in the middle.
     """
     from sklearn.decomposition import PCA
 
     drawn, shares = np.zeros((len(vectors), 2)), np.zeros(2)
-    if np.isfinite(vectors).all() and np.ptp(vectors, axis=0).any():
-        axes = min(2, *vectors.shape)
+    finite = np.isfinite(vectors).all(axis=1)
+    known = vectors[finite]
+    if len(known) and np.ptp(known, axis=0).any():
+        axes = min(2, *known.shape)
         fitted = PCA(axes, random_state=0)
-        drawn[:, :axes] = fitted.fit_transform(vectors)
+        drawn[finite, :axes] = fitted.fit_transform(known)
         shares[:axes] = fitted.explained_variance_ratio_
     return drawn, (float(shares[0]), float(shares[1]))

@@ -9,6 +9,9 @@ from engine.report.grids import Column, Entry, Grid, for_tasks, scored
 from engine.report.run import Run
 from engine.report.theme import hue
 
+#: Points of a page, about 60 bytes each; where a map would have fewer than so many, none is drawn.
+MOST_POINTS, FEWEST_POINTS = 12_000, 40
+
 LAST = -1  # a study that looks at no other layer needs no column for it
 NUMBERS = {
     "kmeans_ari": ("k-means ARI", "adjusted Rand index of clusters and classes; 0 by chance"),
@@ -57,7 +60,8 @@ def embedding_maps(run: Run) -> dict[str, list[EmbeddingMap]]:
     Returns
     -------
     dict of str to list of EmbeddingMap
-        By task, encoders in the study's order; empty where the run measured nothing.
+        By task, encoders in the study's order; empty where the run measured nothing, or where so
+        many maps would make a heavy page.
     """
     found = run.embeddings
     if found is None:
@@ -65,6 +69,9 @@ def embedding_maps(run: Run) -> dict[str, list[EmbeddingMap]]:
     numbers, points = found
     best = numbers[numbers["knn_purity"].notna()].sort_values("knn_purity", kind="stable")
     best = best.drop_duplicates(["encoder", "task"], keep="last")
+    most = MOST_POINTS // max(1, len(best))
+    if most < FEWEST_POINTS:
+        return {}
     maps: dict[str, list[EmbeddingMap]] = {}
     for task in run.tasks:
         rows = best[best["task"] == task].set_index("encoder")
@@ -79,12 +86,16 @@ def embedding_maps(run: Run) -> dict[str, list[EmbeddingMap]]:
                         encoder=encoder,
                         pooling=str(row["pooling"]),
                         layer=int(row["layer"]),
-                        points=points.loc[of, ["x", "y", "label"]],
+                        points=_thinned(points.loc[of, ["x", "y", "label"]], most),
                         purity=float(row["knn_purity"]),
                         explained=(float(row["explained_x"]), float(row["explained_y"])),
                     )
                 )
     return maps
+
+
+def _thinned(points: pd.DataFrame, most: int) -> pd.DataFrame:
+    return points.iloc[:: -(-len(points) // most)]
 
 
 def embeddings_grid(run: Run) -> Grid | None:

@@ -9,7 +9,7 @@ import pytest
 
 from engine.errors import UserError
 from engine.report import write_report
-from engine.report.embeddings import embedding_maps, embeddings_grid
+from engine.report.embeddings import FEWEST_POINTS, embedding_maps, embeddings_grid
 from engine.report.figures.embeddings import SHAPES, embedding_map
 from engine.report.methods_text import methods_paragraph
 from engine.report.references import references
@@ -41,6 +41,17 @@ def test_the_map_is_of_the_pooling_with_the_purest_neighbours(make_run: Maker) -
     run = read_run(with_embeddings(make_run(cells=CELLS, tasks=("t",), per_cell=2)))
     shown = [(one.encoder, one.pooling, one.purity) for one in embedding_maps(run)["t"]]
     assert shown == [("a", "max", 0.7), ("b", "mean", 0.9)]
+
+
+def test_maps_share_what_a_page_can_hold(make_run: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = read_run(with_embeddings(make_run(cells=CELLS, tasks=("t",), per_cell=2)))
+    monkeypatch.setattr("engine.report.embeddings.MOST_POINTS", 2 * FEWEST_POINTS)
+    assert [len(one.points) for one in embedding_maps(run)["t"]] == [POINTS, POINTS]
+    monkeypatch.setattr("engine.report.embeddings.FEWEST_POINTS", 10)
+    monkeypatch.setattr("engine.report.embeddings.MOST_POINTS", 20)
+    assert [len(one.points) for one in embedding_maps(run)["t"]] == [10, 10]
+    monkeypatch.setattr("engine.report.embeddings.MOST_POINTS", 19)
+    assert embedding_maps(run) == {}
 
 
 def test_every_point_is_drawn_in_the_shape_of_its_class(make_run: Maker) -> None:
