@@ -123,7 +123,7 @@ def method_auc_test(
     Notes
     -----
     The variance over test rows is DeLong's, with degrees of freedom from what each class adds to it
-    (`degrees_of_freedom`), or from the rarest class's groups; see `method_difference` for the rest.
+    (`engine.stats.components.degrees_of_freedom`); see `method_difference` for the rest.
     """
     fits_a, fits_b = _stack(scores_a), _stack(scores_b)
     if fits_a.ndim == 2:
@@ -143,11 +143,8 @@ def method_auc_test(
         return float(row_covariance((weights @ components)[np.newaxis], strata, numbers)[0, 0])
 
     n_a, n_b = len(fits_a), len(fits_b)
-    if numbers is None:
-        of_means = np.repeat([1 / n_a, -1 / n_b], [n_a, n_b])
-        df_test = degrees_of_freedom(of_means @ components, strata)
-    else:
-        df_test = units_of_evidence(strata, numbers) - 1
+    of_means = np.repeat([1 / n_a, -1 / n_b], [n_a, n_b])
+    df_test = degrees_of_freedom(of_means @ components, strata, numbers)
     return method_difference(values[:n_a], values[n_a:], variance, df_test, alternative, level)
 
 

@@ -76,6 +76,16 @@ def test_parts_of_the_variance_are_the_moments():
         assert found.se**2 == pytest.approx(found.var_seed + found.var_test)
 
 
+def test_groups_of_one_class_each_are_units_of_their_class():
+    """With a group a row, groups change nothing; groups that hold both classes are counted once."""
+    y, _, a, b = study(2, n_rows=60)
+    one_each = method_auc_test(y, a, b, groups=np.arange(60))
+    assert one_each.df == pytest.approx(method_auc_test(y, a, b).df)
+    mixed = np.arange(60) % 5
+    same_a, same_b = np.tile(a[0], (3, 1)), np.tile(b[0], (3, 1))
+    assert method_auc_test(y, same_a, same_b, groups=mixed).df <= 4
+
+
 @pytest.mark.parametrize("difficulty", [0.5, 2.0])
 def test_a_rare_class_makes_no_false_claims(difficulty):
     """Two equal models whose fits do not depend on the seed; 4 positives, 200 negatives."""
