@@ -167,10 +167,13 @@ class Run:
 
     def metric(self, task: str) -> str:
         """The headline metric of a task."""
-        rows = self.scores.loc[self.scores["task"] == task, "metric"]
-        if len(rows):
-            return str(rows.iloc[0])
-        return str(self.task(task).get("metric") or self.study.get("metric") or "auroc")
+        known = self._metrics.get(task) or self.task(task).get("metric")
+        return str(known or self.study.get("metric") or "auroc")
+
+    @cached_property
+    def _metrics(self) -> dict[str, str]:
+        rows = self.scores.drop_duplicates("task")
+        return dict(zip(rows["task"], rows["metric"], strict=True))
 
     def kind(self, task: str) -> str:
         """What the labels of a task are."""

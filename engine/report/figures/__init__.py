@@ -24,7 +24,7 @@ from engine.report.figures.heatmaps import (
     task_ranks,
     win_matrix,
 )
-from engine.report.figures.learning import learning_curves
+from engine.report.figures.learning import learning_curves, trained_trials
 from engine.report.figures.panels import COSTS, reliability, score_against_cost
 from engine.report.figures.poolings import pooling_effect
 from engine.report.pooling import Pooled
@@ -114,6 +114,7 @@ def draw_figures(
     names = _file_names(run.tasks)
     scores: dict[str, list[Picture]] = {task: [] for task in run.tasks}
     curves, learning = {}, {}
+    trained = trained_trials(run)
     # A style takes effect when an artist is made, so it holds for drawing and saving alike.
     with matplotlib.rc_context(FIGURE_STYLE):
         for task in run.tasks:
@@ -126,7 +127,7 @@ def draw_figures(
             done = run.trials["score"].notna() & (run.trials["status"] == "complete")
             if (done & (run.trials["task"] == task)).any():
                 curves[task] = save(search_curves(run, task), folder, f"search-{names[task]}")
-            learned = learning_curves(run, task)
+            learned = learning_curves(run, task, trained)
             if learned:
                 learning[task] = save(learned, folder, f"learning-{names[task]}")
         costs = [(cost, score_against_cost(run, board, cost)) for cost in COSTS]
