@@ -23,7 +23,7 @@ from engine.store import Store
 from engine.tasks import cached_task
 
 #: Changes whenever equal embeddings could give other numbers.
-QUALITY_FORMAT = 1
+QUALITY_FORMAT = 2
 
 #: Rows that are measured; time grows with their square (about 1 s at 1,000 rows of width 768).
 MAX_ROWS = 1000
@@ -76,7 +76,7 @@ class Measured:
         and a ``note``; numbers are none where the rows allow none, and the note says why.
     points : mapping
         ``labels``, shape (P,), and per pooling and layer the map, shape (P, 2), under its name in
-        the store.
+        the store; NaN where a row was left out.
     """
 
     request: QualityRequest
@@ -124,15 +124,18 @@ def measure(request: QualityRequest) -> Measured:
         )
     labels = np.asarray(cached_task(request.spec).train.labels)
     picked, told = _pick(labels)
-    every = -(-len(picked) // MAX_POINTS)
+    # Drawn, not every n-th: in a file whose classes take turns those would be of one class.
+    shown = draw_rows(labels[picked], MAX_POINTS)
     rows: list[dict[str, Any]] = []
-    points: dict[str, npt.NDArray[Any]] = {"labels": labels[picked[::every]]}
+    points: dict[str, npt.NDArray[Any]] = {"labels": labels[picked[shown]]}
     for name in sorted(arrays):
         pooling, _, layer = name.rpartition("@")
         vectors = np.asarray(arrays[name][picked], dtype=np.float64)
-        numbers, why = _numbers(vectors, labels[picked])
-        drawn, explained = _map(vectors)
-        points[name] = drawn[::every].astype(np.float32)
+        # A sequence without any known letter has no direction; half precision can overflow.
+        there = np.asarray(np.isfinite(vectors).all(axis=1) & vectors.any(axis=1))
+        numbers, why = _numbers(vectors, labels[picked], there)
+        drawn, explained = _map(vectors, there)
+        points[name] = drawn[shown].astype(np.float32)
         rows.append(
             {"pooling": pooling, "layer": int(layer)}
             | numbers
@@ -161,9 +164,8 @@ def tables(found: Sequence[Measured]) -> tuple[pd.DataFrame, pd.DataFrame]:
         for row in one.rows:
             which = {"pooling": row["pooling"], "layer": row["layer"]}
             x, y = one.points[f"{row['pooling']}@{row['layer']}"].T
-            maps.append(
-                pd.DataFrame({"label": one.points["labels"], "x": x, "y": y}).assign(**who, **which)
-            )
+            places = pd.DataFrame({"label": one.points["labels"], "x": x, "y": y}).dropna()
+            maps.append(places.assign(**who, **which))
     order = ["encoder", "task", "pooling", "layer", "label", "x", "y"]
     return pd.DataFrame(numbers), pd.concat(maps, ignore_index=True)[order]
 
@@ -174,19 +176,15 @@ def _pick(labels: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int64], str]:
     lone = classes[counts < 2]
     usable = np.flatnonzero(~np.isin(labels, lone))
     told = f"classes of one row left out: {len(lone)}" if len(lone) else ""
-    if len(classes) - len(lone) < 2:
-        return usable[:MAX_ROWS], told
     return usable[draw_rows(labels[usable], MAX_ROWS)], told
 
 
 def _numbers(
-    vectors: npt.NDArray[np.float64], labels: npt.NDArray[Any]
+    vectors: npt.NDArray[np.float64], labels: npt.NDArray[Any], there: npt.NDArray[np.bool_]
 ) -> tuple[dict[str, float | None], str]:
-    """The numbers of one array, or why there are none."""
+    """The numbers of the rows of one array that are there, or why there are none."""
     from sklearn.exceptions import ConvergenceWarning
 
-    # A sequence without any known letter has no direction; half precision can overflow.
-    there = np.isfinite(vectors).all(axis=1) & vectors.any(axis=1)
     told = "" if there.all() else f"vectors of zeros or not finite left out: {(~there).sum()}"
     try:
         with warnings.catch_warnings():
@@ -201,20 +199,20 @@ def _numbers(
 
 
 def _map(
-    vectors: npt.NDArray[np.float64],
+    vectors: npt.NDArray[np.float64], there: npt.NDArray[np.bool_]
 ) -> tuple[npt.NDArray[np.float64], tuple[float, float]]:
     """The two principal components that hold most of the variance, and their shares of it.
 
-    All in one place where nothing varies; vectors that are not finite are drawn in the middle.
+    All in one place where nothing varies; NaN for rows that are not there.
     """
     from sklearn.decomposition import PCA
 
-    drawn, shares = np.zeros((len(vectors), 2)), np.zeros(2)
-    finite = np.isfinite(vectors).all(axis=1)
-    known = vectors[finite]
+    drawn, shares = np.full((len(vectors), 2), np.nan), np.zeros(2)
+    known = vectors[there]
+    drawn[there] = 0
     if len(known) and np.ptp(known, axis=0).any():
         axes = min(2, *known.shape)
         fitted = PCA(axes, random_state=0)
-        drawn[finite, :axes] = fitted.fit_transform(known)
+        drawn[there, :axes] = fitted.fit_transform(known)
         shares[:axes] = fitted.explained_variance_ratio_
     return drawn, (float(shares[0]), float(shares[1]))

@@ -110,8 +110,41 @@ def test_vectors_that_overflowed_are_told_and_fail_nothing(tmp_path: Path) -> No
     row = by_array(measured)["mean"]
     assert (row["n_rows"], row["note"]) == (39, "vectors of zeros or not finite left out: 1")
     drawn = measured.points["mean@-1"]
-    assert not drawn[7].any()
+    assert np.isnan(drawn[7]).all()
     assert np.ptp(drawn[8:], axis=0).all()
+    _, points = tables([measured])
+    assert (points["pooling"] == "mean").sum() == 39
+
+
+def test_a_row_that_the_numbers_leave_out_is_not_on_the_map(tmp_path: Path) -> None:
+    """Zeros, of a sequence without a known letter, would lie far from all others."""
+    labels, vectors = blobs(40, 3.0)
+    told = by_array(measure(request(tmp_path, labels, vectors)))["mean"]
+    (tmp_path / "odd").mkdir()
+    odd = np.vstack([vectors, np.zeros(4)])
+    measured = measure(request(tmp_path / "odd", [*labels, "b"], odd))
+    _, points = tables([measured])
+    assert len(points[points["pooling"] == "mean"]) == 40
+    assert by_array(measured)["mean"]["explained_x"] == pytest.approx(told["explained_x"])
+
+
+@pytest.mark.parametrize("number", [2 * MAX_POINTS, MAX_ROWS])
+def test_classes_that_take_turns_are_on_the_map_in_proportion(tmp_path: Path, number: int) -> None:
+    _, vectors = blobs(number, 3.0)
+    measured = measure(request(tmp_path, [*"aaab"] * (number // 4), vectors))
+    assert np.bincount(measured.points["labels"]) == pytest.approx(
+        [0.75 * MAX_POINTS, 0.25 * MAX_POINTS], abs=1
+    )
+
+
+def test_more_classes_than_can_be_measured_fail_nothing(tmp_path: Path) -> None:
+    classes = 3 * MAX_ROWS // 5  # of which no two rows each can be drawn
+    labels = RNG.permutation([*"aabb", *(f"c{row % classes}" for row in range(3 * classes))])
+    measured = measure(request(tmp_path, labels.tolist(), RNG.normal(size=(len(labels), 4))))
+    row = by_array(measured)["mean"]
+    assert row["kmeans_ari"] is None
+    assert "a variance needs at least two of each class" in row["note"]
+    assert len(measured.points["labels"]) == MAX_POINTS
 
 
 def test_many_rows_are_drawn_from(tmp_path: Path) -> None:

@@ -95,7 +95,8 @@ def embedding_maps(run: Run) -> dict[str, list[EmbeddingMap]]:
 
 
 def _thinned(points: pd.DataFrame, most: int) -> pd.DataFrame:
-    return points.iloc[:: -(-len(points) // most)]
+    """At most so many points, drawn: every n-th may be of one class."""
+    return points.sample(min(most, len(points)), random_state=0).sort_index()
 
 
 def embeddings_grid(run: Run) -> Grid | None:

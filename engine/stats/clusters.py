@@ -8,9 +8,14 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial.distance import pdist
 
-from engine.stats.checks import FloatArray, IntArray, class_labels, finite_scores
+from engine.stats.checks import (
+    FloatArray,
+    IntArray,
+    class_labels,
+    finite_scores,
+    whole_numbers,
+)
 
 
 class EmbeddingQuality(NamedTuple):
@@ -167,7 +172,9 @@ def uniformity(vectors: npt.ArrayLike) -> float:
     unit = _unit(vectors, len(np.atleast_1d(np.asarray(vectors))))
     if len(unit) < 2:
         raise ValueError(f"uniformity needs at least two rows, not {len(unit)}")
-    return float(np.log(np.exp(-2 * pdist(unit, "sqeuclidean")).mean()))
+    # On the sphere d^2 = 2 - 2 cos; one product of matrices is a fourth of the time of distances.
+    cosines = (unit @ unit.T)[np.triu_indices(len(unit), k=1)]
+    return min(0.0, float(np.log(np.exp(4 * cosines - 4).mean())))
 
 
 def knn_purity(vectors: npt.ArrayLike, labels: npt.ArrayLike, k: int = 10) -> float:
@@ -232,8 +239,13 @@ def draw_rows(labels: npt.ArrayLike, max_rows: int, seed: int = 0) -> IntArray:
     -------
     ndarray, shape (min(N, max_rows),), int64
         In ascending order; of every class two or more, as far as it has them.
+
+    Raises
+    ------
+    ValueError
+        Labels that are no whole numbers.
     """
-    classes = class_labels(labels)
+    classes = whole_numbers(labels)
     shuffled = np.random.default_rng(seed).permutation(len(classes))
     place = np.empty(len(classes))  # of a row within its class, in (0, 1]; the first two come first
     for label in np.unique(classes):

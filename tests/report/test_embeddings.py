@@ -54,6 +54,17 @@ def test_maps_share_what_a_page_can_hold(make_run: Maker, monkeypatch: pytest.Mo
     assert embedding_maps(run) == {}
 
 
+def test_classes_that_take_turns_are_all_left_where_points_are_thinned(
+    make_run: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = read_run(with_embeddings(make_run(cells=CELLS, tasks=("t",), per_cell=2)))
+    monkeypatch.setattr("engine.report.embeddings.FEWEST_POINTS", 10)
+    monkeypatch.setattr("engine.report.embeddings.MOST_POINTS", POINTS)
+    for one in embedding_maps(run)["t"]:
+        assert len(one.points) == POINTS // 2
+        assert one.points["label"].nunique() == 2
+
+
 def test_every_point_is_drawn_in_the_shape_of_its_class(make_run: Maker) -> None:
     run = read_run(with_embeddings(make_run(cells=CELLS, tasks=("t",), per_cell=2)))
     drawing = embedding_map(run, embedding_maps(run)["t"])
