@@ -1,11 +1,13 @@
 """Embeddings in the report: the table, the maps, and nothing where nothing was measured."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from engine.errors import UserError
 from engine.report import write_report
@@ -76,6 +78,24 @@ def test_every_point_is_drawn_in_the_shape_of_its_class(make_run: Maker) -> None
             axes.get_xlim()[0] < x < axes.get_xlim()[1] for x, _ in axes.dataLim.get_points()
         )
     assert "(a)" in drawing.caption
+
+
+def test_every_name_of_the_legend_is_within_the_picture(make_run: Maker) -> None:
+    run = read_run(with_embeddings(make_run(cells=CELLS, tasks=("t",), per_cell=2)))
+    run.manifest["tasks"]["t"]["classes"] = [f"a class with a long name {k}" for k in range(11)]
+    (a, b) = embedding_maps(run)["t"]
+    wide = replace(a, points=a.points.assign(label=np.arange(POINTS) % 12))
+    figure = embedding_map(run, [wide, b]).figure
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    (legend,) = figure.legends
+    assert len(legend.get_texts()) == 12
+    assert legend.get_texts()[-1].get_text() == "class 11"
+    box = legend.get_window_extent(canvas.get_renderer())
+    assert box.x0 >= 0
+    assert box.x1 <= figure.bbox.x1
+    lowest = min(axes.get_tightbbox(canvas.get_renderer()).y0 for axes in figure.axes)
+    assert box.y1 <= lowest, "and below the panels"
 
 
 def test_the_table_has_a_row_per_pooling_and_no_empty_columns(make_run: Maker) -> None:

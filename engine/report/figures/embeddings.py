@@ -11,7 +11,7 @@ from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Outline
 
 from engine.report.embeddings import EmbeddingMap, told
-from engine.report.figures.canvas import HEIGHT, WIDTH, panels
+from engine.report.figures.canvas import HEIGHT, LEFT, WIDTH, panels, text_width
 from engine.report.figures.drawing import Drawing
 from engine.report.formats import listing, percent, shorten
 from engine.report.run import Run
@@ -21,6 +21,7 @@ from engine.report.theme import HUES, INK, LINE, SOFT
 SHAPES = ((4, 45, "s"), (3, 90, "^"), (4, 0, "D"), (3, -90, "v"), (5, 90, "p"), (6, 0, "h"))
 RADIUS = 0.026  # of a marker, in inches
 MOST_CLASSES = 12  # in the legend
+ROW, MARK = 0.19, 0.45  # inches of a row of the legend; beside a name in it
 
 
 def embedding_map(run: Run, maps: Sequence[EmbeddingMap]) -> Drawing:
@@ -39,7 +40,11 @@ def embedding_map(run: Run, maps: Sequence[EmbeddingMap]) -> Drawing:
     task = maps[0].task
     names = [str(name) for name in run.task(task).get("classes") or []]
     labels = sorted({int(label) for one in maps for label in one.points["label"].unique()})
-    figure, drawn = panels(len(maps))
+    named = [_name(label, names) for label in labels[:MOST_CLASSES]]
+    across = max(1, int((WIDTH - LEFT) / (text_width(named, 8) + MARK)))
+    bottom = 0.4 + ROW * math.ceil(len(named) / across)
+    # No numbers stand between these panels, so they may be as near as those of one axis.
+    figure, drawn = panels(len(maps), shared=True, bottom=bottom)
     for axes, one in zip(drawn, maps, strict=True):
         _draw_points(axes, one, labels)
         axes.set_title(shorten(one.encoder, 26), loc="left", fontsize=9, color=INK.light, pad=5)
@@ -57,13 +62,13 @@ def embedding_map(run: Run, maps: Sequence[EmbeddingMap]) -> Drawing:
                 marker=SHAPES[place % len(SHAPES)][2],
                 markersize=5,
                 color=HUES[place % len(HUES)].light,
-                label=shorten(names[label] if label < len(names) else str(label), 24),
+                label=name,
             )
-            for place, label in enumerate(labels[:MOST_CLASSES])
+            for place, name in enumerate(named)
         ],
         loc="lower left",
-        bbox_to_anchor=(0, 0),
-        ncols=8,
+        bbox_to_anchor=(LEFT / WIDTH, 0),
+        ncols=min(across, len(named)),
         fontsize=8,
         columnspacing=1.3,
         handletextpad=0.3,
@@ -80,6 +85,12 @@ def embedding_map(run: Run, maps: Sequence[EmbeddingMap]) -> Drawing:
         f"Panels have scales of their own.{rest}",
         {},
     )
+
+
+def _name(label: int, names: Sequence[str]) -> str:
+    """What the legend calls a class; a bare number would say too little."""
+    name = names[label] if label < len(names) else str(label)
+    return f"class {name}" if name.isdigit() else shorten(name, 24)
 
 
 def _draw_points(axes: Axes, one: EmbeddingMap, labels: Sequence[int]) -> None:
