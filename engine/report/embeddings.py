@@ -14,8 +14,10 @@ MOST_POINTS, FEWEST_POINTS = 12_000, 40
 
 LAST = -1  # a study that looks at no other layer needs no column for it
 NUMBERS = {
-    "kmeans_ari": ("k-means ARI", "adjusted Rand index of clusters and classes; 0 by chance"),
-    "kmeans_ami": ("k-means AMI", "adjusted mutual information of clusters and classes"),
+    "knn_purity": ("Neighbours", "share of the ten nearest neighbours that have a row's class"),
+    "chance_purity": ("By chance", "that share if neighbours were drawn at random"),
+    "kmeans_ari": ("k\u2011means ARI", "adjusted Rand index of clusters and classes; 0 by chance"),
+    "kmeans_ami": ("k\u2011means AMI", "adjusted mutual information of clusters and classes"),
     "agglomerative_ari": ("Ward ARI", "the same of Ward's agglomerative clusters"),
     "agglomerative_ami": ("Ward AMI", "the same of Ward's agglomerative clusters"),
     "silhouette": ("Silhouette", "of the classes: above 0 they lie apart, 1 at best"),
@@ -24,8 +26,6 @@ NUMBERS = {
         "mean squared distance within a class on the sphere; less is closer",
     ),
     "uniformity": ("Uniformity", "how evenly vectors fill the sphere; less is more even"),
-    "knn_purity": ("Neighbours", "share of the ten nearest neighbours that have a row's class"),
-    "chance_purity": ("By chance", "that share if neighbours were drawn at random"),
 }
 
 
