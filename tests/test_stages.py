@@ -115,6 +115,23 @@ def test_the_test_split_is_scored_by_every_seed(finished: tuple[Path, str]) -> N
     assert manifest["forwards"] == 2 * 106, "each probed encoder read each sequence once"
 
 
+def test_every_stored_representation_is_measured_without_a_classifier(
+    finished: tuple[Path, str],
+) -> None:
+    out = finished[0] / "out"
+    table = pd.read_csv(out / "embeddings.csv")
+    found = table[["encoder", "pooling", "layer"]].itertuples(index=False, name=None)
+    assert set(found) == {("onehot", "features", -1)} | {
+        ("tiny-bert@random", pooling, -1) for pooling in ("max", "mean", "summary")
+    }
+    train = json.loads((out / "manifest.json").read_text())["tasks"]["promoters_ecoli"]["n_train"]
+    assert (table["n_rows"] == train).all()
+    assert table["knn_purity"].between(0, 1).all()
+    places = pd.read_parquet(out / "embedding_map.parquet")
+    assert (places.groupby(["encoder", "pooling"]).size() == train).all()
+    assert 'id="embeddings"' in (out / "report.html").read_text()
+
+
 def test_the_resolved_study_is_a_study_again(finished: tuple[Path, str]) -> None:
     resolved = yaml.safe_load((finished[0] / "out" / "study.yaml").read_text())
     assert resolved["methods"]["probe"]["method"] == "probe"
