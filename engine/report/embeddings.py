@@ -80,6 +80,8 @@ def embedding_maps(run: Run) -> dict[str, list[EmbeddingMap]]:
                 row = rows.loc[encoder]
                 of = (points["task"] == task) & (points["encoder"] == encoder)
                 of &= (points["pooling"] == row["pooling"]) & (points["layer"] == row["layer"])
+                if not of.any():
+                    continue  # the rows that were drawn for the map are those left out
                 maps.setdefault(task, []).append(
                     EmbeddingMap(
                         task=task,

@@ -172,7 +172,7 @@ def uniformity(vectors: npt.ArrayLike) -> float:
     unit = _unit(vectors, len(np.atleast_1d(np.asarray(vectors))))
     if len(unit) < 2:
         raise ValueError(f"uniformity needs at least two rows, not {len(unit)}")
-    # On the sphere d^2 = 2 - 2 cos; one product of matrices is a fourth of the time of distances.
+    # On the sphere d^2 = 2 - 2 cos; one product of matrices takes a third of the time of distances.
     cosines = (unit @ unit.T)[np.triu_indices(len(unit), k=1)]
     return min(0.0, float(np.log(np.exp(4 * cosines - 4).mean())))
 

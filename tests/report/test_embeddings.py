@@ -56,6 +56,14 @@ def test_maps_share_what_a_page_can_hold(make_run: Maker, monkeypatch: pytest.Mo
     assert embedding_maps(run) == {}
 
 
+def test_an_encoder_without_any_point_has_no_panel(make_run: Maker) -> None:
+    out = with_embeddings(make_run(cells=CELLS, tasks=("t",), per_cell=2))
+    points = pd.read_parquet(out / "embedding_map.parquet")
+    points[points["encoder"] == "b"].to_parquet(out / "embedding_map.parquet")
+    maps = embedding_maps(read_run(out))["t"]
+    assert [one.encoder for one in maps] == ["b"]
+
+
 def test_classes_that_take_turns_are_all_left_where_points_are_thinned(
     make_run: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
