@@ -67,8 +67,11 @@ def write_results(
     comparisons: pd.DataFrame,
 ) -> None:
     """Write scores, comparisons, predictions and the winner of each cell."""
-    tables = {"scores.csv": scores, "comparisons.csv": comparisons, **_over_tasks(run, scores)}
-    for name, table in tables.items():
+    over = _over_tasks(run, scores)
+    for name in ("across_tasks.csv", "across_tasks_pairs.csv"):
+        if name not in over:
+            run.file(name).unlink(missing_ok=True)  # of an earlier version of the study
+    for name, table in {"scores.csv": scores, "comparisons.csv": comparisons, **over}.items():
         with replacing(run.file(name)) as temporary:
             table.to_csv(temporary, index=False)
     _write_parquet(run.file("predictions.parquet"), _predictions(run, tasks))
@@ -78,12 +81,15 @@ def write_results(
 
 def write_embeddings(run: Run, measured: Sequence[Measured]) -> None:
     """Write the quality of embeddings and the points of their maps, where any were measured."""
+    places = [run.file(name) for name in ("embeddings.csv", "embedding_map.parquet")]
     if not measured:
+        for path in places:
+            path.unlink(missing_ok=True)  # of an earlier version of the study
         return
     numbers, points = tables(measured)
-    with replacing(run.file("embeddings.csv")) as temporary:
+    with replacing(places[0]) as temporary:
         numbers.to_csv(temporary, index=False)
-    _write_parquet(run.file("embedding_map.parquet"), points)
+    _write_parquet(places[1], points)
 
 
 def _over_tasks(run: Run, scores: pd.DataFrame) -> dict[str, pd.DataFrame]:
