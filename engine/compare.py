@@ -162,6 +162,10 @@ def comparison_table(
             p, log10_p = (table.loc[group, of + name].to_numpy(float) for name in ("p", "log10_p"))
             table.loc[group, f"{of}p_adjusted"] = adjust(p, correction)
             table.loc[group, f"{of}log10_p_adjusted"] = adjust_log10(log10_p, correction)
+        # To claim many equivalences takes as much care as to claim many differences.
+        p_equal = table.loc[group, "equivalence_p"].to_numpy(float)
+        table.loc[group, "equivalence_p_adjusted"] = adjust(p_equal, correction)
+    table["equivalent"] = table["equivalence_p_adjusted"].to_numpy(float) < LEVEL
     fits, methods = (table[of + "p_adjusted"].to_numpy(float) for of in ("", "method_"))
     table["agreement"] = [agreement(*pair, LEVEL) for pair in zip(fits, methods, strict=True)]
     table["claim"] = np.where(np.isnan(methods), FITS_ONLY, METHODS)
@@ -195,7 +199,8 @@ _COLUMNS = (
     "method_df", "method_p", "method_log10_p", "method_p_adjusted", "method_log10_p_adjusted",
     "var_seed", "var_test", "sd_seed_a", "sd_seed_b", "n_seeds_a", "n_seeds_b", "method_note",
     # Both.
-    "n_groups", "margin", "equivalence_p", "equivalent", "correction", "family",
+    "n_groups", "margin", "equivalence_p", "equivalence_p_adjusted", "equivalent",
+    "correction", "family",
 )  # fmt: skip
 
 

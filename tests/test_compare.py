@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 import pytest
+from scipy import stats
 from sklearn.metrics import matthews_corrcoef, roc_auc_score
 
 from engine.compare import (
@@ -249,6 +250,20 @@ def test_methods_are_tested_over_all_seeds():
     equal = tost(expected.delta, expected.se, 0.5, expected.df)
     assert (row["margin"], row["equivalence_p"]) == (0.5, equal.p)
     assert row["equivalent"] is equal.equivalent is True
+
+
+def test_equivalence_is_adjusted_over_the_family_too():
+    alike = [scores(BINARY, 2.0, 0) + scores(BINARY, 0, i) / 9 for i in range(4)]
+    made = [fit(name, values) for name, values in zip("abcd", alike, strict=True)]
+    tested = table(made)
+    # So that one pair alone would be shown to be equivalent (p = 0.0446), of six none.
+    margin = float((tested["delta"].abs() + 1.7 * tested["se"]).min())
+    found = table(made, margin=margin)
+    assert found["equivalence_p"].min() == pytest.approx(stats.norm.sf(1.7))
+    np.testing.assert_array_equal(
+        found["equivalence_p_adjusted"], adjust(found["equivalence_p"], "holm")
+    )
+    assert not found["equivalent"].any()
 
 
 def test_one_seed_allows_claims_about_fitted_models_only():

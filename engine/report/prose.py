@@ -211,7 +211,7 @@ def _equality_claim(run: Run, tested: Duels) -> str:
         within = sum(duel.equivalent for duel in open_pairs)
         shown = (
             f"{within or 'none'} {'are' if within > 1 else 'is'} shown to be equivalent by two "
-            f"one-sided tests against the study's margin of ±{margin:g}."
+            f"one-sided tests against the study's margin of ±{margin:g}, adjusted likewise."
         )
     else:
         within = sum(duel.ci_low > -margin and duel.ci_high < margin for duel in open_pairs)
