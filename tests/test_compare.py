@@ -295,6 +295,25 @@ def test_rows_of_one_group_are_not_independent():
     )
 
 
+def test_few_groups_are_tested_with_few_degrees_of_freedom():
+    groups = [f"g{row % 8}" for row in range(len(BINARY))]
+    a, b = scores(BINARY, 1.5, 1), scores(BINARY, 0.8, 2)
+    plain = delong_test(BINARY, a[:, 1], b[:, 1], groups=groups)
+    found = paired_test("auroc", BINARY, a, b, groups=groups)
+    assert (found["se"], found["z"]) == (plain.se, plain.z)
+    assert found["p"] == pytest.approx(2 * stats.t.sf(abs(plain.z), 7))
+    half_width = stats.t.ppf(0.975, 7) * plain.se
+    assert found["ci_high"] == pytest.approx(plain.delta + half_width)
+    assert found["ci_low"] == pytest.approx(plain.delta - half_width)
+    (row,) = comparison_table(
+        [TaskFits("t", "auroc", BINARY, [fit("a", a), fit("b", b)], groups)],
+        (0,),
+        "per_task",
+        "holm",
+    ).to_dict("records")
+    assert row["equivalence_p"] == tost(plain.delta, plain.se, 0.01, 7).p
+
+
 def test_the_headline_family_is_the_best_by_validation_against_each_other():
     made = [
         FinalFit(Cell(name, "t", "probe"), "tuned", 0, validation, scores(BINARY, d, i), 1.5, 10)
