@@ -58,14 +58,13 @@ def embed(run: Run, pairs: Sequence[tuple[str, str]], splits: tuple[str, ...]) -
 
 def measure_embeddings(run: Run) -> list[Measured]:
     """Quality of the embeddings of every task of classes, without a classifier."""
-    requests = [
-        QualityRequest(
-            encoder, task, found.spec, found.fingerprint, prepared.embeddings["train"], run.store
-        )
-        for (encoder, task), prepared in run.prepared.items()
-        for found in (run.plan.tasks[task],)
-        if found.kind == "classification" and "train" in prepared.embeddings
-    ]
+    requests = []
+    for (encoder, name), prepared in run.prepared.items():
+        task, train = run.plan.tasks[name], prepared.embeddings.get("train")
+        if task.kind == "classification" and train:
+            requests.append(
+                QualityRequest(encoder, name, task.spec, task.fingerprint, train, run.store)
+            )
 
     def measure_missing(
         missing: Sequence[QualityRequest],

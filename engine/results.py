@@ -27,6 +27,10 @@ from engine.store import Store
 from engine.study_file import Search
 from engine.tasks import task_cards
 
+#: Files that only a study of tasks enough has, and those that only one of probes has.
+OVER_TASKS = ("across_tasks.csv", "across_tasks_pairs.csv")
+EMBEDDINGS = ("embeddings.csv", "embedding_map.parquet")
+
 
 def write_trials(path: Path, searches: Mapping[str, CellSearch]) -> None:
     """Write every trial of every cell as a table."""
@@ -68,9 +72,8 @@ def write_results(
 ) -> None:
     """Write scores, comparisons, predictions and the winner of each cell."""
     over = _over_tasks(run, scores)
-    for name in ("across_tasks.csv", "across_tasks_pairs.csv"):
-        if name not in over:
-            run.file(name).unlink(missing_ok=True)  # of an earlier version of the study
+    if not over:
+        _remove(run, OVER_TASKS)
     for name, table in {"scores.csv": scores, "comparisons.csv": comparisons, **over}.items():
         with replacing(run.file(name)) as temporary:
             table.to_csv(temporary, index=False)
@@ -81,15 +84,20 @@ def write_results(
 
 def write_embeddings(run: Run, measured: Sequence[Measured]) -> None:
     """Write the quality of embeddings and the points of their maps, where any were measured."""
-    places = [run.file(name) for name in ("embeddings.csv", "embedding_map.parquet")]
     if not measured:
-        for path in places:
-            path.unlink(missing_ok=True)  # of an earlier version of the study
+        _remove(run, EMBEDDINGS)
         return
     numbers, points = tables(measured)
-    with replacing(places[0]) as temporary:
+    table, places = map(run.file, EMBEDDINGS)
+    with replacing(table) as temporary:
         numbers.to_csv(temporary, index=False)
-    _write_parquet(places[1], points)
+    _write_parquet(places, points)
+
+
+def _remove(run: Run, names: Sequence[str]) -> None:
+    """Remove what an earlier version of the study left and this one does not have."""
+    for name in names:
+        run.file(name).unlink(missing_ok=True)
 
 
 def _over_tasks(run: Run, scores: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -104,7 +112,7 @@ def _over_tasks(run: Run, scores: pd.DataFrame) -> dict[str, pd.DataFrame]:
     )
     if found is None:
         return {}
-    return {"across_tasks.csv": found.table, "across_tasks_pairs.csv": found.pairs}
+    return dict(zip(OVER_TASKS, (found.table, found.pairs), strict=True))
 
 
 def write_manifest(run: Run, searches: Mapping[str, CellSearch]) -> None:

@@ -23,6 +23,8 @@ from engine.predict import CARD, CONFIG
 from engine.records import Cell, TrialRecord, TrialSpec
 from engine.report import ReportPaths, write_report
 from engine.results import (
+    EMBEDDINGS,
+    OVER_TASKS,
     earlier_seconds,
     write_embeddings,
     write_manifest,
@@ -301,7 +303,6 @@ def _track_results(
         tracker.result(searches[cell.id].key, metrics, winner.best.params, best)
     names = ("study.yaml", "scores.csv", "comparisons.csv", "trials.parquet", "predictions.parquet")
     files = [run.file(name) for name in (*names, "manifest.json")]
-    # Only a study of tasks enough, or of probes, has these.
-    some = ("across_tasks.csv", "across_tasks_pairs.csv", "embeddings.csv", "embedding_map.parquet")
-    files += [run.file(name) for name in some if run.file(name).is_file()]
+    some = [run.file(name) for name in (*OVER_TASKS, *EMBEDDINGS)]
+    files += [file for file in some if file.is_file()]
     tracker.report([*files, paths.html, paths.markdown, run.file("figures")])

@@ -1,6 +1,7 @@
 """Embeddings without a classifier: how far the classes lie apart, and maps to look at."""
 
 from dataclasses import dataclass
+from itertools import product
 
 import pandas as pd
 
@@ -67,32 +68,30 @@ def embedding_maps(run: Run) -> dict[str, list[EmbeddingMap]]:
     if found is None:
         return {}
     numbers, points = found
-    best = numbers[numbers["knn_purity"].notna()].sort_values("knn_purity", kind="stable")
-    best = best.drop_duplicates(["encoder", "task"], keep="last")
+    known = numbers[numbers["knn_purity"].notna()].sort_values("knn_purity", kind="stable")
+    best = {(row["task"], row["encoder"]): row for row in known.to_dict("records")}  # the last
     most = MOST_POINTS // max(1, len(best))
     if most < FEWEST_POINTS:
         return {}
+    # Rows that were drawn for a map may all be among those left out: then there is none.
+    points_of = dict(tuple(points.groupby(["task", "encoder", "pooling", "layer"])))
     maps: dict[str, list[EmbeddingMap]] = {}
-    for task in run.tasks:
-        rows = best[best["task"] == task].set_index("encoder")
-        for encoder in run.encoders:
-            if encoder in rows.index:
-                row = rows.loc[encoder]
-                of = (points["task"] == task) & (points["encoder"] == encoder)
-                of &= (points["pooling"] == row["pooling"]) & (points["layer"] == row["layer"])
-                if not of.any():
-                    continue  # the rows that were drawn for the map are those left out
-                maps.setdefault(task, []).append(
-                    EmbeddingMap(
-                        task=task,
-                        encoder=encoder,
-                        pooling=str(row["pooling"]),
-                        layer=int(row["layer"]),
-                        points=_thinned(points.loc[of, ["x", "y", "label"]], most),
-                        purity=float(row["knn_purity"]),
-                        explained=(float(row["explained_x"]), float(row["explained_y"])),
-                    )
-                )
+    for task, encoder in product(run.tasks, run.encoders):
+        row = best.get((task, encoder))
+        drawn = points_of.get((task, encoder, row["pooling"], row["layer"])) if row else None
+        if row is None or drawn is None:
+            continue
+        maps.setdefault(task, []).append(
+            EmbeddingMap(
+                task=task,
+                encoder=encoder,
+                pooling=str(row["pooling"]),
+                layer=int(row["layer"]),
+                points=_thinned(drawn[["x", "y", "label"]], most),
+                purity=float(row["knn_purity"]),
+                explained=(float(row["explained_x"]), float(row["explained_y"])),
+            )
+        )
     return maps
 
 

@@ -180,19 +180,20 @@ def _standing(run: Run, rows: pd.DataFrame) -> Standing:
 def _rank(standings: list[Standing], tested: Duels, sign: int, *, headline: bool) -> list[Standing]:
     ordered = sorted(standings, key=lambda s: (math.isnan(s.mean), -sign * s.mean, s.cell))
     scored = [standing for standing in ordered if not math.isnan(standing.mean)]
-    ranked = [replace(standing, rank=len(ordered)) for standing in ordered[len(scored) :]]
+    rest = [replace(standing, rank=len(ordered)) for standing in ordered[len(scored) :]]
     if not scored:
-        return ranked
+        return rest
     reference = _chosen(scored, tested) if headline else scored[0]
-    for standing in reversed(scored):
+    ranked = []
+    for standing in scored:
         rank = 1 + sum(sign * (other.mean - standing.mean) > 0 for other in scored)
         duel = tested.get((reference.cell, standing.cell))
-        lead = sign * (standing.mean - reference.mean)
-        status: Status = "best" if standing is scored[0] else "chosen"
-        if standing is not reference:
-            status = _status(duel, lead)
-        ranked.insert(0, replace(standing, rank=rank, against_best=duel, status=status))
-    return ranked
+        if standing is reference:
+            status: Status = "best" if standing is scored[0] else "chosen"
+        else:
+            status = _status(duel, sign * (standing.mean - reference.mean))
+        ranked.append(replace(standing, rank=rank, against_best=duel, status=status))
+    return ranked + rest
 
 
 def _chosen(scored: list[Standing], tested: Duels) -> Standing:

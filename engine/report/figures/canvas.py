@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
@@ -93,6 +94,44 @@ def panels(
         made.append(figure.add_axes(box))
         made[-1].tick_params(labelleft=column == 0 or not shared)
     return figure, made
+
+
+def legend_below(
+    figure: Figure,
+    handles: Sequence[Artist],
+    columns: int,
+    *,
+    spacing: float = 1.3,
+    line: float = 2.0,
+    gap: float = 0.5,
+    height: float = 0.7,
+    left: float = 0.0,
+) -> None:
+    """Put a figure's legend into its lower left corner.
+
+    Parameters
+    ----------
+    figure : Figure
+    handles : sequence of Artist
+        What it names.
+    columns : int
+    spacing, line, gap, height : float
+        Between columns, length and height of a handle, between a handle and its name; in letters.
+    left : float
+        Inches from the left edge.
+    """
+    figure.legend(
+        handles=handles,
+        loc="lower left",
+        bbox_to_anchor=(left / figure.get_figwidth(), 0),
+        ncols=columns,
+        fontsize=8,
+        columnspacing=spacing,
+        handlelength=line,
+        handleheight=height,
+        handletextpad=gap,
+        borderaxespad=0,
+    )
 
 
 def draw_squares(axes: Axes, squares: Sequence[Square], *, written: bool) -> Mapping[str, str]:

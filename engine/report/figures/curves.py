@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from engine.report.figures.canvas import panels
+from engine.report.figures.canvas import legend_below, panels
 from engine.report.figures.drawing import Drawing
 from engine.report.formats import metric_label, score, shorten
 from engine.report.run import Run, cell_label
@@ -141,14 +141,4 @@ def _draw_legend(figure: Figure, run: Run, trials: pd.DataFrame, *, dots: bool) 
             handles.append(
                 Line2D([], [], linestyle="none", mew=0.7, label=f"{status} trial", **dot)
             )
-    figure.legend(
-        handles=handles,
-        loc="lower left",
-        bbox_to_anchor=(0, 0),
-        ncols=6,
-        fontsize=8,
-        columnspacing=1.5,
-        handlelength=2.2,
-        handletextpad=0.5,
-        borderaxespad=0,
-    )
+    legend_below(figure, handles, 6, spacing=1.5, line=2.2)

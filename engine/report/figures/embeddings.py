@@ -11,11 +11,11 @@ from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Outline
 
 from engine.report.embeddings import EmbeddingMap, told
-from engine.report.figures.canvas import HEIGHT, LEFT, WIDTH, panels, text_width
+from engine.report.figures.canvas import HEIGHT, LEFT, WIDTH, legend_below, panels, text_width
 from engine.report.figures.drawing import Drawing
 from engine.report.formats import listing, percent, shorten
 from engine.report.run import Run
-from engine.report.theme import HUES, INK, LINE, SOFT
+from engine.report.theme import HUES, INK, LINE
 
 #: Corners of a class's marker, the turn of the first, and matplotlib's name of the shape.
 SHAPES = ((4, 45, "s"), (3, 90, "^"), (4, 0, "D"), (3, -90, "v"), (5, 90, "p"), (6, 0, "h"))
@@ -53,28 +53,19 @@ def embedding_map(run: Run, maps: Sequence[EmbeddingMap]) -> Drawing:
         axes.set_yticks([])
         axes.spines[:].set_visible(True)
         axes.spines[:].set_color(LINE.light)
-    figure.legend(
-        handles=[
-            Line2D(
-                [],
-                [],
-                linestyle="none",
-                marker=SHAPES[place % len(SHAPES)][2],
-                markersize=5,
-                color=HUES[place % len(HUES)].light,
-                label=name,
-            )
-            for place, name in enumerate(named)
-        ],
-        loc="lower left",
-        bbox_to_anchor=(LEFT / WIDTH, 0),
-        ncols=min(across, len(named)),
-        fontsize=8,
-        columnspacing=1.3,
-        handletextpad=0.3,
-        borderaxespad=0,
-        labelcolor=SOFT.light,
-    )
+    handles = [
+        Line2D(
+            [],
+            [],
+            linestyle="none",
+            marker=SHAPES[place % len(SHAPES)][2],
+            markersize=5,
+            color=HUES[place % len(HUES)].light,
+            label=name,
+        )
+        for place, name in enumerate(named)
+    ]
+    legend_below(figure, handles, min(across, len(named)), gap=0.3, left=LEFT)
     shares = listing([f"{percent(sum(one.explained))} ({one.encoder})" for one in maps])
     rest = "" if len(labels) <= MOST_CLASSES else f" Of {len(labels)} classes the first are named."
     return Drawing(

@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from engine.report.answer import Answer
-from engine.report.figures.canvas import WIDTH, canvas, text_width
+from engine.report.figures.canvas import WIDTH, canvas, legend_below, text_width
 from engine.report.figures.drawing import Drawing
 from engine.report.formats import interval, metric_label, score, shorten
 from engine.report.run import Run
@@ -127,14 +127,4 @@ def _draw_legend(figure: Figure, standings: Sequence[Standing], *, shaded: bool)
         handles.append(Line2D([], [], markersize=5.5, mfc=PAPER.light, label="default", **dot))
     if shaded:
         handles.append(Patch(facecolor=BAND.light, label="not shown to differ from the best"))
-    figure.legend(
-        handles=handles,
-        loc="lower left",
-        bbox_to_anchor=(0, 0),
-        ncols=len(handles),
-        fontsize=8,
-        columnspacing=1.5,
-        handlelength=1.3,
-        handletextpad=0.5,
-        borderaxespad=0,
-    )
+    legend_below(figure, handles, len(handles), spacing=1.5, line=1.3)

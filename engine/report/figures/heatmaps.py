@@ -13,6 +13,7 @@ from engine.report.figures.canvas import (
     canvas,
     draw_squares,
     label_squares,
+    legend_below,
     text_width,
     write,
 )
@@ -79,18 +80,8 @@ def p_matrix(standings: Sequence[Standing], tested: Duels) -> Drawing:
     label_squares(axes, [str(place) for place in range(1, size + 1)], labels)
     axes.tick_params(axis="x", labelsize=9 if written else 7)
     steps = zip(RAMP, P_NAMES, strict=True)
-    figure.legend(
-        handles=[Patch(facecolor=tone.light, label=name) for tone, name in steps],
-        loc="lower left",
-        bbox_to_anchor=(0, 0),
-        ncols=len(RAMP),
-        fontsize=8,
-        columnspacing=1.3,
-        handlelength=1.1,
-        handleheight=1.1,
-        handletextpad=0.5,
-        borderaxespad=0,
-    )
+    handles = [Patch(facecolor=tone.light, label=name) for tone, name in steps]
+    legend_below(figure, handles, len(RAMP), line=1.1, height=1.1)
     return Drawing(
         figure, "Adjusted p-value of every pair", _caption(standings, tested, written), tips
     )

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from engine.report.figures.canvas import panels
+from engine.report.figures.canvas import legend_below, panels
 from engine.report.figures.drawing import Drawing
 from engine.report.formats import metric_label, score, shorten
 from engine.report.run import Run, cell_label
@@ -119,18 +119,9 @@ def _style(axes: Axes, title: str, epochs: int) -> None:
 
 
 def _draw_legend(figure: Figure, run: Run, trials: pd.DataFrame) -> None:
-    figure.legend(
-        handles=[
-            Line2D([], [], color=SOFT.light, lw=1.9, linestyle=dash(name, run.methods), label=name)
-            for name in run.methods
-            if (trials["method"] == name).any()
-        ],
-        loc="lower left",
-        bbox_to_anchor=(0, 0),
-        ncols=6,
-        fontsize=8,
-        columnspacing=1.5,
-        handlelength=2.2,
-        handletextpad=0.5,
-        borderaxespad=0,
-    )
+    handles = [
+        Line2D([], [], color=SOFT.light, lw=1.9, linestyle=dash(name, run.methods), label=name)
+        for name in run.methods
+        if (trials["method"] == name).any()
+    ]
+    legend_below(figure, handles, 6, spacing=1.5, line=2.2)

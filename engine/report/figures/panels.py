@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter
 
 from engine.report.calibration import Calibration
 from engine.report.cost import pareto
-from engine.report.figures.canvas import panels
+from engine.report.figures.canvas import legend_below, panels
 from engine.report.figures.drawing import Drawing
 from engine.report.formats import count, duration, metric_label, score, shorten
 from engine.report.run import Run
@@ -165,13 +165,4 @@ def legend_of_cells(figure: Figure, run: Run, cells: Sequence[tuple[str, str]]) 
         for name in run.methods
         if any(method == name for _, method in cells)
     ]
-    figure.legend(
-        handles=handles,
-        loc="lower left",
-        bbox_to_anchor=(0, 0),
-        ncols=7,
-        fontsize=8,
-        columnspacing=1.3,
-        handletextpad=0.3,
-        borderaxespad=0,
-    )
+    legend_below(figure, handles, 7, gap=0.3)
