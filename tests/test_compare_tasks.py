@@ -14,11 +14,11 @@ VALUES = np.random.default_rng(4).normal([0.9, 0.86, 0.80], 0.02, (8, 3))
 
 
 def scores(values: np.ndarray = VALUES, tasks: list[str] = TASKS) -> pd.DataFrame:
-    """Three models with two seeds each, whose mean is the value; untuned fits are far better."""
+    """Models with two seeds each, whose mean is the value; untuned fits are far better."""
     rows = [
         (encoder, task, "probe", variant, value + shift)
         for task, of_task in zip(tasks, values, strict=True)
-        for encoder, value in zip("abc", of_task, strict=True)
+        for encoder, value in zip("abc", of_task, strict=False)
         for variant, shift in (("tuned", -0.001), ("tuned", 0.001), ("default", 9.0))
         if np.isfinite(value)
     ]
@@ -53,6 +53,31 @@ def test_tasks_of_one_group_count_once():
     merged = np.vstack([VALUES[:3].mean(axis=0), VALUES[3:]])
     expected = stats.wilcoxon(merged[:, 0], merged[:, 1]).pvalue
     assert found.pairs["p"][0] == pytest.approx(expected)
+
+
+def test_mean_ranks_and_their_interval_count_the_same_units():
+    # Ten marks, on which a leads, are one group; b leads on five tasks more: six units, b first.
+    tasks = [f"mark{n}" for n in range(10)] + [f"task{n}" for n in range(5)]
+    values = np.array([[0.9, 0.8]] * 10 + [[0.7, 0.8]] * 5)
+    found = across_tasks(scores(values, tasks), dict.fromkeys(tasks[:10], "marks"), {})
+    assert found is not None
+    assert found.models[0] == ("b", "probe")
+    assert found.table["mean_rank"].tolist() == pytest.approx([7 / 6, 11 / 6])
+    assert found.table["mean"].tolist() == pytest.approx([0.8, (0.9 + 5 * 0.7) / 6])
+    # b is behind only if the group of marks is most of a draw of six: Bin(6, 1/6) > 3, half of = 3.
+    tied, behind = stats.binom.pmf(3, 6, 1 / 6), stats.binom.sf(3, 6, 1 / 6)
+    assert found.table["share_best"][0] == pytest.approx(1 - behind - tied / 2, abs=0.02)
+
+
+def test_the_sign_of_the_rank_biserial_is_that_of_the_sum_of_ranks():
+    # a wins 21 tasks by a hair and loses 19 by far: a better mean rank, and Wilcoxon against it.
+    lead = np.r_[np.linspace(0.001, 0.002, 21), np.linspace(-0.1, -0.2, 19)]
+    values = np.column_stack([0.8 + lead, np.full(40, 0.8)])
+    found = across_tasks(scores(values, [f"t{n}" for n in range(40)]), {}, {})
+    assert found is not None
+    pair = found.pairs.iloc[0]
+    assert (pair["encoder_a"], pair["p"] < 0.05) == ("a", True)
+    assert pair["rank_biserial"] == pytest.approx((231 - 589) / 820)
 
 
 def test_too_few_independent_tasks_allow_no_comparison():

@@ -18,6 +18,9 @@ from engine.report.grids import Column, Entry, Grid
 from engine.report.run import Run, cell_label
 from engine.report.theme import hue
 
+FEW = 10  # independent tasks; with fewer a bootstrap over them is too narrow
+AHEAD, BEHIND, LEVEL_WITH = "significant", "significant for the second", "not significant"
+
 
 def of_run(run: Run) -> AcrossTasks | None:
     """The comparison over the tasks of a run; None where it has too few."""
@@ -31,10 +34,11 @@ def sentence(run: Run, found: AcrossTasks) -> str:
     labels = [cell_label(*model) for model in found.models]
     best = found.table.iloc[0]
     duels = found.pairs.iloc[: len(labels) - 1]  # the best model against each other, in order
-    open_to = [
-        label for label, p in zip(labels[1:], duels["p_adjusted"], strict=True) if p >= LEVEL
-    ]
-    behind = len(labels) - 1 - len(open_to)
+    verdicts = [_verdict(p, r) for p, r in duels[["p_adjusted", "rank_biserial"]].to_numpy()]
+    said = {
+        verdict: [label for label, v in zip(labels[1:], verdicts, strict=True) if v == verdict]
+        for verdict in (AHEAD, BEHIND, LEVEL_WITH)
+    }
     units = plural(len(found.tasks), "task")
     if found.n_groups < len(found.tasks):
         units += f" ({found.n_groups} independent groups)"
@@ -44,10 +48,15 @@ def sentence(run: Run, found: AcrossTasks) -> str:
         f"the models {'' if found.friedman_p < LEVEL else 'are not shown to '}differ in rank "
         f"(Friedman, {p_equation(found.friedman_p)})",
     ]
-    if behind:
-        parts.append(f"it is significantly ahead of {plural(behind, 'model')}")
-    if open_to:
-        parts.append(f"it cannot be told apart from {listing(open_to, limit=4)}")
+    if said[AHEAD]:
+        parts.append(f"it is significantly ahead of {plural(len(said[AHEAD]), 'model')}")
+    if said[BEHIND]:
+        parts.append(
+            f"{listing(said[BEHIND], limit=4)} significantly ahead of it by Wilcoxon's test, which "
+            "weighs how large the differences are"
+        )
+    if said[LEVEL_WITH]:
+        parts.append(f"it cannot be told apart from {listing(said[LEVEL_WITH], limit=4)}")
     text = "; ".join(parts) + "."
     if found.left_out:
         names = listing([cell_label(*model) for model in found.left_out], limit=6)
@@ -85,10 +94,12 @@ def models_grid(run: Run, found: AcrossTasks) -> Grid:
         ]
         for row in found.table.to_dict("records")
     ]
+    few = found.n_groups < FEW
     grid = Grid(
         "across-models",
-        f"{plural(len(found.tasks), 'task')}, {found.n_groups} independent. Intervals draw groups "
-        "of tasks anew: they tell what another choice of tasks would give.",
+        f"{plural(len(found.tasks), 'task')}, {found.n_groups} independent; tasks of one group "
+        "count as one by their mean. Intervals draw these anew: they tell what another choice of "
+        f"tasks would give{', and with fewer than ten they are too narrow' * few}.",
         columns,
         rows,
     )
@@ -114,7 +125,7 @@ def pairs_grid(run: Run, found: AcrossTasks) -> Grid:
     ]
     rows = []
     for row in found.pairs.to_dict("records"):
-        differs = row["p_adjusted"] < LEVEL
+        verdict = _verdict(row["p_adjusted"], row["rank_biserial"])
         rows.append(
             [
                 Entry(cell_label(row["encoder_a"], row["method_a"])),
@@ -123,10 +134,7 @@ def pairs_grid(run: Run, found: AcrossTasks) -> Grid:
                 Entry(difference(row["delta"]), row["delta"]),
                 *(Entry(p_value(row[name]), row[name]) for name in ("p", "p_adjusted")),
                 *(Entry(percent(row[k]), row[k]) for k in ("p_better", "p_rope", "p_worse")),
-                Entry(
-                    "significant" if differs else "not significant",
-                    pill="good" if differs else "soft",
-                ),
+                Entry(verdict, pill="soft" if verdict == LEVEL_WITH else "good"),
             ]
         )
     caption = (
@@ -134,4 +142,17 @@ def pairs_grid(run: Run, found: AcrossTasks) -> Grid:
         f"{found.n_groups} independent tasks, adjusted by Holm. P(better), P(equivalent) and "
         f"P(worse): Bayesian signed-rank test with ±{run.margin:g} as practically equivalent."
     )
-    return Grid("across-pairs", caption, columns, rows)
+    if len({run.metric(task) for task in found.tasks}) == 1:
+        return Grid("across-pairs", caption, columns, rows)
+    caption += (
+        " The tasks have different metrics: these tests take a difference of one for as much as "
+        "the same difference of another. Ranks do not."
+    )
+    return Grid("across-pairs", caption, columns, rows).without("Median difference")
+
+
+def _verdict(p_adjusted: float, rank_biserial: float) -> str:
+    """What Wilcoxon says of the first of a pair, whose mean rank is the better one."""
+    if p_adjusted >= LEVEL:
+        return LEVEL_WITH
+    return AHEAD if rank_biserial > 0 else BEHIND

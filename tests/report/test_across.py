@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -33,6 +34,41 @@ def test_the_best_model_is_named_with_its_rank_and_whom_it_leads(make_run: Maker
     assert [entry.text for entry in grid.rows[0]][2] == "7 · 0 · 0"
     assert grid.rows[0][-1].text == "significant"
     assert grid.rows[2][-1].text == "not significant"
+
+
+def test_a_better_mean_rank_is_not_a_lead_where_wilcoxon_favours_the_other(make_run: Maker) -> None:
+    lead = [0.001 + n * 1e-5 for n in range(21)] + [-0.1 - n * 1e-3 for n in range(19)]
+    cells = {("a", "probe"): tuple(0.8 + d for d in lead), ("b", "probe"): (0.8,) * 40}
+    run = read_run(make_run(cells=cells, tasks=tuple(f"t{n}" for n in range(40)), per_cell=2))
+    found = across.of_run(run)
+    assert found is not None
+    said = across.sentence(run, found)
+    assert "a · probe has the best mean rank" in said
+    assert "it is significantly ahead" not in said
+    assert "b · probe significantly ahead of it by Wilcoxon's test" in said
+    (row,) = across.pairs_grid(run, found).rows
+    assert row[-1].text == "significant for the second"
+
+
+def test_tasks_of_different_metrics_have_no_median_difference(make_run: Maker) -> None:
+    out = make_run(cells=CELLS, tasks=TASKS, per_cell=2)
+    scores = pd.read_csv(out / "scores.csv")
+    scores.loc[scores["task"] == "task-0", "metric"] = "mcc"
+    scores.to_csv(out / "scores.csv", index=False)
+    run = read_run(out)
+    found = across.of_run(run)
+    assert found is not None
+    grid = across.pairs_grid(run, found)
+    assert "Median difference" not in [column.title for column in grid.columns]
+    assert "different metrics" in grid.caption
+
+
+def test_few_tasks_make_too_narrow_intervals_and_the_table_says_so(make_run: Maker) -> None:
+    run = read_run(make_run(cells=CELLS, tasks=TASKS, per_cell=2))
+    found = across.of_run(run)
+    assert found is not None
+    assert "too narrow" in across.models_grid(run, found).caption
+    assert "too narrow" not in across.models_grid(run, replace(found, n_groups=10)).caption
 
 
 def test_the_diagram_joins_the_models_that_are_level(make_run: Maker) -> None:
