@@ -21,7 +21,9 @@ from engine.records import Cell
 from engine.select import FinalFit
 from engine.stats.adjust import adjust, adjust_log10, headline_pairs
 from engine.stats.bootstrap import bootstrap_ci, paired_bootstrap
+from engine.stats.clustered import group_numbers, units_of_evidence
 from engine.stats.delong import auc_ci, delong_test
+from engine.stats.inference import with_few_groups
 from engine.stats.method_level import agreement
 from engine.stats.multiclass import macro_auc_ci, macro_auc_test
 
@@ -162,6 +164,10 @@ def comparison_table(
             p, log10_p = (table.loc[group, of + name].to_numpy(float) for name in ("p", "log10_p"))
             table.loc[group, f"{of}p_adjusted"] = adjust(p, correction)
             table.loc[group, f"{of}log10_p_adjusted"] = adjust_log10(log10_p, correction)
+        # To claim many equivalences takes as much care as to claim many differences.
+        p_equal = table.loc[group, "equivalence_p"].to_numpy(float)
+        table.loc[group, "equivalence_p_adjusted"] = adjust(p_equal, correction)
+    table["equivalent"] = table["equivalence_p_adjusted"].to_numpy(float) < LEVEL
     fits, methods = (table[of + "p_adjusted"].to_numpy(float) for of in ("", "method_"))
     table["agreement"] = [agreement(*pair, LEVEL) for pair in zip(fits, methods, strict=True)]
     table["claim"] = np.where(np.isnan(methods), FITS_ONLY, METHODS)
@@ -195,7 +201,8 @@ _COLUMNS = (
     "method_df", "method_p", "method_log10_p", "method_p_adjusted", "method_log10_p_adjusted",
     "var_seed", "var_test", "sd_seed_a", "sd_seed_b", "n_seeds_a", "n_seeds_b", "method_note",
     # Both.
-    "n_groups", "margin", "equivalence_p", "equivalent", "correction", "family",
+    "n_groups", "margin", "equivalence_p", "equivalence_p_adjusted", "equivalent",
+    "correction", "family",
 )  # fmt: skip
 
 
@@ -261,7 +268,10 @@ def _of_methods(
     """Columns of the test over seeds; equivalence is that of methods, or of the fitted models."""
     result, note = method_test(task.metric, task.labels, fits_a, fits_b, task.groups)
     if result is None:
-        of_fits = equivalence(tested["delta"], tested["se"], margin)
+        by_class = kind_of(task.labels, fits_a[0]) == "classification"
+        tested_at_all = np.isfinite(tested["se"])
+        df = _degrees_of_freedom(task.labels, task.groups, by_class) if tested_at_all else np.inf
+        of_fits = equivalence(tested["delta"], tested["se"], margin, df)
         return {"method_p": np.nan, "method_log10_p": np.nan, "method_note": note, **of_fits}
     tests = ("delta", "se", "ci_low", "ci_high", "t", "df", "p", "log10_p")
     return {
@@ -286,8 +296,8 @@ def paired_test(
     Parameters
     ----------
     metric : str
-        AUROC of classes is tested by DeLong (macro for more than two), all else by paired
-        bootstrap.
+        AUROC of classes is tested by DeLong (macro for more than two; against Student's t where
+        rows come in groups), all else by paired bootstrap.
     labels : ndarray
     a, b : ndarray, shape (N, K)
     level : float
@@ -338,7 +348,17 @@ def _delong(
     else:
         present = np.unique(labels).tolist()
         result = macro_auc_test(labels, a, b, level=level, classes=present, groups=groups)
+    if groups is not None:
+        df = _degrees_of_freedom(labels, groups, by_class=True)
+        result = with_few_groups(result, df, "two-sided", level)
     return {
         name: float(getattr(result, name))
         for name in ("delta", "se", "ci_low", "ci_high", "z", "p", "log10_p")
     }
+
+
+def _degrees_of_freedom(labels: Labels, groups: Sequence[str] | None, by_class: bool) -> float:
+    """Of the variance over groups of rows; infinite, as DeLong has it, where every row counts."""
+    strata = labels if by_class else np.zeros(len(labels))
+    numbers = group_numbers(groups, strata)
+    return float("inf") if numbers is None else units_of_evidence(strata, numbers) - 1.0

@@ -96,9 +96,8 @@ def equivalence(
     Returns
     -------
     dict
-        ``margin, equivalence_p, equivalent``.
+        ``margin, equivalence_p``, not yet adjusted.
     """
     if not (math.isfinite(delta) and math.isfinite(se)):
-        return {"margin": margin, "equivalence_p": math.nan, "equivalent": False}
-    found = tost(delta, se, margin, df)
-    return {"margin": margin, "equivalence_p": found.p, "equivalent": found.equivalent}
+        return {"margin": margin, "equivalence_p": math.nan}
+    return {"margin": margin, "equivalence_p": tost(delta, se, margin, df).p}

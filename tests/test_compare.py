@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 import pytest
+from scipy import stats
 from sklearn.metrics import matthews_corrcoef, roc_auc_score
 
 from engine.compare import (
@@ -251,6 +252,20 @@ def test_methods_are_tested_over_all_seeds():
     assert row["equivalent"] is equal.equivalent is True
 
 
+def test_equivalence_is_adjusted_over_the_family_too():
+    alike = [scores(BINARY, 2.0, 0) + scores(BINARY, 0, i) / 9 for i in range(4)]
+    made = [fit(name, values) for name, values in zip("abcd", alike, strict=True)]
+    tested = table(made)
+    # So that one pair alone would be shown to be equivalent (p = 0.0446), of six none.
+    margin = float((tested["delta"].abs() + 1.7 * tested["se"]).min())
+    found = table(made, margin=margin)
+    assert found["equivalence_p"].min() == pytest.approx(stats.norm.sf(1.7))
+    np.testing.assert_array_equal(
+        found["equivalence_p_adjusted"], adjust(found["equivalence_p"], "holm")
+    )
+    assert not found["equivalent"].any()
+
+
 def test_one_seed_allows_claims_about_fitted_models_only():
     (row,) = table([fit("a", scores(BINARY, 3.0, 1)), fit("b", scores(BINARY, 0, 2))]).to_dict(
         "records"
@@ -278,6 +293,25 @@ def test_rows_of_one_group_are_not_independent():
     assert (first["ci_low"], first["ci_high"]) == pytest.approx(
         (expected.ci_low, expected.ci_high), rel=1e-9
     )
+
+
+def test_few_groups_are_tested_with_few_degrees_of_freedom():
+    groups = [f"g{row % 8}" for row in range(len(BINARY))]
+    a, b = scores(BINARY, 1.5, 1), scores(BINARY, 0.8, 2)
+    plain = delong_test(BINARY, a[:, 1], b[:, 1], groups=groups)
+    found = paired_test("auroc", BINARY, a, b, groups=groups)
+    assert (found["se"], found["z"]) == (plain.se, plain.z)
+    assert found["p"] == pytest.approx(2 * stats.t.sf(abs(plain.z), 7))
+    half_width = stats.t.ppf(0.975, 7) * plain.se
+    assert found["ci_high"] == pytest.approx(plain.delta + half_width)
+    assert found["ci_low"] == pytest.approx(plain.delta - half_width)
+    (row,) = comparison_table(
+        [TaskFits("t", "auroc", BINARY, [fit("a", a), fit("b", b)], groups)],
+        (0,),
+        "per_task",
+        "holm",
+    ).to_dict("records")
+    assert row["equivalence_p"] == tost(plain.delta, plain.se, 0.01, 7).p
 
 
 def test_the_headline_family_is_the_best_by_validation_against_each_other():

@@ -44,5 +44,6 @@ def test_where_rows_allow_no_test_a_note_says_why():
 
 
 def test_without_a_standard_error_nothing_is_shown_to_be_equal():
-    assert equivalence(0.0, float("nan"), 0.01)["equivalent"] is False
-    assert equivalence(0.0, 0.001, 0.01)["equivalent"] is True
+    assert np.isnan(equivalence(0.0, float("nan"), 0.01)["equivalence_p"])
+    assert equivalence(0.0, 0.0, 0.01)["equivalence_p"] == 1
+    assert equivalence(0.0, 0.001, 0.01)["equivalence_p"] < 0.05

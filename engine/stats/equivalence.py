@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from scipy import stats
 
-from engine.stats.tails import normal_p, student_p
+from engine.stats.tails import student_p
 
 
 class TostResult(NamedTuple):
@@ -76,8 +76,6 @@ def tost(
     if se == 0:
         return TostResult(delta, margin, delta, delta, 1.0, 0.0, False)
     nearest = (margin - abs(delta)) / se  # of the two one-sided statistics the smaller
-    p, log10_p = (
-        normal_p(nearest, "greater") if math.isinf(df) else student_p(nearest, df, "greater")
-    )
+    p, log10_p = student_p(nearest, df, "greater")
     half_width = float(stats.t.isf(level, df)) * se
     return TostResult(delta, margin, delta - half_width, delta + half_width, p, log10_p, p < level)

@@ -202,6 +202,33 @@ def paired_difference(
     )
 
 
+def with_few_groups(
+    result: DeLongResult, df: float, alternative: Alternative, level: float
+) -> DeLongResult:
+    """The same difference against Student's t, for a variance that few groups of rows tell.
+
+    The normal reference of Obuchowski (1997) takes the variance for known: with 8 groups it claims
+    a difference that is not there in 9.5 % instead of 5 % (docs/statistics.md).
+
+    Parameters
+    ----------
+    result : DeLongResult
+    df : float
+        Groups that hold the rarest class, less one; infinite for the normal reference.
+    alternative, level
+        As in `paired_difference`.
+
+    Returns
+    -------
+    DeLongResult
+        With another interval and p-value; ``z`` is the statistic as it was.
+    """
+    half_width = float(stats.t.isf((1 - level) / 2, df)) * result.se
+    p, log10_p = student_p(result.z, df, alternative)
+    low, high = result.delta - half_width, result.delta + half_width
+    return result._replace(ci_low=low, ci_high=high, p=p, log10_p=log10_p)
+
+
 def unpaired_difference(
     aucs: tuple[float, float],
     variances: tuple[float, float],

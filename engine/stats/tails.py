@@ -41,7 +41,7 @@ def student_p(t: float, df: float, alternative: Alternative) -> tuple[float, flo
     t : float
         The statistic.
     df : float
-        Degrees of freedom, not necessarily whole.
+        Degrees of freedom, not necessarily whole; infinite for the normal distribution.
     alternative : {"two-sided", "greater", "less"}
         "greater" is the upper tail.
 
@@ -50,6 +50,8 @@ def student_p(t: float, df: float, alternative: Alternative) -> tuple[float, flo
     p, log10_p : float
         ``log10_p`` stays finite where ``p`` is 0.
     """
+    if math.isinf(df):
+        return normal_p(t, alternative)
     if alternative == "two-sided":
         tail, sides = abs(t), 2
     else:

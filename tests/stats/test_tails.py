@@ -60,3 +60,9 @@ def test_no_statistic_is_no_evidence():
         assert (p, log10_p) == (1, 0)
     assert normal_p(0, "less")[0] == 0.5
     assert chi2_p(0, 0) == (1, 0)
+
+
+@pytest.mark.parametrize("alternative", ["two-sided", "greater", "less"])
+def test_infinite_degrees_of_freedom_are_the_normal_distribution(alternative):
+    for z in (-3.0, 0.5, 60.0):
+        assert student_p(z, math.inf, alternative) == normal_p(z, alternative)
