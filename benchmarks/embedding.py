@@ -29,7 +29,8 @@ from encoders import arithmetic, padded_and_eager, peak, seconds
 
 from engine.embedding import Recipe, embed_shards
 from engine.encoders import Encoder, load_encoder
-from engine.encoders.base import TokenBatch, best_device
+from engine.encoders.base import TokenBatch
+from engine.encoders.registry import best_device
 from engine.pooling import pool
 from engine.prepare import PRECISION, named
 from engine.store import Store

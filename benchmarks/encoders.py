@@ -30,8 +30,9 @@ import torch
 from torch import nn
 
 from engine.encoders import Encoder, load_encoder
-from engine.encoders.base import TokenBatch, best_device
+from engine.encoders.base import TokenBatch
 from engine.encoders.networks.packing import Grid
+from engine.encoders.registry import best_device
 from engine.vectors import TOKEN_BUDGET
 from engine.windows import length_batches
 

@@ -32,7 +32,7 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.utils.flop_counter import FlopCounterMode
 
 from engine.encoders import TokenBatch, load_encoder
-from engine.encoders.base import best_device
+from engine.encoders.registry import best_device
 from engine.methods.lora import attach
 from engine.methods.training.finetune import Training, batch_gradient, train
 from engine.methods.training.inputs import Inputs, epoch_batches

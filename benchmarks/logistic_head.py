@@ -48,7 +48,9 @@ def weights(y, name):
 
 
 def ours(chosen, y):
-    requests = tuple(Request({"C": C}, "classification", len(y), 0) for _, C, _ in chosen)
+    requests = tuple(
+        Request({"C": C}, "classification", y, np.arange(len(y)), 0) for _, C, _ in chosen
+    )
     designs = tuple(X for X, _, _ in chosen)
     return fit_many(Batch(requests, designs, y, tuple(weights(y, w) for _, _, w in chosen)))
 

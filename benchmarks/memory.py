@@ -73,7 +73,8 @@ def measure(name: str, rows: int, tokens: int) -> dict[str, float]:
 
 def told(name: str, rows: int, tokens: int) -> dict[str, float]:
     """Bytes of the same by estimate: of the network and its training, and of the whole process."""
-    from engine.memory import CPU_PROCESS, HEAD_ROOM, STATE_BYTES, footprint
+    from engine.footprint import footprint
+    from engine.memory import CPU_PROCESS, HEAD_ROOM, STATE_BYTES
 
     taken = footprint(name, "adapters", RANK, False, half=False)
     if taken is None:

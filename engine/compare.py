@@ -293,8 +293,8 @@ def paired_test(
     Parameters
     ----------
     metric : str
-        AUROC of classes is tested by DeLong (macro for more than two), all else by paired
-        bootstrap.
+        AUROC of classes is tested by DeLong (macro for more than two; against Student's t where
+        rows come in groups), all else by paired bootstrap.
     labels : ndarray
     a, b : ndarray, shape (N, K)
     level : float

@@ -8,8 +8,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from engine.encoders import EncoderCard, cards, find_card
-from engine.encoders.base import LEARNED_POOLINGS, check_package, pooled_width
+from engine.encoders.base import LEARNED_POOLINGS, pooled_width
 from engine.encoders.hub import HubSource, cached_commit, hub_source, offline
+from engine.encoders.registry import check_package
 from engine.errors import UserError, nearest
 from engine.methods import Method, find_method
 from engine.methods.ranges import Range

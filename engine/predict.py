@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -71,7 +71,7 @@ class Best:
             If files are missing or changed, or models of the method cannot be loaded.
         """
         files = self.config["files"]
-        if self._method.load is None or not files:
+        if self.method.load is None or not files:
             raise UserError(
                 f"{self.folder}: models of the method '{self.spec.method}' are not kept, so that"
                 " nothing can be predicted; run the study with another method"
@@ -91,11 +91,12 @@ class Best:
         UserError
             If the encoder is not there, or is another one.
         """
-        assert self._method.load is not None, "see `check`"
-        return self._method.load(self.folder / MODEL, self.spec)
+        assert self.method.load is not None, "see `check`"
+        return self.method.load(self.folder / MODEL, self.spec)
 
     @property
-    def _method(self) -> Method:
+    def method(self) -> Method:
+        """How it was adapted."""
         return find_method(self.spec.method, str(self.folder / CONFIG))
 
 
@@ -293,7 +294,7 @@ def _decided(best: Best, scores: Scores) -> list[str] | list[float]:
 
 
 def _count_too_long(best: Best, sequences: Sequence[str]) -> int:
-    """Sequences that do not fit into the encoder whole."""
+    """Sequences that do not fit whole into what the method leaves them of the encoder's window."""
     from engine.encoders import Encoder, find_card, load_encoder
     from engine.windows import SPECIAL_TOKENS, too_long
 
@@ -305,7 +306,10 @@ def _count_too_long(best: Best, sequences: Sequence[str]) -> int:
             return 0
         limit = min(best.config["max_bases"], card.max_bases)
         return sum(len(sequence) > limit for sequence in sequences)
-    if card.max_tokens and longest + SPECIAL_TOKENS <= card.max_tokens:
+    taken = best.method.takes(best.spec.params)
+    if card.max_tokens and longest + SPECIAL_TOKENS + taken <= card.max_tokens:
         return 0
     encoder = load_encoder(spec.card, weights=spec.weights, seed=spec.seed)
-    return too_long(encoder, sequences) if isinstance(encoder, Encoder) else 0
+    if not isinstance(encoder, Encoder):
+        return 0
+    return too_long(replace(encoder, max_tokens=encoder.max_tokens - taken), sequences)

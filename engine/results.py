@@ -14,6 +14,7 @@ import pandas as pd
 from engine import provenance
 from engine.compare import TaskFits
 from engine.compare_tasks import across_tasks
+from engine.embedding_quality import Measured, tables
 from engine.export import write_best
 from engine.files import replacing, write_text
 from engine.metrics import METRICS
@@ -23,7 +24,7 @@ from engine.search.pareto import pareto_front
 from engine.search.searcher import CellSearch
 from engine.select import Winner
 from engine.store import Store
-from engine.study import Search
+from engine.study_file import Search
 from engine.tasks import task_cards
 
 
@@ -66,13 +67,29 @@ def write_results(
     comparisons: pd.DataFrame,
 ) -> None:
     """Write scores, comparisons, predictions and the winner of each cell."""
-    tables = {"scores.csv": scores, "comparisons.csv": comparisons, **_over_tasks(run, scores)}
-    for name, table in tables.items():
+    over = _over_tasks(run, scores)
+    for name in ("across_tasks.csv", "across_tasks_pairs.csv"):
+        if name not in over:
+            run.file(name).unlink(missing_ok=True)  # of an earlier version of the study
+    for name, table in {"scores.csv": scores, "comparisons.csv": comparisons, **over}.items():
         with replacing(run.file(name)) as temporary:
             table.to_csv(temporary, index=False)
     _write_parquet(run.file("predictions.parquet"), _predictions(run, tasks))
     for winner in winners.values():
         write_best(run, winner, scores)
+
+
+def write_embeddings(run: Run, measured: Sequence[Measured]) -> None:
+    """Write the quality of embeddings and the points of their maps, where any were measured."""
+    places = [run.file(name) for name in ("embeddings.csv", "embedding_map.parquet")]
+    if not measured:
+        for path in places:
+            path.unlink(missing_ok=True)  # of an earlier version of the study
+        return
+    numbers, points = tables(measured)
+    with replacing(places[0]) as temporary:
+        numbers.to_csv(temporary, index=False)
+    _write_parquet(places[1], points)
 
 
 def _over_tasks(run: Run, scores: pd.DataFrame) -> dict[str, pd.DataFrame]:

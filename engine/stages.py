@@ -14,16 +14,21 @@ import pandas as pd
 from engine import cluster, provenance
 from engine.capacity import Shape
 from engine.compare import TaskFits, comparison_table, score_table
-from engine.embedding_ray import embed_over_cluster
+from engine.embed_stage import embed, measure_embeddings
 from engine.errors import UserError
 from engine.files import write_text
 from engine.metrics import metrics_of
 from engine.plan import CellPlan
 from engine.predict import CARD, CONFIG
-from engine.prepare import Prepared, PrepareRequest, prepare_all, recall
 from engine.records import Cell, TrialRecord, TrialSpec
 from engine.report import ReportPaths, write_report
-from engine.results import earlier_seconds, write_manifest, write_results, write_trials
+from engine.results import (
+    earlier_seconds,
+    write_embeddings,
+    write_manifest,
+    write_results,
+    write_trials,
+)
 from engine.run import Run, now
 from engine.search.ledger import Ledger, Searched, write_search
 from engine.search.mirror import Mirror
@@ -33,7 +38,6 @@ from engine.search.searcher import CellSearch, Proposal
 from engine.search.turns import Turns
 from engine.select import FinalFit, FitRequest, Winner, final_fits, fit_once, pick, requests_of
 from engine.storage_check import check_storage, read_and_write
-from engine.store import Store
 from engine.tasks.base import Split
 from engine.tracking import Tracker, tracking_uri
 from engine.yamlio import dump_yaml
@@ -70,7 +74,7 @@ def run_study(run: Run) -> ReportPaths | None:
     try:
         with run.timed("embed"):
             pairs = dict.fromkeys((p.cell.encoder, p.cell.task) for p in run.plan.cells)
-            _embed(run, list(pairs), ("train", "validation"))
+            embed(run, list(pairs), ("train", "validation"))
         with run.timed("search"):
             turns = _search(run, tracker)
         searches = turns.searches
@@ -79,6 +83,8 @@ def run_study(run: Run) -> ReportPaths | None:
             return None
         with run.timed("select"):
             winners, tasks = _select(run, searches)
+        with run.timed("embedding quality"):
+            measured = measure_embeddings(run)
         with run.timed("compare"):
             scores = score_table(tasks)
             chosen = run.plan.study.compare
@@ -90,6 +96,7 @@ def run_study(run: Run) -> ReportPaths | None:
                 chosen.equivalence_margin,
             )
         write_results(run, winners, tasks, scores, comparisons)
+        write_embeddings(run, measured)
         write_manifest(run, searches)
         with run.timed("report"):
             paths = write_report(run.out)
@@ -112,77 +119,6 @@ def _tracker(run: Run) -> Tracker | None:
     uri = tracking_uri(study.tracking.uri, runs)
     tags = {"study": study.name, "git_commit": provenance.git_commit() or "unknown"}
     return Tracker(uri, study.name, runs / "mlartifacts" / study.name, tags)
-
-
-def _embed(run: Run, pairs: Sequence[tuple[str, str]], splits: tuple[str, ...]) -> None:
-    """Identify encoders, and embed the splits of tasks that a cell probes, once."""
-    plan = run.plan
-    encoders = {spec.name: spec for spec in plan.study.encoders}
-    tasks = {spec.name: spec for spec in plan.study.tasks}
-    requests = {
-        pair: PrepareRequest(
-            encoder=encoders[pair[0]],
-            task=tasks[pair[1]],
-            task_fingerprint=plan.tasks[pair[1]].fingerprint,
-            poolings=plan.poolings(*pair),
-            layers=plan.layers(*pair),
-            splits=splits,
-            precision=run.prepared[pair].precision if pair in run.prepared else "",
-        )
-        for pair in pairs
-    }
-    store = Store(run.store)
-    missing: dict[PrepareRequest, tuple[str, str]] = {}
-    for pair, request in requests.items():
-        found = None if run.fresh else recall(request, store)
-        if found is None:
-            missing[request] = pair
-        else:
-            run.keep(pair, found)
-    if not missing:
-        run.view.say(f"[green]✓[/] embed  [dim]all {len(requests)} in the store[/]")
-        return
-    total = sum(
-        plan.tasks[task].sizes[split]
-        for request, (_, task) in missing.items()
-        if request.poolings
-        for split in splits
-    )
-    with run.view.stage(f"embed ({', '.join(splits)})", total, "sequences") as count:
-        for request, made in _embedded(run, list(missing)):
-            if isinstance(made, Prepared):
-                run.keep(missing[request], made)
-            else:
-                count["done"] += made
-
-
-def _embedded(
-    run: Run, requests: Sequence[PrepareRequest]
-) -> Iterator[tuple[PrepareRequest, int | Prepared]]:
-    """Embed on this machine request by request; over several devices or nodes shard by shard."""
-    capacity = run.capacity
-    root, reuse = run.store, not run.fresh
-    alone = [r for r in requests if run.plan.cards[r.encoder.name].kind == "features"]
-    spread = [r for r in requests if r not in alone]
-    if capacity.gpus <= 1 and run.nodes == 1:
-        alone, spread = list(requests), []
-    work = partial(prepare_all, root=root, reuse=reuse)
-    for _, step in cluster.map_streams(
-        work, _shares(alone, run.workers), lambda _: capacity.embedder
-    ):
-        yield step
-    for encoder in dict.fromkeys(request.encoder for request in spread):
-        mine = [request for request in spread if request.encoder == encoder]
-        yield from embed_over_cluster(mine, root, reuse, capacity.embedder, run.workers)
-
-
-def _shares(requests: Sequence[PrepareRequest], workers: int) -> list[tuple[PrepareRequest, ...]]:
-    """Requests of one encoder together, in as many shares as there are workers."""
-    shares = []
-    for encoder in dict.fromkeys(request.encoder for request in requests):
-        mine = [request for request in requests if request.encoder == encoder]
-        shares += [tuple(mine[start::workers]) for start in range(min(workers, len(mine)))]
-    return shares
 
 
 def _search(run: Run, tracker: Tracker | None) -> Turns:
@@ -274,7 +210,7 @@ def _select(
             f"no trial of any cell completed; the first error: {_first_error(searches)}"
         )
     opened = _unseal(run, sorted({cell.task for cell in winners}))
-    _embed(run, list(dict.fromkeys((cell.encoder, cell.task) for cell in winners)), ("test",))
+    embed(run, list(dict.fromkeys((cell.encoder, cell.task) for cell in winners)), ("test",))
     requests: list[FitRequest] = []
     for winner in winners.values():
         requests += requests_of(
@@ -365,7 +301,7 @@ def _track_results(
         tracker.result(searches[cell.id].key, metrics, winner.best.params, best)
     names = ("study.yaml", "scores.csv", "comparisons.csv", "trials.parquet", "predictions.parquet")
     files = [run.file(name) for name in (*names, "manifest.json")]
-    # Only a study of tasks enough has these.
-    over = [run.file(name) for name in ("across_tasks.csv", "across_tasks_pairs.csv")]
-    files += [file for file in over if file.is_file()]
+    # Only a study of tasks enough, or of probes, has these.
+    some = ("across_tasks.csv", "across_tasks_pairs.csv", "embeddings.csv", "embedding_map.parquet")
+    files += [run.file(name) for name in some if run.file(name).is_file()]
     tracker.report([*files, paths.html, paths.markdown, run.file("figures")])

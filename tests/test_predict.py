@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import yaml
 
+from engine.encoders import load_encoder
 from engine.errors import UserError
 from engine.files import file_hash
 from engine.predict import load_best, predict, predict_file
@@ -131,6 +132,21 @@ def test_sequences_that_are_too_long_are_counted_and_said(
     (note,) = notes
     assert note.startswith("1 of 2 sequences are longer than tiny-bert@random takes;")
     assert said in note
+
+
+@pytest.mark.parametrize("taken", [0, 10])
+def test_what_a_method_adds_to_a_sequence_takes_room_too(
+    taken: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sequences of as many tokens as the encoder takes, and of ten fewer."""
+    stub = replace(STUB, takes=lambda params: taken)
+    made = export(tmp_path, "classification", monkeypatch, stub)
+    encoder = load_encoder("tiny-bert", weights="random")
+    special = int(encoder.tokenize(["ACGTAC"]).special_tokens_mask.sum())
+    longest = encoder.max_tokens - special
+    rows = ["ACGTAC" * longest, "ACGTAC" * (longest - 10)]
+    assert encoder.tokenize(rows[:1]).input_ids.shape[1] == encoder.max_tokens
+    assert predict(made.best, rows).too_long == (1 if taken else 0)
 
 
 def test_a_baseline_of_positions_tells_what_is_longer_than_what_it_was_fitted_to(

@@ -35,6 +35,12 @@ methods:
 trials_per_cell: 3
 seeds: [0, 1]
 """
+#: The same with one cell, and without LoRA, whose imports take longer than its trials.
+ONE_PROBE = (
+    *("--set", "encoders=[{name: tiny-bert, weights: random}]"),
+    *("--set", "methods={probe: search_spaces/probe.yaml}"),
+    *("--set", "seeds=[0]"),
+)
 
 
 def run(folder: Path, *options: str, timeout: float = 400) -> subprocess.CompletedProcess[str]:
@@ -71,7 +77,8 @@ def test_a_run_leaves_what_the_design_lists(finished: tuple[Path, str]) -> None:
     out = finished[0] / "out"
     names = {
         "study.yaml", "manifest.json", "trials.parquet", "predictions.parquet", "scores.csv",
-        "comparisons.csv", "report.html", "report.md", "figures", "best", "run.log", "search.json",
+        "comparisons.csv", "embeddings.csv", "embedding_map.parquet", "report.html", "report.md",
+        "figures", "best", "run.log", "search.json",
     }  # fmt: skip
     assert names <= {p.name for p in out.iterdir()}
     cells = {"onehot--promoters_ecoli--probe", "tiny-bert@random--promoters_ecoli--probe",
@@ -108,20 +115,21 @@ def test_the_test_split_is_scored_by_every_seed(finished: tuple[Path, str]) -> N
     assert manifest["forwards"] == 2 * 106, "each probed encoder read each sequence once"
 
 
-@pytest.mark.slow
-def test_twenty_probe_trials_run_the_encoder_once(tmp_path: Path) -> None:
-    done = run(
-        tmp_path,
-        *("--set", "encoders=[{name: tiny-bert, weights: random}]"),
-        *("--set", "methods={probe: search_spaces/probe.yaml}"),
-        *("--set", "trials_per_cell=20"),
-    )
-    assert done.returncode == 0, done.stderr
-    trials = pd.read_parquet(tmp_path / "out" / "trials.parquet")
-    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
-    assert len(trials) == 20
-    assert trials["duplicate_of"].isna().sum() > 3
-    assert manifest["forwards"] == 106, "rows of the task, and each of them once"
+def test_every_stored_representation_is_measured_without_a_classifier(
+    finished: tuple[Path, str],
+) -> None:
+    out = finished[0] / "out"
+    table = pd.read_csv(out / "embeddings.csv")
+    found = table[["encoder", "pooling", "layer"]].itertuples(index=False, name=None)
+    assert set(found) == {("onehot", "features", -1)} | {
+        ("tiny-bert@random", pooling, -1) for pooling in ("max", "mean", "summary")
+    }
+    train = json.loads((out / "manifest.json").read_text())["tasks"]["promoters_ecoli"]["n_train"]
+    assert (table["n_rows"] == train).all()
+    assert table["knn_purity"].between(0, 1).all()
+    places = pd.read_parquet(out / "embedding_map.parquet")
+    assert (places.groupby(["encoder", "pooling"]).size() == train).all()
+    assert 'id="embeddings"' in (out / "report.html").read_text()
 
 
 def test_the_resolved_study_is_a_study_again(finished: tuple[Path, str]) -> None:
@@ -158,50 +166,79 @@ def test_more_trials_go_on_from_those_that_are_done(finished: tuple[Path, str]) 
     assert {name: after[name] for name in before} == before
 
 
-@pytest.mark.slow
-def test_fresh_sets_the_earlier_run_aside(finished: tuple[Path, str]) -> None:
-    folder, _ = finished
-    earlier = (folder / "out" / "scores.csv").read_text()
-    done = run(folder, "--fresh")
+@pytest.fixture(scope="module")
+def twenty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a finished study of one cell that probes."""
+    folder = tmp_path_factory.mktemp("twenty")
+    done = run(folder, *ONE_PROBE, "--set", "trials_per_cell=20")
     assert done.returncode == 0, done.stderr
-    aside = next(folder.glob("out.before-*"))
-    assert (aside / "scores.csv").read_text() == earlier
-    manifest = json.loads((folder / "out" / "manifest.json").read_text())
-    assert manifest["forwards"] == 2 * 106
+    return folder
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
-def test_a_stopped_study_goes_on_where_it_was(sent: signal.Signals, tmp_path: Path) -> None:
-    """Trials that finished before the signal are neither lost nor run again."""
-    options = ("--set", "trials_per_cell=30")
-    with subprocess.Popen(
-        command(tmp_path, *options),
-        cwd=REPOSITORY,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as process:
-        trials = tmp_path / "out" / "trials"
-        deadline = time.monotonic() + 120
-        while not (trials.is_dir() and len(list(trials.glob("*.json"))) >= 5):
-            assert process.poll() is None, process.communicate()[1]
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-        os.kill(process.pid, sent)
-        screen, errors = process.communicate(timeout=60)
-    if sent == signal.SIGINT:
-        assert process.returncode == 130, errors
-        assert "To go on:" in screen
-    before = trial_files(tmp_path)
-    assert 5 <= len(before) < 90
+def test_twenty_probe_trials_run_the_encoder_once(twenty: Path) -> None:
+    trials = pd.read_parquet(twenty / "out" / "trials.parquet")
+    manifest = json.loads((twenty / "out" / "manifest.json").read_text())
+    assert len(trials) == 20
+    assert trials["duplicate_of"].isna().sum() > 3
+    assert manifest["forwards"] == 106, "rows of the task, and each of them once"
+
+
+@pytest.mark.slow
+def test_fresh_sets_the_earlier_run_aside(twenty: Path) -> None:
+    """Of the run under its name only: that of before is looked at last."""
+    earlier = (twenty / "out" / "scores.csv").read_text()
+    done = run(twenty, *ONE_PROBE, "--set", "trials_per_cell=2", "--fresh")
+    assert done.returncode == 0, done.stderr
+    aside = next(twenty.glob("out.before-*"))
+    assert (aside / "scores.csv").read_text() == earlier
+    manifest = json.loads((twenty / "out" / "manifest.json").read_text())
+    assert manifest["forwards"] == 106
+
+
+@pytest.mark.slow
+def test_a_study_that_is_stopped_and_then_killed_goes_on_where_it_was(tmp_path: Path) -> None:
+    """Trials that finished before a signal are neither lost nor run again."""
+    options = ("--set", "trials_per_cell=14", "--set", "seeds=[0]")
+    before: dict[str, float] = {}
+    for sent in (signal.SIGINT, signal.SIGKILL):
+        code, screen = stopped(tmp_path, options, sent, trials=len(before) + 5)
+        if sent == signal.SIGINT:
+            assert code == 130, screen
+            assert "To go on:" in screen
+        now = trial_files(tmp_path)
+        assert {name: now[name] for name in before} == before
+        assert len(before) + 5 <= len(now) < 42
+        before = now
     done = run(tmp_path, *options)
     assert done.returncode == 0, done.stderr
     after = trial_files(tmp_path)
     assert {name: after[name] for name in before} == before
     table = pd.read_parquet(tmp_path / "out" / "trials.parquet")
-    assert table.groupby("cell")["number"].apply(list).tolist() == [list(range(30))] * 3
+    assert table.groupby("cell")["number"].apply(list).tolist() == [list(range(14))] * 3
+
+
+def stopped(
+    folder: Path, options: tuple[str, ...], sent: signal.Signals, trials: int
+) -> tuple[int, str]:
+    """Send a signal to a study once it has so many trials; its exit code and what it said."""
+    with subprocess.Popen(
+        command(folder, *options),
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        files = folder / "out" / "trials"
+        deadline = time.monotonic() + 240
+        while not (files.is_dir() and len(list(files.glob("*.json"))) >= trials):
+            assert process.poll() is None, process.communicate()[0]
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        os.kill(process.pid, sent)
+        screen, _ = process.communicate(timeout=60)
+    return process.returncode, screen
 
 
 @pytest.fixture
@@ -229,7 +266,8 @@ def cluster() -> Iterator[tuple[str, dict[str, str]]]:
         try:
             yield f"127.0.0.1:{port}", environment
         finally:
-            os.killpg(head.pid, signal.SIGTERM)
+            # On SIGTERM it waits half a minute for its parts, which end with it.
+            os.killpg(head.pid, signal.SIGKILL)
             head.wait(60)
 
 
@@ -239,7 +277,7 @@ def test_a_running_cluster_is_joined_by_its_address(
 ) -> None:
     address, environment = cluster
     done = subprocess.run(
-        command(tmp_path, "--address", address),
+        command(tmp_path, *ONE_PROBE, "--set", "trials_per_cell=2", "--address", address),
         cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=400, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -58,7 +58,7 @@ SIZES: dict[str, tuple[int, int, bool]] = {
 
 
 def load(request: LoadRequest) -> Encoder:
-    """Build a Caduceus encoder; see `engine.encoders.base.load_encoder`."""
+    """Build a Caduceus encoder; see `engine.encoders.registry.load_encoder`."""
     from engine.encoders.checkpoint import seeded, state_hash
     from engine.encoders.hub import checkpoint_folder, load_published, read_config, read_tensors
     from engine.encoders.networks.caduceus import Caduceus, merge_strands

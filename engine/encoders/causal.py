@@ -98,7 +98,7 @@ TRAINED_TOKENS = {"100m": 1024, "500m": 1024, "4b": 10_240}
 
 
 def load(request: LoadRequest) -> Encoder:
-    """Build the encoder; see `engine.encoders.base.load_encoder`."""
+    """Build the encoder; see `engine.encoders.registry.load_encoder`."""
     from engine.encoders.checkpoint import state_hash
     from engine.encoders.hub import check_numbers, checkpoint_folder, read_config
     from engine.encoders.stock import load_stock, random_stock

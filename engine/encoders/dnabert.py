@@ -47,7 +47,7 @@ KS = (3, 4, 5, 6)
 
 
 def load(request: LoadRequest) -> Encoder:
-    """Build the encoder; see `engine.encoders.base.load_encoder`."""
+    """Build the encoder; see `engine.encoders.registry.load_encoder`."""
     from engine.encoders.hub import checkpoint_folder
     from engine.encoders.kmers import OverlappingKmers, published_order, read_kmers
     from engine.encoders.stock import random_stock

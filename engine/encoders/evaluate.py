@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from engine.encoders.base import Encoder, load_encoder
+from engine.encoders.base import Encoder
+from engine.encoders.registry import load_encoder
 from engine.errors import UserError
 
 if TYPE_CHECKING:

@@ -104,7 +104,7 @@ class ByteTokenizer:
 
 
 def load(request: LoadRequest) -> Encoder:
-    """Load an Evo 2 through its package; see `engine.encoders.base.load_encoder`.
+    """Load an Evo 2 through its package; see `engine.encoders.registry.load_encoder`.
 
     Raises
     ------

@@ -116,7 +116,7 @@ IGNORED = ("pooler.", "cls.", "classifier.", "embeddings.position_ids")
 
 
 def load(request: LoadRequest) -> Encoder:
-    """Build a GENA-LM encoder; see `engine.encoders.base.load_encoder`."""
+    """Build a GENA-LM encoder; see `engine.encoders.registry.load_encoder`."""
     from engine.encoders.checkpoint import seeded, state_hash
     from engine.encoders.hub import checkpoint_folder, load_published, read_config, read_tensors
     from engine.encoders.networks.prenorm_bert import PrenormBert
@@ -148,7 +148,7 @@ def load(request: LoadRequest) -> Encoder:
 
 
 def load_modern(request: LoadRequest) -> Encoder:
-    """Build a ModernGENA encoder; see `engine.encoders.base.load_encoder`."""
+    """Build a ModernGENA encoder; see `engine.encoders.registry.load_encoder`."""
     from engine.encoders.checkpoint import state_hash
     from engine.encoders.hub import checkpoint_folder, read_config
     from engine.encoders.stock import load_stock, random_stock

@@ -77,7 +77,7 @@ SIZES = {"1.2b": _published(2048, 26, 5632), "3b": _published(3072, 30, 8448)}
 
 
 def load(request: LoadRequest) -> Encoder:
-    """Build the encoder; see `engine.encoders.base.load_encoder`."""
+    """Build the encoder; see `engine.encoders.registry.load_encoder`."""
     from engine.encoders.checkpoint import state_hash
     from engine.encoders.hub import check_numbers, checkpoint_folder, read_config
     from engine.encoders.stock import load_stock, random_stock

@@ -85,7 +85,7 @@ BYTENET_PARTS = {
 
 
 def load(request: LoadRequest) -> Encoder:
-    """Build a GPN encoder; see `engine.encoders.base.load_encoder`."""
+    """Build a GPN encoder; see `engine.encoders.registry.load_encoder`."""
     from engine.encoders.characters import PLANT
     from engine.encoders.checkpoint import seeded, state_hash
     from engine.encoders.hub import checkpoint_folder, load_published, read_config, read_tensors

@@ -29,7 +29,7 @@ MAX_BASES = 1_950
 
 
 def load(request: LoadRequest) -> Encoder:
-    """Build the encoder; see `engine.encoders.base.load_encoder`."""
+    """Build the encoder; see `engine.encoders.registry.load_encoder`."""
     from engine.encoders.hub import checkpoint_folder
     from engine.encoders.stock import random_stock
     from engine.encoders.vocab import read_published

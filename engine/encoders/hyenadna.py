@@ -50,7 +50,7 @@ SIZES: dict[str, tuple[int, int, int]] = {
 
 
 def load(request: LoadRequest) -> Encoder:
-    """Build a HyenaDNA encoder; see `engine.encoders.base.load_encoder`."""
+    """Build a HyenaDNA encoder; see `engine.encoders.registry.load_encoder`."""
     from engine.encoders.characters import HUMAN
     from engine.encoders.checkpoint import seeded, state_hash
     from engine.encoders.hub import checkpoint_folder, load_published, read_config, read_tensors

@@ -72,7 +72,7 @@ def features(sequences: Sequence[str], lengths: range = LENGTHS["kmer"]) -> npt.
 
 
 def load(request: LoadRequest) -> FeatureEncoder:
-    """Build the encoder; see `engine.encoders.base.load_encoder`."""
+    """Build the encoder; see `engine.encoders.registry.load_encoder`."""
     name = request.card.name
     if request.weights != "hub":
         raise UserError(f"encoder '{name}': weights '{request.weights}', but it has no weights")

@@ -52,7 +52,7 @@ WORD_PIECES = {"[UNK]", "[CLS]", "[SEP]", "[PAD]"}
 
 
 def load(request: LoadRequest) -> Encoder:
-    """Build the encoder; see `engine.encoders.base.load_encoder`."""
+    """Build the encoder; see `engine.encoders.registry.load_encoder`."""
     from engine.encoders.checkpoint import state_hash
     from engine.encoders.hub import checkpoint_folder, read_config
     from engine.encoders.stock import load_stock

@@ -73,7 +73,7 @@ IGNORED = ("lm_head.", "contact_head.", "pooler.", "classifier.", "embeddings.po
 
 
 def load(request: LoadRequest) -> Encoder:
-    """Build the encoder; see `engine.encoders.base.load_encoder`."""
+    """Build the encoder; see `engine.encoders.registry.load_encoder`."""
     from engine.encoders.checkpoint import seeded, state_hash
     from engine.encoders.hub import checkpoint_folder, load_published, read_config, read_tensors
     from engine.encoders.networks.esm import Esm

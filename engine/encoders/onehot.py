@@ -46,7 +46,7 @@ def features(sequences: Sequence[str], positions: int) -> npt.NDArray[np.float32
 
 
 def load(request: LoadRequest) -> FeatureEncoder:
-    """Build the encoder for a task's longest sequence; see `engine.encoders.base.load_encoder`."""
+    """Build the encoder for a longest sequence; see `engine.encoders.registry.load_encoder`."""
     name = request.card.name
     if request.weights != "hub":
         raise UserError(f"encoder '{name}': weights '{request.weights}', but it has no weights")

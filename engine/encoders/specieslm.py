@@ -38,7 +38,7 @@ SPECIES = {
 
 
 def load(request: LoadRequest) -> Encoder:
-    """Build the encoder; see `engine.encoders.base.load_encoder`."""
+    """Build the encoder; see `engine.encoders.registry.load_encoder`."""
     from engine.encoders.hub import checkpoint_folder
     from engine.encoders.kmers import OverlappingKmers, check_kmers, published_order
     from engine.encoders.stock import random_stock

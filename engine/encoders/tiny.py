@@ -40,7 +40,7 @@ SIZES: dict[str, dict[str, int | float]] = {
 
 
 def load(request: LoadRequest) -> Encoder:
-    """Build a tiny encoder; see `engine.encoders.base.load_encoder`."""
+    """Build a tiny encoder; see `engine.encoders.registry.load_encoder`."""
     from engine.encoders.checkpoint import seeded, state_hash
     from engine.encoders.hub import checkpoint_folder, load_published, read_config, read_tensors
     from engine.encoders.tokens import BaseTokenizer, SixMerTokenizer

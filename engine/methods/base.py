@@ -99,6 +99,8 @@ class Method:
         than one by one and with the same scores.
     ranges : mapping
         Hyperparameters that are numbers -> which they can be; any where one is missing.
+    takes : callable
+        ``takes(params) -> int``: tokens of an encoder's window that are not left to a sequence.
     """
 
     name: str
@@ -112,6 +114,7 @@ class Method:
     encoder: str = ""
     fit_many: Callable[[Sequence[TrialSpec]], list[Fitted]] | None = None
     ranges: Mapping[str, Range] = field(default_factory=dict)
+    takes: Callable[[Mapping[str, Any]], int] = lambda _: 0
 
 
 def check_encoder(fingerprint: str, spec: TrialSpec, folder: Path) -> None:

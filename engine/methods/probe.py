@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from engine.methods.probes.fitted import (
     fit_probes,
     load_fitted,
 )
+from engine.methods.probes.parts import bound_rows, folds
 from engine.metrics import compute
 from engine.records import TrialSpec, array_name
 from engine.store import Store
@@ -51,15 +52,16 @@ def fit_many(specs: Sequence[TrialSpec]) -> list[Fitted]:
     width = len(task.classes)
     chosen = [configuration(spec.params, task.kind, spec.seed) for spec in specs]
     of_train = _embeddings(specs, "train")
-    models = fit_probes(chosen, of_train, task.train.labels, task.kind, width)
+    bound = bound_rows(task.train)
+    models = fit_probes(chosen, of_train, task.train.labels, bound, task.kind, width)
     in_folds = _fold_scores(specs, chosen, of_train, task, width)
     fits = []
     for number, (spec, model, own) in enumerate(
         zip(specs, models, _embeddings(specs, "validation"), strict=True)
     ):
         validation = model.scores(own)
-        folds = in_folds.get(number)
-        score = compute(spec.metric, task.validation.labels, validation) if folds is None else folds
+        mean = in_folds.get(number)
+        score = compute(spec.metric, task.validation.labels, validation) if mean is None else mean
         fits.append(
             Fitted(
                 validation=validation,
@@ -67,7 +69,7 @@ def fit_many(specs: Sequence[TrialSpec]) -> list[Fitted]:
                 curve=(score,),
                 trainable_parameters=model.parameters,
                 save=partial(_save, model, task.max_bases, spec.encoder_fingerprint),
-                score=folds,
+                score=mean,
             )
         )
     return fits
@@ -85,16 +87,18 @@ def _fold_scores(
 
     scores: dict[int, float] = {}
     asked = [int(spec.params.get("folds", 0)) for spec in specs]
-    for folds, seed in {(f, spec.seed) for f, spec in zip(asked, specs, strict=True) if f}:
-        numbers = [n for n, s in enumerate(specs) if (asked[n], s.seed) == (folds, seed)]
+    bound = bound_rows(task.train)
+    for count, seed in {(f, spec.seed) for f, spec in zip(asked, specs, strict=True) if f}:
+        numbers = [n for n, s in enumerate(specs) if (asked[n], s.seed) == (count, seed)]
         whole = {id(features[n]): features[n] for n in numbers}
         collected: dict[int, list[float]] = {number: [] for number in numbers}
-        for fitted_rows, held_rows in _folds(task, folds, seed):
+        for fitted_rows, held_rows in _folds(task, count, seed):
             part_of = {key: own[fitted_rows] for key, own in whole.items()}
             models = fit_probes(
                 [chosen[n] for n in numbers],
                 [part_of[id(features[n])] for n in numbers],
                 task.train.labels[fitted_rows],
+                bound[fitted_rows],
                 task.kind,
                 width,
             )
@@ -106,29 +110,13 @@ def _fold_scores(
     return scores
 
 
-def _folds(task: Task, folds: int, seed: int) -> Iterator[tuple[Any, Any]]:
-    """Rows to fit and to score of each fold: classes in equal shares, as far as groups allow.
-
-    As between splits, equal sequences, reverse complements and rows of one group stay together.
-    """
-    import numpy as np
-    from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
-
-    from engine.tasks.splits import bind, canonical
-
-    bound = bind([canonical(s) for s in task.train.sequences], task.train.groups)
-    groups = bound if len(np.unique(bound)) < len(bound) else None
-    stratified = task.kind == "classification"
-    if groups is None:
-        kind = StratifiedKFold if stratified else KFold
-    else:
-        kind = StratifiedGroupKFold if stratified else GroupKFold
-    labels = task.train.labels
+def _folds(task: Task, count: int, seed: int) -> list[tuple[Any, Any]]:
+    """Rows to fit and to score of each fold."""
+    labels, stratified = task.train.labels, task.kind == "classification"
     try:
-        splitter = kind(folds, shuffle=True, random_state=seed)
-        yield from splitter.split(labels, labels if stratified else None, groups)
+        return folds(labels, bound_rows(task.train), count, seed, stratified)
     except ValueError as error:
-        raise InfeasibleError(f"folds: {folds}: {str(error).splitlines()[0]}") from None
+        raise InfeasibleError(f"folds: {count}: {str(error).splitlines()[0]}") from None
 
 
 def _test_scores(spec: TrialSpec, model: FittedProbe) -> Scores:

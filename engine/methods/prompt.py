@@ -38,8 +38,14 @@ def count(encoder: Encoder, params: Params) -> int:
     return _length(encoder, params) * embedding_width(encoder)
 
 
-def _length(encoder: Encoder, params: Params) -> int:
+def takes(params: Params) -> int:
+    """Virtual tokens."""
     length: int = params.get("virtual_tokens", LENGTH)
+    return length
+
+
+def _length(encoder: Encoder, params: Params) -> int:
+    length = takes(params)
     # Half the room at most: sequences are what counts.
     if 2 * length > encoder.max_tokens:
         raise InfeasibleError(
@@ -57,5 +63,6 @@ METHOD = fine_tuning(
         attach=attach,
         count=count,
         ranges={"virtual_tokens": COUNT},
+        takes=takes,
     )
 )

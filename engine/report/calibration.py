@@ -1,5 +1,6 @@
 """Do the probabilities of a task's models mean what they say?"""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,7 +81,7 @@ def _binary(
     return correct, confidence.clip(0, 1)
 
 
-def calibration_grid(run: Run, found: dict[str, list[Calibration]]) -> Grid:
+def calibration_grid(run: Run, found: Mapping[str, list[Calibration]]) -> Grid:
     """Brier score and calibration errors of every cell."""
     columns = [
         *CELL_COLUMNS,

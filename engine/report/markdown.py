@@ -63,6 +63,10 @@ def _lines(page: Page) -> Iterator[str]:
     if page.calibration:
         yield from ("## Calibration", "", *_pictures(page.reliability))
         yield from _table(page.calibration)
+    if page.embeddings:
+        yield from ("## Embeddings without a classifier", "")
+        yield from _pictures([task.embeddings for task in page.tasks if task.embeddings])
+        yield from _table(page.embeddings)
     if page.published:
         yield from ("## Beside published scores", "", *_table(page.published))
     yield from ("## What the tests say, and what they do not", "")

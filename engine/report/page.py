@@ -6,23 +6,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.report import across
-from engine.report.answer import Answer, answer
+from engine.report.answer import Answer
 from engine.report.boards import leaderboard_grid, metrics_grid, pairs_grid
-from engine.report.calibration import calibration_grid, calibrations
+from engine.report.calibration import calibration_grid
 from engine.report.cost import cost_grid
-from engine.report.duels import duels
+from engine.report.embeddings import embeddings_grid
 from engine.report.figures import Gallery, draw_figures
 from engine.report.figures.drawing import Picture
+from engine.report.findings import findings
 from engine.report.formats import count, duration, moment, plural
 from engine.report.grids import Grid, records_grid
-from engine.report.pooling import pooling_grid, poolings
-from engine.report.prose import claims, facts, methods_paragraph, question, task_notes
+from engine.report.methods_text import methods_paragraph
+from engine.report.pooling import pooling_grid
+from engine.report.prose import claims, facts, question, task_notes
 from engine.report.published import matches, published_grid
-from engine.report.references import Reference, references
+from engine.report.references import references
 from engine.report.run import Run
-from engine.report.searches import searches
-from engine.report.tables import leaderboard
 from engine.report.tuning import importance_grid, lost_grid, trials_grid, tuning_grid
+from engine.report.works import Reference
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class TaskPage:
     grids: Sequence[tuple[str, Grid]]
     curves: Picture | None
     learning: Picture | None
+    embeddings: Picture | None
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,7 @@ class Page:
     costs: Sequence[Picture]
     calibration: Grid | None
     reliability: Sequence[Picture]
+    embeddings: Grid | None
     published: Grid | None
     claims: Sequence[tuple[str, str]]
     provenance: Sequence[tuple[str, str]]
@@ -105,13 +108,10 @@ def compose(run: Run, figures: Path) -> tuple[Page, Gallery]:
     -------
     Page, Gallery
     """
-    board, tested = leaderboard(run), duels(run)
-    answers = {task: answer(task, board[task]) for task in run.tasks}
-    over, calibrated = across.of_run(run), calibrations(run, board)
-    pooled = poolings(run)
-    gallery = draw_figures(run, board, tested, answers, over, pooled, calibrated, figures)
-    found = [search for cells in searches(run).values() for search in cells]
-    cited = references(run)
+    found = findings(run)
+    board, tested, over = found.board, found.tested, found.over
+    gallery = draw_figures(found, figures)
+    cited = references(run, over)
     known = matches(run, board)
     tasks = []
     for task in run.tasks:
@@ -123,7 +123,7 @@ def compose(run: Run, figures: Path) -> tuple[Page, Gallery]:
             TaskPage(
                 name=task,
                 title=str(run.task(task).get("title") or task),
-                answer=answers[task],
+                answer=found.answers[task],
                 facts=_task_facts(run, task),
                 about=str(run.task(task).get("notes") or ""),
                 notes=task_notes(run, task),
@@ -131,6 +131,7 @@ def compose(run: Run, figures: Path) -> tuple[Page, Gallery]:
                 grids=details,
                 curves=gallery.curves.get(task),
                 learning=gallery.learning.get(task),
+                embeddings=gallery.embeddings.get(task),
             )
         )
     page = Page(
@@ -144,24 +145,25 @@ def compose(run: Run, figures: Path) -> tuple[Page, Gallery]:
         across=across.sentence(run, over) if over else "",
         ranks=gallery.ranks,
         across_grids=[across.models_grid(run, over), across.pairs_grid(run, over)] if over else [],
-        tuning=tuning_grid(run, board, found),
-        trials=trials_grid(run, found),
+        tuning=tuning_grid(run, board, found.searches),
+        trials=trials_grid(run, found.searches),
         importance=importance_grid(run),
-        pooling=pooling_grid(run, pooled) if pooled else None,
+        pooling=pooling_grid(run, found.pooled) if found.pooled else None,
         pooled=gallery.pooling,
         lost=lost_grid(run),
         skipped=_skipped_grid(run),
         failures=_failures_grid(run),
         notes=[str(note) for note in run.manifest.get("notes") or []],
-        cost=cost_grid(run, board, found),
+        cost=cost_grid(run, board, found.searches),
         costs=gallery.costs,
-        calibration=calibration_grid(run, calibrated) if calibrated else None,
+        calibration=calibration_grid(run, found.calibrated) if found.calibrated else None,
         reliability=gallery.calibration,
+        embeddings=embeddings_grid(run),
         published=published_grid(run, known) if known else None,
         claims=claims(run, board, tested),
         provenance=_provenance(run),
         records=_records(run),
-        methods=methods_paragraph(run, cited),
+        methods=methods_paragraph(run, over, cited),
         references=cited,
     )
     return page, gallery

@@ -1,32 +1,17 @@
-"""The sentences of the report: the question, what the tests claim, the methods paragraph."""
+"""The sentences of the report: the question, the size of the study, what the tests claim."""
 
+import json
 import math
-from collections.abc import Iterator
 
 import pandas as pd
 
-from engine.compare import METHODS
 from engine.report.duels import Duels
 from engine.report.formats import (
     adjustment,
     count,
     listing,
-    metric_label,
-    moment,
     plural,
     score,
-)
-from engine.report.references import (
-    ASHA,
-    BOOTSTRAP,
-    CORRECTIONS,
-    DELONG,
-    LORA,
-    OPTUNA,
-    RAY_TUNE,
-    SCIKIT_LEARN,
-    SUN_XU,
-    Reference,
 )
 from engine.report.run import Run
 from engine.report.tables import Leaderboard
@@ -79,6 +64,22 @@ def task_notes(run: Run, task: str) -> list[str]:
         if cut:
             how = CUT[run.encoder(name).get("truncate", "center")]
             notes.append(f"{plural(int(cut), 'sequence')} longer than {name} can read: {how}.")
+    return notes + _cut_by_methods(run, task)
+
+
+def _cut_by_methods(run: Run, task: str) -> list[str]:
+    """Sequences that fit into an encoder but not beside what a method adds to them."""
+    notes = []
+    trials = run.trials[(run.trials["task"] == task) & (run.trials["status"] == "complete")]
+    for (encoder, method), cell in trials.groupby(["encoder", "method"], sort=False):
+        known = (run.encoder(str(encoder)).get("truncated") or {}).get(task, 0)
+        costs = cell["cost"].dropna() if "cost" in cell else []
+        cut = max((int(json.loads(cost).get("cut", 0)) for cost in costs), default=0)
+        if cut > known:
+            notes.append(
+                f"Up to {plural(cut, 'sequence')} of train and validation cut by {method} of "
+                f"{encoder}, whose virtual tokens take room."
+            )
     return notes
 
 
@@ -97,17 +98,6 @@ def claims(run: Run, board: Leaderboard, tested: Duels) -> list[tuple[str, str]]
             "A method with a larger search space may need more to show what it can do.",
         ),
     ]
-
-
-def methods_paragraph(run: Run, cited: list[Reference]) -> str:
-    """A paragraph for a paper's methods section; numbers in brackets are places in `cited`."""
-    return " ".join(_methods(run, cited))
-
-
-def _noun(run: Run) -> str:
-    """What the tasks are, as far as one word holds for all."""
-    kinds = {run.kind(task) for task in run.tasks}
-    return f"sequence {kinds.pop()} task" if len(kinds) == 1 else "sequence task"
 
 
 def _few(names: list[str], noun: str) -> str:
@@ -199,7 +189,8 @@ def _independence_claim(run: Run) -> tuple[str, str]:
         return (
             "Groups of test sequences count as independent",
             f"Rows of one group may resemble each other; tests and intervals allow for it: {told}. "
-            "Groups are taken to be independent of each other; few of them make wide intervals.",
+            "Groups are taken to be independent of each other; with fewer than some 30 the "
+            "interval of a single model is too narrow.",
         )
     return (
         "Test sequences, or groups of them, count as independent",
@@ -220,7 +211,7 @@ def _equality_claim(run: Run, tested: Duels) -> str:
         within = sum(duel.equivalent for duel in open_pairs)
         shown = (
             f"{within or 'none'} {'are' if within > 1 else 'is'} shown to be equivalent by two "
-            f"one-sided tests against the study's margin of ±{margin:g}."
+            f"one-sided tests against the study's margin of ±{margin:g}, adjusted likewise."
         )
     else:
         within = sum(duel.ci_low > -margin and duel.ci_high < margin for duel in open_pairs)
@@ -240,88 +231,4 @@ def _family_claim(run: Run) -> str:
     return (
         f"P-values are {adjustment(correction)} over {family}. A verdict uses "
         "the adjusted value; the raw one stands beside it in the tables of pairs."
-    )
-
-
-def _methods(run: Run, cited: list[Reference]) -> Iterator[str]:
-    def cite(*works: Reference) -> str:
-        places = [str(cited.index(work) + 1) for work in works if work in cited]
-        return f" [{', '.join(places)}]" if places else ""
-
-    def named(name: str, citation: object) -> str:
-        return name + cite(*(work for work in cited if work.title == str(citation or "").strip()))
-
-    encoders = [named(name, run.encoder(name).get("citation")) for name in run.encoders]
-    tasks = [named(name, run.task(name).get("citation")) for name in run.tasks]
-    commit = run.manifest.get("git_commit")
-    version = f"dnasweep {run.manifest.get('dnasweep', '')}".strip()
-    yield (
-        f"We compared {plural(len(encoders), 'DNA encoder')} ({listing(encoders)}) on "
-        f"{plural(len(tasks), _noun(run))} ({listing(tasks)}) with {version}"
-        f"{f' (git commit {commit[:10]})' if commit else ''}. A cell is one encoder adapted by one "
-        f"method ({listing(run.methods)}{cite(LORA, SCIKIT_LEARN)}) to one task; the study has "
-        f"{plural(run.trials['cell'].nunique(), 'cell')}."
-    )
-    counts = run.trials["status"].value_counts()
-    outcome = listing([f"{number:,} {status}" for status, number in counts.items()])
-    used = run.manifest.get("versions") or {}
-    tools = [
-        f"{verb} by {name} {used[package]}{cite(work)}"
-        for package, name, verb, work in (
-            ("optuna", "Optuna", "proposed", OPTUNA),
-            ("ray", "Ray Tune", "scheduled", RAY_TUNE),
-        )
-        if package in used
-    ]
-    yield (
-        f"Each cell had up to {run.study.get('trials_per_cell')} hyperparameter configurations"
-        f"{', ' + ' and '.join(tools) if tools else ''}, of which the first was the default one"
-        f"{'; unpromising trials were stopped early' + cite(ASHA) if 'pruned' in counts else ''} "
-        f"({plural(len(run.trials), 'trial')}: {outcome})."
-    )
-    metrics = listing(list(dict.fromkeys(metric_label(run.metric(task)) for task in run.tasks)))
-    seeds = listing([str(seed) for seed in run.seeds])
-    yield (
-        f"The configuration with the highest validation score of a cell was refitted with "
-        f"{'seeds' if len(run.seeds) > 1 else 'seed'} {seeds}; only then was the test split read. "
-        f"Scores are {metrics} on the test split, given as mean over seeds with the 95 % "
-        f"confidence interval of the model of seed {run.seeds[0]}."
-    )
-    if len(run.comparisons):
-        yield _comparison_sentence(
-            run, cite(DELONG, SUN_XU, BOOTSTRAP), cite(*CORRECTIONS.values())
-        )
-    hardware = run.manifest.get("hardware") or {}
-    gpus = [str(gpu) for gpu in hardware.get("gpus") or []]
-    yield (
-        f"The study ran on {hardware.get('cpu') or 'an unrecorded processor'} "
-        f"({hardware.get('cores', '?')} cores, {hardware.get('memory_gb', '?')} GB memory, "
-        f"{listing(gpus) or 'no GPU'}) and finished on "
-        f"{moment(str(run.manifest.get('finished', '')))}."
-    )
-
-
-def _comparison_sentence(run: Run, tests_cited: str, corrections_cited: str) -> str:
-    tests = listing([str(test) for test in run.comparisons["test"].unique()])
-    correction = adjustment(str(run.comparisons["correction"].iloc[0]))
-    family = FAMILIES.get(str(run.compare.get("family")), "the declared family")
-    unstable = (
-        " A significant difference whose sign was not the same with all seeds was called unstable."
-        if len(run.seeds) > 1
-        else ""
-    )
-    if (run.comparisons["claim"] == METHODS).any():
-        return (
-            f"Cells of a task were compared pairwise on the same test sequences over all "
-            f"{len(run.seeds)} seeds: a two-sided t-test of the difference of means whose variance "
-            f"has a part from seeds and a part from test sequences ({tests}{tests_cited}), with "
-            f"Satterthwaite's degrees of freedom; p-values {correction}{corrections_cited} over "
-            f"{family}; the level was 5 %. Equivalence was tested by two one-sided tests with a "
-            f"margin of {run.compare.get('equivalence_margin', 0.01):g}. The models of seed "
-            f"{run.seeds[0]} were also compared alone; disagreement is reported as mixed."
-        )
-    return (
-        f"Cells of a task were compared pairwise on the same test sequences ({tests}{tests_cited}, "
-        f"two-sided, models of seed {run.seeds[0]}), p-values {correction}"
-        f"{corrections_cited} over {family}; the level was 5 %.{unstable}"
     )

@@ -12,6 +12,7 @@ import yaml
 
 from engine.errors import UserError
 from engine.metrics import METRICS
+from engine.stats import EmbeddingQuality
 
 SCORE_TEXT = ("cell", "encoder", "task", "method", "variant", "metric")
 SCORE_NUMBERS = (
@@ -75,6 +76,16 @@ TRIAL_COLUMNS = (
     "is_default",
     "seconds",
 )
+
+EMBEDDING_TEXT = ("encoder", "task", "pooling", "note")
+EMBEDDING_NUMBERS = (
+    "layer",
+    *EmbeddingQuality._fields,
+    "chance_purity",
+    "explained_x",
+    "explained_y",
+)
+EMBEDDING_POINTS = ("encoder", "task", "pooling", "layer", "label", "x", "y")
 
 
 @dataclass(frozen=True)
@@ -156,10 +167,13 @@ class Run:
 
     def metric(self, task: str) -> str:
         """The headline metric of a task."""
-        rows = self.scores.loc[self.scores["task"] == task, "metric"]
-        if len(rows):
-            return str(rows.iloc[0])
-        return str(self.task(task).get("metric") or self.study.get("metric") or "auroc")
+        known = self._metrics.get(task) or self.task(task).get("metric")
+        return str(known or self.study.get("metric") or "auroc")
+
+    @cached_property
+    def _metrics(self) -> dict[str, str]:
+        rows = self.scores.drop_duplicates("task")
+        return dict(zip(rows["task"], rows["metric"], strict=True))
 
     def kind(self, task: str) -> str:
         """What the labels of a task are."""
@@ -177,6 +191,22 @@ class Run:
             return None
         chosen = [("variant", "==", "tuned"), ("seed", "==", self.seeds[0])]
         return pd.read_parquet(path, filters=chosen)
+
+    @cached_property
+    def embeddings(self) -> tuple[pd.DataFrame, pd.DataFrame] | None:
+        """Numbers and maps of the embeddings without a classifier; None where none were measured.
+
+        Raises
+        ------
+        UserError
+            If a file cannot be read or lacks a column.
+        """
+        paths = [self.folder / name for name in ("embeddings.csv", "embedding_map.parquet")]
+        if not all(path.is_file() for path in paths):
+            return None
+        numbers = _read_csv(paths[0], EMBEDDING_TEXT, EMBEDDING_NUMBERS)
+        points = _read_parquet(paths[1], EMBEDDING_POINTS)
+        return numbers, points
 
     def _names(self, column: str, section: str) -> list[str]:
         declared = [str(name) for name in self.manifest.get(section) or {}]
@@ -205,7 +235,7 @@ def read_run(folder: Path) -> Run:
         folder=folder,
         study=_read_mapping(folder / "study.yaml"),
         manifest=_read_mapping(folder / "manifest.json"),
-        trials=_read_trials(folder / "trials.parquet"),
+        trials=_read_parquet(folder / "trials.parquet", TRIAL_COLUMNS),
         scores=_read_csv(folder / "scores.csv", SCORE_TEXT, SCORE_NUMBERS),
         comparisons=_with_methods(folder / "comparisons.csv"),
         best=_read_best(folder / "best"),
@@ -269,12 +299,12 @@ def _to_numbers(path: Path, column: pd.Series) -> pd.Series:
     return numbers.astype(float)
 
 
-def _read_trials(path: Path) -> pd.DataFrame:
+def _read_parquet(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     try:
         table = pd.read_parquet(_require(path))
     except (OSError, ValueError) as error:
         raise UserError(f"{path} is not a readable Parquet file; run the study again") from error
-    _require_columns(path, table, TRIAL_COLUMNS)
+    _require_columns(path, table, columns)
     return table
 
 

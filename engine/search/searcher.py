@@ -137,13 +137,6 @@ class CellSearch:
         self._resume([r for r in sorted(records, key=lambda r: r.number) if r.number < self.budget])
 
     @property
-    def left(self) -> list[int]:
-        """Numbers that neither finished nor run; none of a stopped search."""
-        if self.stopped:
-            return []
-        return [n for n in range(self.budget) if n not in self.records and n not in self.running]
-
-    @property
     def to_begin(self) -> int:
         """How many neither finished nor run."""
         return self.unfinished - len(self.running)

@@ -8,9 +8,14 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial.distance import pdist
 
-from engine.stats.checks import FloatArray, IntArray, class_labels, finite_scores
+from engine.stats.checks import (
+    FloatArray,
+    IntArray,
+    class_labels,
+    finite_scores,
+    whole_numbers,
+)
 
 
 class EmbeddingQuality(NamedTuple):
@@ -89,7 +94,7 @@ def embedding_quality(
     n_classes = len(np.unique(classes))
     if max_rows < 2 * n_classes:
         raise ValueError(f"max_rows must be at least two per class, but is {max_rows}")
-    rows = _proportionate(classes, max_rows, seed)
+    rows = draw_rows(classes, max_rows, seed)
     matrix, classes = matrix[rows], classes[rows]
     by_means = KMeans(n_classes, n_init=10, random_state=seed).fit_predict(matrix)
     by_ward = AgglomerativeClustering(n_classes).fit_predict(matrix)
@@ -167,7 +172,9 @@ def uniformity(vectors: npt.ArrayLike) -> float:
     unit = _unit(vectors, len(np.atleast_1d(np.asarray(vectors))))
     if len(unit) < 2:
         raise ValueError(f"uniformity needs at least two rows, not {len(unit)}")
-    return float(np.log(np.exp(-2 * pdist(unit, "sqeuclidean")).mean()))
+    # On the sphere d^2 = 2 - 2 cos; one product of matrices takes a third of the time of distances.
+    cosines = (unit @ unit.T)[np.triu_indices(len(unit), k=1)]
+    return min(0.0, float(np.log(np.exp(4 * cosines - 4).mean())))
 
 
 def knn_purity(vectors: npt.ArrayLike, labels: npt.ArrayLike, k: int = 10) -> float:
@@ -203,6 +210,12 @@ def knn_purity(vectors: npt.ArrayLike, labels: npt.ArrayLike, k: int = 10) -> fl
     return float((classes[neighbours] == classes[:, np.newaxis]).mean())
 
 
+def chance_purity(labels: npt.ArrayLike) -> float:
+    """Chance that two rows have one class: the purity of neighbours that are drawn at random."""
+    n = np.unique(class_labels(labels), return_counts=True)[1].astype(float)
+    return float((n * (n - 1)).sum() / (n.sum() * (n.sum() - 1)))
+
+
 def _unit(vectors: npt.ArrayLike, n_rows: int) -> FloatArray:
     matrix = finite_scores(vectors, n_rows, ndim=2)
     length = np.linalg.norm(matrix, axis=1, keepdims=True)
@@ -212,8 +225,27 @@ def _unit(vectors: npt.ArrayLike, n_rows: int) -> FloatArray:
     return unit
 
 
-def _proportionate(classes: IntArray, max_rows: int, seed: int) -> IntArray:
-    """Rows, at most so many, of each class in proportion and at least two, in their order."""
+def draw_rows(labels: npt.ArrayLike, max_rows: int, seed: int = 0) -> IntArray:
+    """Rows drawn at random, each class in proportion.
+
+    Parameters
+    ----------
+    labels : array_like, shape (N,)
+        Class numbers.
+    max_rows : int
+    seed : int
+
+    Returns
+    -------
+    ndarray, shape (min(N, max_rows),), int64
+        In ascending order; of every class two or more, as far as it has them.
+
+    Raises
+    ------
+    ValueError
+        Labels that are no whole numbers.
+    """
+    classes = whole_numbers(labels)
     shuffled = np.random.default_rng(seed).permutation(len(classes))
     place = np.empty(len(classes))  # of a row within its class, in (0, 1]; the first two come first
     for label in np.unique(classes):

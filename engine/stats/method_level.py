@@ -32,7 +32,7 @@ from engine.stats.checks import (
     outcomes,
 )
 from engine.stats.clustered import group_numbers, resampling_factor, units_of_evidence
-from engine.stats.components import binary_components, row_covariance
+from engine.stats.components import binary_components, degrees_of_freedom, row_covariance
 from engine.stats.inference import delta_and_se
 from engine.stats.multiclass import checked_classes, macro_components
 from engine.stats.pairs import MetricFunction, evaluate
@@ -122,7 +122,8 @@ def method_auc_test(
 
     Notes
     -----
-    The variance over test rows is DeLong's, see `method_difference` for the rest.
+    The variance over test rows is DeLong's, with degrees of freedom from what each class adds to it
+    (`engine.stats.components.degrees_of_freedom`); see `method_difference` for the rest.
     """
     fits_a, fits_b = _stack(scores_a), _stack(scores_b)
     if fits_a.ndim == 2:
@@ -141,9 +142,10 @@ def method_auc_test(
     def variance(weights: FloatArray) -> float:
         return float(row_covariance((weights @ components)[np.newaxis], strata, numbers)[0, 0])
 
-    n_units = units_of_evidence(strata, numbers)
-    values_a, values_b = values[: len(fits_a)], values[len(fits_a) :]
-    return method_difference(values_a, values_b, variance, n_units, alternative, level)
+    n_a, n_b = len(fits_a), len(fits_b)
+    of_means = np.repeat([1 / n_a, -1 / n_b], [n_a, n_b])
+    df_test = degrees_of_freedom(of_means @ components, strata, numbers)
+    return method_difference(values[:n_a], values[n_a:], variance, df_test, alternative, level)
 
 
 def method_metric_test(
@@ -214,14 +216,14 @@ def method_metric_test(
 
     n_units = min(n_units, n_resamples)
     values_a, values_b = values[: len(fits_a)], values[len(fits_a) :]
-    return method_difference(values_a, values_b, variance, n_units, alternative, level)
+    return method_difference(values_a, values_b, variance, n_units - 1, alternative, level)
 
 
 def method_difference(
     values_a: FloatArray,
     values_b: FloatArray,
     variance: Callable[[FloatArray], float],
-    n_units: int,
+    df_test: float,
     alternative: Alternative = "two-sided",
     level: float = 0.95,
 ) -> MethodResult:
@@ -234,9 +236,8 @@ def method_difference(
     variance : callable
         ``variance(w) -> float``: the test-sampling variance of the sum of ``w`` times the values of
         a, then b; ``w`` has shape (S_a + S_b,).
-    n_units : int
-        Independent rows (or groups of rows) of the rarest class, at least two: what the
-        test-sampling variance is known from.
+    df_test : float
+        Degrees of freedom of the test-sampling variance of the difference of the means.
     alternative : {"two-sided", "greater", "less"}
         "greater": method a is better.
     level : float
@@ -260,9 +261,9 @@ def method_difference(
     max(0, s2 - e): without taking e out, that part would be counted twice. Degrees of freedom after
     Satterthwaite (Biometrics Bulletin 2:110, 1946) and Welch (Biometrika 34:28, 1947):
 
-        df = se^4 / [ (s2_a / S_a)^2 / (S_a - 1) + (s2_b / S_b)^2 / (S_b - 1) + v^2 / (n - 1) ]
+        df = se^4 / [ (s2_a / S_a)^2 / (S_a - 1) + (s2_b / S_b)^2 / (S_b - 1) + v^2 / df_test ]
 
-    with v = var_test and n = n_units.
+    with v = var_test.
 
     A bootstrap of so few seeds, or a normal reference, claims too much; see docs/statistics.md.
     """
@@ -289,7 +290,7 @@ def method_difference(
         df = (var_seed + var_test) ** 2 / (
             (spread_a / n_a) ** 2 / (n_a - 1)
             + (spread_b / n_b) ** 2 / (n_b - 1)
-            + var_test**2 / (n_units - 1)
+            + var_test**2 / df_test
         )
     half_width = float(stats.t.isf((1 - level) / 2, df)) * se
     p, log10_p = student_p(t, df, alternative)

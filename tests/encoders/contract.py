@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.encoders import EncoderCard, cards
-from engine.encoders.base import check_package
+from engine.encoders import EncoderCard, cards, load_encoder
+from engine.encoders.registry import check_package
 from engine.encoders.tiny import SHIPPED
 from engine.errors import UserError
 
@@ -73,13 +73,14 @@ def network_names() -> list[str]:
 def networks(where: Callable[[str], bool] = lambda name: True, variants: bool = True) -> list:
     """Network cards to parametrize by; one of a family in the fast step, for they share its code.
 
-    Left out are cards that cannot be run here, and those without a small folder: one test of the
-    suite says so of each. Without ``variants``, so are the cards of the slow step.
+    Left out are cards that cannot be run here, those without a small folder, and those that are
+    the same network there as another card: tests of the suite say so of each. Without
+    ``variants``, so are the cards of the slow step.
     """
     fast = {name for module in small_files() for name in getattr(module, "FAST", ())}
     listed, seen = [], set()
     for name in filter(where, network_names()):
-        if cannot_run(cards()[name]) or not (shipped(name) or name in small_folders()):
+        if not runs(name) or (name not in fast and stand_in(name, where) != name):
             continue
         kind = name if shipped(name) else cards()[name].family
         if kind not in seen or name in fast:
@@ -90,9 +91,35 @@ def networks(where: Callable[[str], bool] = lambda name: True, variants: bool = 
     return listed
 
 
+def runs(name: str) -> bool:
+    """Whether a card has a network that can be run here."""
+    return not cannot_run(cards()[name]) and (shipped(name) or name in small_folders())
+
+
+def stand_in(name: str, where: Callable[[str], bool] = lambda name: True) -> str:
+    """The first card of a family whose small folder the same function writes."""
+    if shipped(name):
+        return name
+    family, write = cards()[name].family, small_folders()[name]
+    return next(
+        other
+        for other in filter(where, network_names())
+        if cards()[other].family == family and small_folders().get(other) is write
+    )
+
+
 def every_network(where: Callable[[str], bool] = lambda name: True):
     """Decorator: a test runs with the `encoder` of each network."""
     return pytest.mark.parametrize("encoder", networks(where), indirect=True)
+
+
+def follows_the_seed(name):
+    """Random weights of a card are the same of a seed, and others of another.
+
+    Of a network of one layer, where a test makes it so: more draw more of the same.
+    """
+    first, same, other = (load_encoder(name, weights="random", seed=seed) for seed in (1, 1, 2))
+    assert first.fingerprint == same.fingerprint != other.fingerprint
 
 
 def on(encoder, device):

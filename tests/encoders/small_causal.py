@@ -168,6 +168,11 @@ def write_generator(folder: Path) -> None:
     (folder / "vocab.txt").write_text("\n".join(lines) + "\n")
 
 
+def write_generator_v2(folder: Path) -> None:
+    """The same files; the second generation has one more begin token behind the last 6-mer."""
+    write_generator(folder)
+
+
 def write_mistral(folder: Path) -> None:
     write_causal(folder, MISTRAL)
     write_bpe(folder)
@@ -206,7 +211,8 @@ MISTRAL_DNA = tuple(
 GENOMEOCEAN = ("genomeocean-100m", "genomeocean-500m", "genomeocean-4b")
 
 SMALL: dict[str, Callable[[Path], None]] = {
-    **dict.fromkeys((*GENERATOR_V1, *GENERATOR_V2), write_generator),
+    **dict.fromkeys(GENERATOR_V1, write_generator),
+    **dict.fromkeys(GENERATOR_V2, write_generator_v2),
     **dict.fromkeys(MISTRAL_DNA, write_mixtral),
     **dict.fromkeys(GENOMEOCEAN, write_mistral),
     "transformers": write_bert,

@@ -177,6 +177,11 @@ def write_specieslm(folder: Path) -> None:
     (folder / "tokenizer_config.json").write_text('{"do_lower_case": false}')
 
 
+def write_specieslm_downstream(folder: Path) -> None:
+    """The same files; the species that a sequence is read as is another."""
+    write_specieslm(folder)
+
+
 SMALL: dict[str, Callable[[Path], None]] = {
     "dnabert-3": write_dnabert_3,
     "dnabert-4": write_dnabert_4,
@@ -184,6 +189,6 @@ SMALL: dict[str, Callable[[Path], None]] = {
     "dnabert-6": write_dnabert_6,
     "grover": write_grover,
     "specieslm-fungi-upstream-k1": write_specieslm,
-    "specieslm-fungi-downstream-k1": write_specieslm,
+    "specieslm-fungi-downstream-k1": write_specieslm_downstream,
 }
 """What writes the small folder of a card."""

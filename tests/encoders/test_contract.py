@@ -22,8 +22,10 @@ from tests.encoders.contract import (
     network_names,
     networks,
     on,
+    runs,
     shipped,
     small_folders,
+    stand_in,
     states,
     tokenized,
 )
@@ -53,6 +55,22 @@ def test_the_suite_runs_over_every_network(name):
     assert shipped(name) or name in small_folders(), (
         f"'{name}' is in no contract test: declare SMALL['{name}'] in a tests/encoders/small*.py"
     )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [n for n in filter(runs, NETWORKS) if stand_in(n) != n])
+def test_a_card_that_is_left_out_is_the_network_of_the_one_that_stands_for_it(name, weights):
+    """Only its name and its limit are its own; else its folder needs a function of its own."""
+    own, other = (load_encoder(n, weights=weights(n)) for n in (name, stand_in(name)))
+    assert own.fingerprint.startswith(f"{name}:")
+    assert repr(own.network) == repr(other.network)
+    assert own.tokenizer.fingerprint == other.tokenizer.fingerprint
+    assert (own.merge_strands is None) == (other.merge_strands is None)
+    for field in dataclasses.fields(Encoder):
+        if field.name not in ("name", "network", "tokenizer", "max_tokens", "merge_strands"):
+            assert getattr(own, field.name) == getattr(other, field.name), field.name
+    for field in ("adaptable", "poolings"):
+        assert getattr(find_card(name), field) == getattr(find_card(stand_in(name)), field)
 
 
 def test_no_small_folder_is_left_without_a_card():

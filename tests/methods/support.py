@@ -101,6 +101,7 @@ def prepared(encoder: Encoder, column: str) -> Case:
     declared = method.count(nowhere, params) + head_size(encoder, params["pooling"], 2)
     torch.manual_seed(0)
     adapted = method.attach(encoder, params, STEPS)
+    assert adapted.encoder.max_tokens == encoder.max_tokens - method.METHOD.takes(params)
     model = Model(adapted.encoder, params["pooling"], 2).to(encoder.device)
     scorer = Scorer(model, Ladder(adapted.encoder), Objective("classification", 2), "center")
     return Case(model, scorer, adapted, declared)

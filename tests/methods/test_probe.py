@@ -1,8 +1,9 @@
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 
 from engine.errors import UserError
-from engine.methods.probe import METHOD, _folds, fit_many
+from engine.methods.probe import METHOD, fit_many
 from engine.methods.probes import find_probe
 from engine.prepare import PrepareRequest, prepare
 from engine.records import TaskSpec, TrialSpec
@@ -75,7 +76,7 @@ def test_a_probe_never_loads_an_encoder(embedded, monkeypatch: pytest.MonkeyPatc
     def refuse(*_: Any, **__: Any) -> None:
         raise AssertionError("an encoder was loaded")
 
-    monkeypatch.setattr("engine.encoders.base.load_encoder", refuse)
+    monkeypatch.setattr("engine.encoders.registry.load_encoder", refuse)
     monkeypatch.setattr("engine.prepare.load_encoder", refuse)
     assert run_trial(spec).status == "complete"
 
@@ -199,22 +200,40 @@ def test_a_saved_probe_reads_embeddings_in_the_precision_that_it_was_fitted_on(
     assert np.array_equal(scores, fitted.test())
 
 
-@pytest.mark.parametrize("kind", ["classification", "regression"])
-@pytest.mark.parametrize("grouped", [False, True])
-def test_folds_never_divide_a_molecule_or_a_group(kind: str, grouped: bool) -> None:
+@pytest.mark.parametrize("classifier", ["linear_svm", "mlp"])
+def test_parts_within_a_fit_know_the_groups_of_the_task(
+    classifier: str, spec_of: Spec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each group is two sequences, both twice; of the folds too, each is fitted on whole groups."""
     rng = np.random.default_rng(0)
-    distinct = ["".join(rng.choice(list("ACGT"), size=20)) for _ in range(30)]
-    turned = [s.translate(str.maketrans("ACGT", "TGCA"))[::-1] for s in distinct]
-    sequences = (*distinct, *turned, *distinct)
-    labels = np.tile(np.arange(30) % 2, 3)
-    groups = tuple(str(row % 10) for row in range(90)) if grouped else None
-    train = SimpleNamespace(sequences=sequences, labels=labels, groups=groups)
-    folds = list(_folds(SimpleNamespace(kind=kind, train=train), 5, 0))
-    assert len(folds) == 5
-    unit = np.arange(90) % (10 if grouped else 30)
-    for fitted_rows, held_rows in folds:
-        assert len(fitted_rows) + len(held_rows) == 90
-        assert not set(unit[fitted_rows]) & set(unit[held_rows])
+    lines = ["sequence,label,split,group"]
+    for group in range(60):
+        split = ("train", "train", "validation", "test")[group // 2 % 4]
+        for _ in range(2):
+            sequence = "".join(rng.choice(list("ACGT"), size=30))
+            lines += [f"{sequence},{group % 2},{split},g{group}"] * 2
+    (tmp_path / "mine.csv").write_text("\n".join(lines))
+    task = TaskSpec("mine", str(tmp_path / "mine.csv"))
+    loaded = load_task(task)
+    spec = prepared_spec(
+        spec_of("probe", {}, "kmer3", task=task, task_fingerprint=loaded.fingerprint),
+        ("features",),
+    )
+    file = import_module(f"engine.methods.probes.{classifier}")
+    divide = "held_out" if classifier == "mlp" else "folds"
+    bounds, original = [], getattr(file, divide)
+
+    def spy(labels: Any, bound: Any, *more: Any, **named: Any) -> Any:
+        bounds.append(bound)
+        return original(labels, bound, *more, **named)
+
+    monkeypatch.setattr(file, divide, spy)
+    params = {"pooling": "features", "classifier": classifier, "folds": 2}
+    assert run_trial(replace(spec, params=params)).status == "complete"
+    assert len(bounds) == 3  # all of train, and two folds
+    for bound in bounds:
+        assert set(Counter(bound.tolist()).values()) == {4}
+    assert sorted(bounds[1].tolist() + bounds[2].tolist()) == sorted(bounds[0].tolist())
 
 
 def test_a_probe_for_numbers_is_infeasible_on_classes(embedded) -> None:

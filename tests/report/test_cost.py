@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from engine.report import write_report
-from engine.report.cost import pareto
-from engine.report.run import read_run
+from engine.report.cost import cost_grid, pareto
+from engine.report.run import Run, read_run
+from engine.report.searches import searches
 from engine.report.tables import leaderboard
 
 Maker = Callable[..., Path]
@@ -24,12 +24,19 @@ def test_the_front_holds_what_no_cell_beats_in_score_and_cost(make_run: Maker) -
 
 def test_gpu_hours_are_the_time_of_a_cell_times_its_share(make_run: Maker) -> None:
     out = make_run(cells={("a", "lora"): (0.9,)}, tasks=("t",), per_cell=10)
-    assert "GPU-hours" not in write_report(out).html.read_text(encoding="utf-8")
+    assert "GPU-hours" not in costs(read_run(out))
     manifest = json.loads((out / "manifest.json").read_text())
     manifest["gpus_per_trial"] = {"a/t/lora": 0.5}
     (out / "manifest.json").write_text(json.dumps(manifest))
     # 10 trials of 14.2 s, 5 refits of 21.5 s; half a GPU.
     hours = (10 * 14.2 + 5 * 21.5) * 0.5 / 3600
-    text = write_report(out).markdown.read_text(encoding="utf-8")
-    assert "GPU-hours" in text
-    assert f"| {hours:.2g} |" in text
+    assert costs(read_run(out))["GPU-hours"] == f"{hours:.2g}"
+
+
+def costs(run: Run) -> dict[str, str]:
+    """The table of costs of a run of one cell, by column."""
+    ((search,),) = searches(run).values()
+    grid = cost_grid(run, leaderboard(run), [search])
+    return {
+        column.title: entry.text for column, entry in zip(grid.columns, grid.rows[0], strict=True)
+    }

@@ -1,50 +1,16 @@
-"""What pooling brings, and what is drawn of it and of the epochs."""
+"""What pooling brings, and what is drawn of it."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
-from engine.report import write_report
-from engine.report.figures.learning import learning_curves
 from engine.report.figures.poolings import pooling_effect
 from engine.report.pooling import pooling_grid, poolings
-from engine.report.run import Run, read_run
+from tests.report.trials import trial, with_trials
 
 Maker = Callable[..., Path]
 CELLS = {("a", "probe"): (0.9, 0.9), ("b", "lora"): (0.8, 0.8)}
-
-
-def with_trials(out: Path, rows: list[dict[str, object]]) -> Run:
-    """The run with trials of chosen poolings, scores and curves."""
-    fixed = {"seconds": 1.0, "trainable_parameters": 1, "error": ""}
-    table = pd.DataFrame([fixed | row for row in rows])
-    table["number"] = table.groupby("cell").cumcount()
-    table["is_default"] = table["number"] == 0
-    table.to_parquet(out / "trials.parquet")
-    return read_run(out)
-
-
-def trial(
-    cell: str,
-    pooling: str | None,
-    score: float,
-    status: str = "complete",
-    curve: tuple[float, ...] = (),
-) -> dict[str, object]:
-    encoder, task, method = cell.split("/")
-    return {
-        "cell": cell,
-        "encoder": encoder,
-        "task": task,
-        "method": method,
-        "status": status,
-        "score": score,
-        "curve": json.dumps(curve),
-        "params": json.dumps({"pooling": pooling} if pooling else {}),
-    }
 
 
 def test_loss_of_a_pooling_is_against_the_cells_best(make_run: Maker) -> None:
@@ -90,7 +56,6 @@ def test_of_a_loss_the_smallest_is_best(make_run: Maker) -> None:
 def test_a_study_without_poolings_has_no_such_table(make_run: Maker) -> None:
     run = with_trials(make_run(cells=CELLS, tasks=("t", "u")), [trial("a/t/probe", None, 0.9)])
     assert poolings(run) == []
-    assert "Best validation score by pooling" not in write_report(run.folder).html.read_text()
 
 
 def test_every_cell_with_poolings_has_a_line(make_run: Maker) -> None:
@@ -104,23 +69,3 @@ def test_every_cell_with_poolings_has_a_line(make_run: Maker) -> None:
     lines = [line for axes in drawing.figure.axes for line in axes.lines]
     assert [len(line.get_xdata()) for line in lines] == [3, 3, 3]
     assert sorted(drawing.tips) == ["cell-0-0", "cell-0-1", "cell-1-0"]
-
-
-def test_learning_curves_hold_every_epoch_and_mark_the_winner(make_run: Maker) -> None:
-    run = with_trials(
-        make_run(cells=CELLS, tasks=("t", "u")),
-        [
-            trial("b/t/lora", "mean", 0.7, curve=(0.5, 0.6, 0.7)),
-            trial("b/t/lora", "max", 0.8, curve=(0.6, 0.8, 0.75)),
-            trial("b/t/lora", "max", 0.4, status="pruned", curve=(0.3, 0.4)),
-            trial("a/t/probe", "mean", 0.9, curve=(0.9,)),
-        ],
-    )
-    drawing = learning_curves(run, "t")
-    assert drawing is not None
-    (axes,) = drawing.figure.axes  # of the encoder that was trained
-    assert sorted(len(line.get_ydata()) for line in axes.lines) == [2, 3, 3]
-    thickest = max(axes.lines, key=lambda line: line.get_linewidth())
-    assert list(thickest.get_ydata()) == [0.6, 0.8, 0.75]
-    assert list(drawing.tips.values()) == ["b · lora, trial 1\nbest 0.800 after epoch 2 of 3"]
-    assert learning_curves(run, "u") is None

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.report.references import DELONG, HOLM, LORA, SUN_XU, references
+from engine.report.references import references
 from engine.report.run import read_run
+from engine.report.works import DELONG, HOLM, LORA, SUN_XU
 
 Maker = Callable[..., Path]
 

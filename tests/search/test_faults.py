@@ -57,8 +57,9 @@ class Node2:
         self.cluster.remove_node(self.node, allow_graceful=False)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def nodes() -> Iterator[Node2]:
+    """For all tests, the last of which loses one."""
     made = Node2()
     yield made
     ray.shutdown()
@@ -100,12 +101,9 @@ def table_of(folder: Path) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+def undisturbed(nodes: Node2, tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     folder = tmp_path_factory.mktemp("undisturbed")
-    made = Node2()
-    done = run(folder, made.cluster.address)
-    ray.shutdown()
-    made.cluster.shutdown()
+    done = run(folder, nodes.cluster.address)
     assert done.returncode == 0
     return table_of(folder)
 
@@ -129,16 +127,6 @@ def runs_in_mlflow(folder: Path) -> int:
     return sum("mlflow.parentRunId" in run.data.tags for run in found)
 
 
-def test_a_lost_node_costs_nothing_that_is_finished(
-    nodes: Node2, undisturbed: pd.DataFrame, tmp_path: Path
-) -> None:
-    done = run(tmp_path, nodes.cluster.address, lambda driver: nodes.lose())
-    assert done.returncode == 0
-    check(table_of(tmp_path), undisturbed)
-    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
-    assert not manifest["failures"]
-
-
 def test_a_killed_driver_is_started_again_and_goes_on(
     nodes: Node2, undisturbed: pd.DataFrame, tmp_path: Path
 ) -> None:
@@ -152,3 +140,13 @@ def test_a_killed_driver_is_started_again_and_goes_on(
     assert {name: after[name] for name in before if name in after} == before, "none ran again"
     check(table_of(tmp_path), undisturbed)
     assert runs_in_mlflow(tmp_path) == 6 * TRIALS, "each trial once"
+
+
+def test_a_lost_node_costs_nothing_that_is_finished(
+    nodes: Node2, undisturbed: pd.DataFrame, tmp_path: Path
+) -> None:
+    done = run(tmp_path, nodes.cluster.address, lambda driver: nodes.lose())
+    assert done.returncode == 0
+    check(table_of(tmp_path), undisturbed)
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert not manifest["failures"]

@@ -118,10 +118,11 @@ def test_a_repeated_failure_is_kept_beside_its_repeat(cell_plan: Make, out: Path
     with Mirror("journal", out, {plan.cell.id: first}) as mirror:
         records = run(first, mirror)
     again = search_of(plan, records)
-    assert again.left == [2]
+    assert again.to_begin == 1
     with Mirror("journal", out, {plan.cell.id: again}) as mirror:
         proposal = again.ask()
         assert isinstance(proposal, Proposal)
+        assert proposal.number == 2
         mirror.trial(again.tell(2, "key", TrialResult("complete", 0.9)))
     (trials,) = read("journal", out).values()
     assert len(trials) == 6

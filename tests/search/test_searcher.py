@@ -76,7 +76,10 @@ def test_failed_trials_get_their_turn_again_and_others_keep_theirs(cell_plan: Ma
     broken = TrialRecord(plan.cell, "k", 3, "key", records[3].params, TrialResult("failed", None))
     records[3] = broken
     search = search_of(plan, 6, records)
-    assert search.left == [3]
+    assert search.to_begin == 1
+    proposal = search.ask()
+    assert isinstance(proposal, Proposal)
+    assert proposal.number == 3
 
 
 @pytest.mark.parametrize("status", ["pruned", "failed", "infeasible"])

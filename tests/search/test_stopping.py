@@ -103,12 +103,12 @@ def test_a_stopped_cell_is_done_and_stays_so_after_a_restart(
     search = search_of(cell_plan(), rules)
     kept = run(search, scores)
     assert len(kept) == trials
-    assert (search.done, search.unfinished, search.left) == (True, 0, [])
+    assert (search.done, search.unfinished) == (True, 0)
     assert bool(search.stopped) == (trials < 12)
     again = search_of(cell_plan(), rules, kept)
-    assert (again.done, again.stopped, again.left) == (True, search.stopped, [])
+    assert (again.done, again.stopped) == (True, search.stopped)
     lifted = search_of(cell_plan(), StopRules(), kept)
-    assert len(lifted.left) == 12 - trials
+    assert lifted.to_begin == 12 - trials
 
 
 def test_a_rule_that_holds_with_the_last_trial_stopped_nothing(cell_plan: Make) -> None:
@@ -134,7 +134,7 @@ def test_trials_under_way_finish_and_a_better_score_lifts_a_plateau(cell_plan: M
     assert search.stopped
     search.tell(numbers[4], "key", TrialResult("complete", 0.8))
     assert search.stopped is None
-    assert len(search.left) == 7
+    assert search.to_begin == 7
 
 
 def test_time_of_a_failed_trial_counts_until_the_trial_is_repeated(cell_plan: Make) -> None:
@@ -144,7 +144,7 @@ def test_time_of_a_failed_trial_counts_until_the_trial_is_repeated(cell_plan: Ma
     kept[1] = TrialRecord(plan.cell, "k", 1, "key", kept[1].params, failed)
     assert search_of(plan, StopRules(max_seconds=12), kept).stopped == "12 s spent"
     search = search_of(plan, StopRules(max_seconds=13), kept)
-    assert search.left[0] == 1
+    assert 1 not in search.records
     run(search, [0.5])
     assert search.stopped is None
-    assert search_of(plan, StopRules(max_seconds=13), list(search.records.values())).left
+    assert search_of(plan, StopRules(max_seconds=13), list(search.records.values())).to_begin

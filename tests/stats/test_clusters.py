@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engine.stats import alignment, embedding_quality, knn_purity, uniformity
+from engine.stats import alignment, draw_rows, embedding_quality, knn_purity, uniformity
 
 
 def blobs(seed=0, n=90, apart=12.0):
@@ -60,6 +60,19 @@ def test_purity_leaves_the_row_itself_out():
     x, y = [[0.0], [0.0], [9.0], [9.0]], [0, 1, 0, 1]
     assert knn_purity(x, y, 1) == 0
     assert knn_purity(x, y, 99) == pytest.approx(1 / 3)
+
+
+def test_rows_are_drawn_of_each_class_in_proportion_and_at_least_two():
+    y = np.random.default_rng(0).permutation([0] * 600 + [1] * 390 + [2] * 9 + [3])
+    rows = draw_rows(y, 100)
+    assert (np.diff(rows) > 0).all()
+    counts = np.bincount(y[rows])
+    assert counts[[2, 3]].tolist() == [2, 1], "two of nine, and the one there is"
+    assert counts[0] / counts[1] == pytest.approx(600 / 390, abs=0.05)
+    assert draw_rows(y, 5000).tolist() == list(range(1000))
+    assert draw_rows(y, 100, seed=1).tolist() != rows.tolist()
+    assert len(draw_rows([], 5)) == 0
+    assert len(draw_rows([7] * 9, 5)) == 5
 
 
 def test_many_rows_are_drawn_in_proportion_and_the_same_each_time():

@@ -33,7 +33,7 @@ def study(seed=0, **changes):
 def test_without_luck_of_the_rows_it_is_welchs_test(sizes, alternative):
     rng = np.random.default_rng(1)
     a, b = (rng.normal(0.8, sd, size=n) for sd, n in zip((0.02, 0.01), sizes, strict=True))
-    found = method_difference(a, b, lambda weights: 0.0, 100, alternative)
+    found = method_difference(a, b, lambda weights: 0.0, 99, alternative)
     theirs = stats.ttest_ind(a, b, equal_var=False, alternative=alternative)
     assert (found.t, found.p, found.df) == pytest.approx(
         (theirs.statistic, theirs.pvalue, theirs.df)
@@ -49,7 +49,11 @@ def test_without_luck_of_the_seeds_it_is_delongs_variance():
     found, pair = method_auc_test(y, same_a, same_b), delong_test(y, a[0], b[0])
     assert (found.delta, found.se, found.t) == pytest.approx((pair.delta, pair.se, pair.z))
     assert (found.var_seed, found.sd_seed_a, found.sd_seed_b) == pytest.approx((0, 0, 0), abs=1e-12)
-    assert found.df == pytest.approx(199)  # the rarest class has 200 rows
+    # Welch's degrees of freedom, of how each row takes part (by definition, in O(m n)).
+    placed = [((s[y == 1][:, None] > s[y == 0]).astype(float)) for s in (a[0], b[0])]
+    shares = placed[0] - placed[1]
+    welch = stats.ttest_ind(shares.mean(axis=1), shares.mean(axis=0), equal_var=False)
+    assert found.df == pytest.approx(welch.df)
     assert (found.n_seeds_a, found.n_seeds_b) == (3, 5)
 
 
@@ -70,6 +74,30 @@ def test_parts_of_the_variance_are_the_moments():
             expected += of_seeds / 4
         assert found.var_seed == pytest.approx(expected)
         assert found.se**2 == pytest.approx(found.var_seed + found.var_test)
+
+
+def test_groups_of_one_class_each_are_units_of_their_class():
+    """With a group a row, groups change nothing; groups that hold both classes are counted once."""
+    y, _, a, b = study(2, n_rows=60)
+    one_each = method_auc_test(y, a, b, groups=np.arange(60))
+    assert one_each.df == pytest.approx(method_auc_test(y, a, b).df)
+    mixed = np.arange(60) % 5
+    same_a, same_b = np.tile(a[0], (3, 1)), np.tile(b[0], (3, 1))
+    assert method_auc_test(y, same_a, same_b, groups=mixed).df <= 4
+
+
+@pytest.mark.parametrize("difficulty", [0.5, 2.0])
+def test_a_rare_class_makes_no_false_claims(difficulty):
+    """Two equal models whose fits do not depend on the seed; 4 positives, 200 negatives."""
+    rng = np.random.default_rng(5)
+    y = np.repeat([1, 0], [4, 200])
+    claims = 0
+    for _ in range(300):
+        common, *own = rng.normal(size=(3, 204))
+        a, b = (common + noise + difficulty * y for noise in own)
+        claims += method_auc_test(y, [a, a], [b, b]).p < 0.05
+    # At 5 % more claims than this come once in a hundred runs.
+    assert claims <= stats.binom.isf(0.01, 300, 0.05)
 
 
 def test_the_luck_of_seeds_is_found_on_average():

@@ -51,14 +51,17 @@ class Request:
     params : mapping
         Hyperparameters; one that is absent has its default.
     kind : {"classification", "multilabel", "regression"}
-    rows : int
-        Of the train split.
+    labels : ndarray
+        What the estimator will be fitted to, as `Probe.build` describes it.
+    bound : ndarray, shape (N,), int64
+        Rows that share a number are not to be divided; see `engine.methods.probes.parts`.
     seed : int
     """
 
     params: Mapping[str, Any]
     kind: TaskKind
-    rows: int
+    labels: npt.NDArray[Any]
+    bound: npt.NDArray[np.int64]
     seed: int
 
 

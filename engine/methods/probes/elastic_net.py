@@ -19,7 +19,7 @@ def build(request: Request) -> Any:
     C, l1_ratio = request.params.get("C", 1.0), request.params.get("l1_ratio", 0.5)
     if request.kind == "regression":
         # Its loss is the mean over rows.
-        return ElasticNet(alpha=1 / (C * request.rows), l1_ratio=l1_ratio, max_iter=5000)
+        return ElasticNet(alpha=1 / (C * len(request.labels)), l1_ratio=l1_ratio, max_iter=5000)
     return LogisticRegression(
         C=C, l1_ratio=l1_ratio, solver="saga", max_iter=1000, random_state=request.seed
     )

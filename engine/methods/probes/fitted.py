@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -218,6 +218,7 @@ def fit_probes(
     configurations: Sequence[Configuration],
     features: Sequence[npt.NDArray[Any]],
     labels: npt.NDArray[Any],
+    bound: npt.NDArray[np.int64],
     kind: TaskKind,
     width: int,
 ) -> list[FittedProbe]:
@@ -230,6 +231,8 @@ def fit_probes(
         One per configuration; the same object where they read the same embeddings.
     labels : ndarray
         (N,) int64, (N, K) int64 of 0/1, or (N,) float64.
+    bound : ndarray, shape (N,), int64
+        Rows of one number are not divided where a probe sets a part of the rows aside.
     kind : {"classification", "multilabel", "regression"}
     width : int
         Columns K of the scores: classes, labels, or 1.
@@ -253,7 +256,9 @@ def fit_probes(
         own_numbers = [n for n, chosen in enumerate(configurations) if chosen.probe is probe]
         batch = Batch(
             tuple(
-                Request(configurations[n].params, kind, len(labels), configurations[n].seed)
+                Request(
+                    configurations[n].params, kind, target.labels, bound, configurations[n].seed
+                )
                 for n in own_numbers
             ),
             tuple(prepared[keys[n]][1] for n in own_numbers),
@@ -317,7 +322,9 @@ def _estimators(probe: Probe, batch: Batch) -> list[tuple[Any, ...]]:
     for request, X, weights in zip(batch.requests, batch.designs, batch.weights, strict=True):
         whole = batch.labels.ndim == 1 or probe.native_multilabel
         parts = [(batch.labels, weights)] if whole else _by_label(batch.labels, weights)
-        fitted.append(tuple(_fit(probe.build(request), X, y, w) for y, w in parts))
+        fitted.append(
+            tuple(_fit(probe.build(replace(request, labels=y)), X, y, w) for y, w in parts)
+        )
     return fitted
 
 

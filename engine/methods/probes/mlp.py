@@ -7,17 +7,26 @@ from typing import Any
 
 from engine.methods.class_weights import CLASS_WEIGHTS
 from engine.methods.probes.base import Probe, Request
+from engine.methods.probes.parts import held_out
 from engine.methods.ranges import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, Range
 
 PATIENCE = 5
 
+#: Share of the rows that says when to stop.
+HELD_OUT = 0.1
+
+#: With fewer rows none are held out: all epochs are run.
+FEWEST_TO_HOLD_OUT = 50
+
 
 def build(request: Request) -> Any:
     """Hidden layers of GELU units and dropout; AdamW, early stopping on a tenth of the rows."""
+    import numpy as np
+
     from engine.methods.probes.models.perceptron import Perceptron, Settings
     from engine.methods.training.short import ShortTraining
 
-    params = request.params
+    params, labels, seed = request.params, request.labels, request.seed
     settings = Settings(
         kind=request.kind,
         hidden=params.get("hidden", 128),
@@ -29,10 +38,12 @@ def build(request: Request) -> Any:
             learning_rate=params.get("learning_rate", 1e-3),
             weight_decay=params.get("weight_decay", 1e-2),
             patience=PATIENCE,
-            seed=request.seed,
+            seed=seed,
         ),
     )
-    return Perceptron(settings)
+    if len(labels) < FEWEST_TO_HOLD_OUT:
+        return Perceptron(settings, np.empty(0, dtype=np.int64))
+    return Perceptron(settings, held_out(labels, request.bound, HELD_OUT, seed, request.kind))
 
 
 def save(estimator: Any, path: Path) -> None:

@@ -88,6 +88,8 @@ class Adaptation:
     trains : {"adapters", "everything"}
     ranges : mapping
         See `engine.methods.base.Method`.
+    takes : callable
+        ``takes(params) -> int``: tokens of an encoder's window that are not left to a sequence.
     """
 
     name: str
@@ -98,3 +100,4 @@ class Adaptation:
     peft: bool = False
     trains: Literal["adapters", "everything"] = "adapters"
     ranges: Mapping[str, Range] = field(default_factory=dict)
+    takes: Callable[[Params], int] = lambda _: 0

@@ -105,8 +105,9 @@ class Trained:
     validation : ndarray, shape (N, K), float64
         Scores of the validation split with the weights that were kept.
     cost : mapping
-        ``examples_per_second`` and ``tokens_per_second`` (without padding) while training, and
-        ``peak_memory_bytes`` of the GPU, or of the whole process where there is none.
+        ``examples_per_second`` and ``tokens_per_second`` (without padding) while training;
+        ``peak_memory_bytes`` of the GPU, or of the whole process where there is none; ``cut``, the
+        sequences of train and validation that did not fit whole beside what the method adds.
     """
 
     curve: tuple[float, ...]
@@ -203,7 +204,9 @@ def train(
         if progress.rounds % training.evaluations == 0:
             report(epoch + 1, progress.curve[-1])
     put(model, progress.best)
-    return Trained(tuple(progress.curve), progress.best_scores.numpy(), meter.cost())
+    cut = given.cut(strands) + validation.cut(2 if scorer.conjoined else 1)
+    cost = {**meter.cost(), "cut": float(cut)}
+    return Trained(tuple(progress.curve), progress.best_scores.numpy(), cost)
 
 
 def batch_gradient(

@@ -50,6 +50,11 @@ class Inputs:
         """Tokens of all windows of each sequence, padding left out; shape (N,)."""
         return np.diff(np.concatenate([[0], self.windows.counts.cumsum()])[self.first])
 
+    def cut(self, strands: int = 1) -> int:
+        """How many sequences do not fit whole; each stands there from so many strands."""
+        sequences = len(self.tokens) // strands
+        return len({row % sequences for row in self.windows.cut})
+
     def batch(
         self, rows: npt.NDArray[np.int64], device: torch.device
     ) -> tuple[TokenBatch, Tensor | None]:

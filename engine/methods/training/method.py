@@ -76,6 +76,7 @@ def fine_tuning(adaptation: Adaptation) -> Method:
         trains=adaptation.trains,
         load=partial(_load, adaptation),
         ranges={**adaptation.ranges, **RANGES},
+        takes=adaptation.takes,
     )
 
 

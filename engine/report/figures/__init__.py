@@ -1,19 +1,18 @@
 """The figures of the report: one file per kind of figure, all drawn and saved from here."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import matplotlib
 
 from engine.compare_tasks import AcrossTasks
-from engine.report.answer import Answer
-from engine.report.calibration import Calibration
-from engine.report.duels import Duels
 from engine.report.figures.critical_difference import critical_difference
 from engine.report.figures.curves import search_curves
 from engine.report.figures.drawing import Drawing, Picture, save
+from engine.report.figures.embeddings import embedding_map
 from engine.report.figures.forest import forest
 from engine.report.figures.heatmaps import (
     MOST_WRITTEN,
@@ -22,13 +21,15 @@ from engine.report.figures.heatmaps import (
     task_ranks,
     win_matrix,
 )
-from engine.report.figures.learning import learning_curves
+from engine.report.figures.learning import learning_curves, trained_trials
 from engine.report.figures.panels import COSTS, reliability, score_against_cost
 from engine.report.figures.poolings import pooling_effect
-from engine.report.pooling import Pooled
+from engine.report.findings import Findings
 from engine.report.run import Run
 from engine.report.tables import Leaderboard, rank_table
 from engine.report.theme import FIGURE_STYLE
+
+Data = TypeVar("Data")
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,8 @@ class Gallery:
         Score against cost.
     calibration : list of Picture
         Empty without predictions of classes.
+    embeddings : mapping of str to Picture
+        By task: maps of the embeddings; only of tasks whose embeddings were measured.
     """
 
     scores: Mapping[str, list[Picture]]
@@ -60,6 +63,7 @@ class Gallery:
     ranks: list[Picture]
     costs: list[Picture]
     calibration: list[Picture]
+    embeddings: Mapping[str, Picture]
 
     @property
     def pictures(self) -> Iterator[Picture]:
@@ -72,30 +76,15 @@ class Gallery:
         yield from self.pooling
         yield from self.costs
         yield from self.calibration
+        yield from self.embeddings.values()
 
 
-def draw_figures(
-    run: Run,
-    board: Leaderboard,
-    tested: Duels,
-    answers: Mapping[str, Answer],
-    over: AcrossTasks | None,
-    pooled: Sequence[Pooled],
-    calibrated: Mapping[str, list[Calibration]],
-    folder: Path,
-) -> Gallery:
-    """Draw every figure that the run has data for.
+def draw_figures(found: Findings, folder: Path) -> Gallery:
+    """Draw every figure that a run has data for.
 
     Parameters
     ----------
-    run : Run
-    board : mapping of str to sequence of Standing
-        Leaderboards by task.
-    tested : mapping of (str, str) to Duel
-    answers : mapping of str to Answer
-    over : AcrossTasks or None
-    pooled : sequence of Pooled
-    calibrated : mapping of str to list of Calibration
+    found : Findings
     folder : Path
         Where the SVG and PNG files go.
 
@@ -103,34 +92,51 @@ def draw_figures(
     -------
     Gallery
     """
+    run, board, tested = found.run, found.board, found.tested
     names = _file_names(run.tasks)
     scores: dict[str, list[Picture]] = {task: [] for task in run.tasks}
     curves, learning = {}, {}
+    trained = trained_trials(run)
+    done = run.trials["score"].notna() & (run.trials["status"] == "complete")
     # A style takes effect when an artist is made, so it holds for drawing and saving alike.
     with matplotlib.rc_context(FIGURE_STYLE):
         for task in run.tasks:
             cells = [standing for standing in board[task] if standing.status != "no score"]
             if cells:
-                plot = forest(run, cells, answers[task])
+                plot = forest(run, cells, found.answers[task])
                 scores[task].append(save(plot, folder, f"forest-{names[task]}"))
             if any((a.cell, b.cell) in tested for a in cells for b in cells):
                 scores[task].append(save(p_matrix(cells, tested), folder, f"p-{names[task]}"))
-            done = run.trials["score"].notna() & (run.trials["status"] == "complete")
             if (done & (run.trials["task"] == task)).any():
                 curves[task] = save(search_curves(run, task), folder, f"search-{names[task]}")
-            learned = learning_curves(run, task)
+            learned = learning_curves(run, task, trained)
             if learned:
                 learning[task] = save(learned, folder, f"learning-{names[task]}")
-        costs = [(cost, score_against_cost(run, board, cost)) for cost in COSTS]
         return Gallery(
-            scores,
-            curves,
-            learning,
-            [save(pooling_effect(run, pooled), folder, "pooling")] if pooled else [],
-            _rank_pictures(run, board, over, folder),
-            [save(plot, folder, f"cost-{cost}") for cost, plot in costs if plot],
-            [save(reliability(run, calibrated), folder, "reliability")] if calibrated else [],
+            scores=scores,
+            curves=curves,
+            learning=learning,
+            pooling=_picture(pooling_effect, run, found.pooled, folder, "pooling"),
+            ranks=_rank_pictures(run, board, found.over, folder),
+            costs=_cost_pictures(run, board, folder),
+            calibration=_picture(reliability, run, found.calibrated, folder, "reliability"),
+            embeddings={
+                task: save(embedding_map(run, maps), folder, f"embeddings-{names[task]}")
+                for task, maps in found.maps.items()
+            },
         )
+
+
+def _cost_pictures(run: Run, board: Leaderboard, folder: Path) -> list[Picture]:
+    drawn = [(cost, score_against_cost(run, board, cost)) for cost in COSTS]
+    return [save(plot, folder, f"cost-{cost}") for cost, plot in drawn if plot]
+
+
+def _picture(
+    draw: Callable[[Run, Data], Drawing], run: Run, data: Data, folder: Path, name: str
+) -> list[Picture]:
+    """One figure of some data; none where there are none."""
+    return [save(draw(run, data), folder, name)] if data else []
 
 
 def _rank_pictures(

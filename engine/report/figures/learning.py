@@ -15,42 +15,54 @@ from engine.report.run import Run, cell_label
 from engine.report.searches import best_so_far
 from engine.report.theme import INK, LINE, SOFT, dash, hue
 
-MOST_LINES = 1000  # trained trials of a study; beyond, only the winners are drawn
+MOST_LINES = 1000  # trained trials of a study; beyond, only the winners are drawn, in one panel
 
 
-def learning_curves(run: Run, task: str) -> Drawing | None:
-    """Draw one panel per encoder that is trained: a thin line per trial, a thick one per winner.
+def trained_trials(run: Run) -> pd.DataFrame:
+    """Trials of more than one epoch, with their ``scores`` as lists."""
+    if "curve" not in run.trials:
+        return run.trials.iloc[:0].assign(scores=[])
+    scores = run.trials["curve"].map(lambda text: json.loads(text or "[]"))
+    trials = run.trials.assign(scores=scores)
+    return trials[trials["scores"].map(len) > 1]
+
+
+def learning_curves(run: Run, task: str, trained: pd.DataFrame) -> Drawing | None:
+    """Draw a thin line per trial and a thick one per winner; one panel per encoder.
 
     Parameters
     ----------
     run : Run
     task : str
+    trained : DataFrame
+        See `trained_trials`; of all tasks. With very many, the winners alone share one panel.
 
     Returns
     -------
     Drawing or None
         None where no trial of the task has more than one epoch.
     """
-    trained = _trained(run)
     crowded = len(trained) > MOST_LINES
     trained = trained[trained["task"] == task]
     if trained.empty:
         return None
     encoders = [name for name in run.encoders if (trained["encoder"] == name).any()]
-    figure, drawn = panels(len(encoders), shared=True)
-    low, high = _limits(trained)
+    together = [encoders] if crowded else [[name] for name in encoders]
+    figure, drawn = panels(len(together), shared=True)
     epochs = max(map(len, trained["scores"]))
     tips: dict[str, str] = {}
-    for axes, encoder in zip(drawn, encoders, strict=True):
-        own = trained[trained["encoder"] == encoder]
-        for method in run.methods:
-            cell = own[own["method"] == method]
-            if cell.empty:
-                continue
-            gid = f"winner-{encoders.index(encoder)}-{run.methods.index(method)}"
-            tips |= _draw_cell(axes, cell, run, run.sign(task), gid, thin=not crowded)
-        _style(axes, encoder, epochs)
-        axes.set_ylim(low, high)
+    for axes, group in zip(drawn, together, strict=True):
+        for encoder in group:
+            for method in run.methods:
+                own = (trained["encoder"] == encoder) & (trained["method"] == method)
+                if own.any():
+                    gid = f"winner-{encoders.index(encoder)}-{run.methods.index(method)}"
+                    tips |= _draw_cell(
+                        axes, trained[own], run, run.sign(task), gid, thin=not crowded
+                    )
+        _style(axes, "winners" if crowded else shorten(group[0], 26), epochs)
+        if not crowded:
+            axes.set_ylim(*_limits(trained))
     _draw_legend(figure, run, trained)
     metric = metric_label(run.metric(task))
     return Drawing(
@@ -62,15 +74,6 @@ def learning_curves(run: Run, task: str) -> Drawing | None:
         "epoch is the one that counts.",
         tips,
     )
-
-
-def _trained(run: Run) -> pd.DataFrame:
-    """Trials of more than one epoch, with their ``scores`` as lists."""
-    if "curve" not in run.trials:
-        return run.trials.iloc[:0].assign(scores=[])
-    scores = run.trials["curve"].map(lambda text: json.loads(text or "[]"))
-    trials = run.trials.assign(scores=scores)
-    return trials[trials["scores"].map(len) > 1]
 
 
 def _limits(trials: pd.DataFrame) -> tuple[float, float]:
@@ -103,8 +106,8 @@ def _draw_cell(
     return tips
 
 
-def _style(axes: Axes, encoder: str, epochs: int) -> None:
-    axes.set_title(shorten(encoder, 26), loc="left", fontsize=9, color=INK.light, pad=5)
+def _style(axes: Axes, title: str, epochs: int) -> None:
+    axes.set_title(title, loc="left", fontsize=9, color=INK.light, pad=5)
     axes.set_xlim(0.8, epochs + 0.2)
     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.yaxis.set_major_locator(MaxNLocator(4))

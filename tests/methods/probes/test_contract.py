@@ -50,7 +50,7 @@ def data(kind: str, rows: int = 150, seed: int = 0, classes: int = 2):
 def fitted(name: str, kind: str, X, y, seed: int = 0, **params) -> FittedProbe:
     width = {"classification": int(y.max()) + 1, "regression": 1}.get(kind, y.shape[-1])
     chosen = configuration({"classifier": name, **CHEAP.get(name, {}), **params}, kind, seed)
-    (model,) = fit_probes([chosen], [X], y, kind, width)
+    (model,) = fit_probes([chosen], [X], y, np.arange(len(y)), kind, width)
     return model
 
 

@@ -10,6 +10,7 @@ from torch import nn
 
 from engine.encoders import Encoder, load_encoder
 from engine.encoders.base import POOLINGS
+from engine.methods import prompt
 from engine.methods.base import InfeasibleError
 from engine.methods.lora import attach
 from engine.methods.training.adaptation import Adapted
@@ -213,6 +214,25 @@ def test_sequences_in_chunks_are_trained_and_predicted(spec_of: Spec) -> None:
     scores = scorer(task.validation.sequences)
     assert scores.shape == (len(task.validation.labels), 2)
     assert np.isfinite(scores).all()
+
+
+@pytest.mark.parametrize("conjoined", [False, True])
+def test_sequences_that_a_prompt_leaves_no_room_for_are_cut_and_counted(
+    conjoined: bool, spec_of: Spec
+) -> None:
+    """All fit into the encoder, but not beside two virtual tokens."""
+    task = load_task(spec_of("prompt", PARAMS).task)
+    encoder = encoder_of("tiny-bert")
+    given = [*task.train.sequences, *task.validation.sequences]
+    tokens = encoder.tokenize(given).attention_mask.sum(dim=1)
+    exact = replace(encoder, max_tokens=int(tokens.max()))
+    assert Inputs.of(exact, given, "center").cut() == 0
+    change = prompt.attach(exact, {"virtual_tokens": 2}, 1)
+    scorer = replace(scorer_of(change.encoder), conjoined=conjoined)
+    loop = training(epochs=1, reverse_complement=conjoined)
+    cost = train(scorer, change, task, loop, ignore).cost
+    assert cost["cut"] == int((tokens > tokens.max() - 2).sum())
+    assert 0 < cost["cut"] < len(given)
 
 
 def test_checkpointed_gradients_train_the_same_model(spec_of: Spec) -> None:

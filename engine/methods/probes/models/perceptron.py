@@ -25,12 +25,6 @@ from engine.methods.training.short import (
 )
 from engine.records import TaskKind
 
-#: Share of the rows that says when to stop.
-HELD_OUT = 0.1
-
-#: With fewer rows none are held out: all epochs are run.
-FEWEST_TO_HOLD_OUT = 50
-
 Array = npt.NDArray[np.float64]
 
 
@@ -90,12 +84,15 @@ class Perceptron:
     ----------
     settings : Settings or None
         None for one that was read from a file: it scores and is not fitted again.
+    held : ndarray, shape (M,), int64
+        Rows that say when to stop; without any, all epochs are run.
     shape : Shape
     network : nn.Sequential
         On the device that it was fitted on or read to.
     """
 
     settings: Settings | None
+    held: npt.NDArray[np.int64]
     shape: Shape = field(init=False)
     network: nn.Sequential = field(init=False)
 
@@ -116,7 +113,8 @@ class Perceptron:
         with torch.random.fork_rng(devices=[] if device.type == "cpu" else [device]):
             torch.manual_seed(seed)
             network = self.shape.network().to(device)
-        kept, held = (part.to(device) for part in _split(len(inputs), seed))
+        held = torch.as_tensor(self.held, device=device)
+        kept = torch.as_tensor(np.setdiff1d(np.arange(len(inputs)), self.held), device=device)
 
         def loss(rows: Tensor) -> Tensor:
             weight = None if weights is None else weights[rows]
@@ -142,13 +140,6 @@ class Perceptron:
         return self.predict_proba(X)[:, 0]
 
 
-def _split(rows: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Numbers of the rows to train on, and of those that say when to stop."""
-    shuffled = torch.randperm(rows, generator=torch.Generator().manual_seed(seed))
-    held = int(HELD_OUT * rows) if rows >= FEWEST_TO_HOLD_OUT else 0
-    return shuffled[held:], shuffled[:held]
-
-
 def save(model: Perceptron, path: Path) -> None:
     """Write weights and shape."""
     with replacing(path) as temporary:
@@ -160,7 +151,7 @@ def load(path: Path) -> Perceptron:
     with safe_open(path, framework="pt") as file:
         shape = Shape(**json.loads(file.metadata()["shape"]))
         state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    model = Perceptron(None)
+    model = Perceptron(None, np.empty(0, dtype=np.int64))
     model.shape, model.network = shape, shape.network()
     model.network.load_state_dict(state)
     model.network.to(best_device())

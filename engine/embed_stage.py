@@ -1,0 +1,112 @@
+"""The embedding stage of a study under way: what is missing is embedded, and measured, once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+from engine import cluster
+from engine.capacity import Shape
+from engine.embedding_quality import Measured, QualityRequest, measure, measure_all
+from engine.embedding_ray import embed_over_cluster
+from engine.prepare import Prepared, PrepareRequest, prepare_all, recall
+from engine.run import Run
+from engine.store import Store
+
+
+def embed(run: Run, pairs: Sequence[tuple[str, str]], splits: tuple[str, ...]) -> None:
+    """Identify encoders, and embed the splits of tasks that a cell probes, once."""
+    plan = run.plan
+    encoders = {spec.name: spec for spec in plan.study.encoders}
+    tasks = {spec.name: spec for spec in plan.study.tasks}
+    requests = {
+        pair: PrepareRequest(
+            encoder=encoders[pair[0]],
+            task=tasks[pair[1]],
+            task_fingerprint=plan.tasks[pair[1]].fingerprint,
+            poolings=plan.poolings(*pair),
+            layers=plan.layers(*pair),
+            splits=splits,
+            precision=run.prepared[pair].precision if pair in run.prepared else "",
+        )
+        for pair in pairs
+    }
+    store = Store(run.store)
+    missing: dict[PrepareRequest, tuple[str, str]] = {}
+    for pair, request in requests.items():
+        found = None if run.fresh else recall(request, store)
+        if found is None:
+            missing[request] = pair
+        else:
+            run.keep(pair, found)
+    if not missing:
+        run.view.say(f"[green]✓[/] embed  [dim]all {len(requests)} in the store[/]")
+        return
+    total = sum(
+        plan.tasks[task].sizes[split]
+        for request, (_, task) in missing.items()
+        if request.poolings
+        for split in splits
+    )
+    with run.view.stage(f"embed ({', '.join(splits)})", total, "sequences") as count:
+        for request, made in _embedded(run, list(missing)):
+            if isinstance(made, Prepared):
+                run.keep(missing[request], made)
+            else:
+                count["done"] += made
+
+
+def measure_embeddings(run: Run) -> list[Measured]:
+    """Quality of the embeddings of every task of classes, without a classifier."""
+    requests = [
+        QualityRequest(
+            encoder, task, found.spec, found.fingerprint, prepared.embeddings["train"], run.store
+        )
+        for (encoder, task), prepared in run.prepared.items()
+        for found in (run.plan.tasks[task],)
+        if found.kind == "classification" and "train" in prepared.embeddings
+    ]
+
+    def measure_missing(
+        missing: Sequence[QualityRequest],
+    ) -> Iterator[tuple[QualityRequest, Measured]]:
+        if not missing:
+            return iter(())
+        cpus = run.capacity.embedder.cpus
+        return cluster.map_tasks(measure, missing, lambda _: Shape(cpus))
+
+    with run.view.stage("measure the embeddings", len(requests)) as count:
+        measured = {}
+        for one in measure_all(requests, measure_missing):
+            measured[one.request] = one
+            count["done"] += 1
+    return [measured[request] for request in requests]
+
+
+def _embedded(
+    run: Run, requests: Sequence[PrepareRequest]
+) -> Iterator[tuple[PrepareRequest, int | Prepared]]:
+    """Embed on this machine request by request; over several devices or nodes shard by shard."""
+    capacity = run.capacity
+    root, reuse = run.store, not run.fresh
+    alone = [r for r in requests if run.plan.cards[r.encoder.name].kind == "features"]
+    spread = [r for r in requests if r not in alone]
+    if capacity.gpus <= 1 and run.nodes == 1:
+        alone, spread = list(requests), []
+    work = partial(prepare_all, root=root, reuse=reuse)
+    for _, step in cluster.map_streams(
+        work, _shares(alone, run.workers), lambda _: capacity.embedder
+    ):
+        yield step
+    for encoder in dict.fromkeys(request.encoder for request in spread):
+        mine = [request for request in spread if request.encoder == encoder]
+        yield from embed_over_cluster(mine, root, reuse, capacity.embedder, run.workers)
+
+
+def _shares(requests: Sequence[PrepareRequest], workers: int) -> list[tuple[PrepareRequest, ...]]:
+    """Requests of one encoder together, in as many shares as there are workers."""
+    shares = []
+    for encoder in dict.fromkeys(request.encoder for request in requests):
+        mine = [request for request in requests if request.encoder == encoder]
+        shares += [tuple(mine[start::workers]) for start in range(min(workers, len(mine)))]
+    return shares

@@ -1,0 +1,136 @@
+"""How an encoder is found by name and loaded.
+
+A family is one file in this folder that declares ``CARDS``. Family files are light (no torch at
+import), so that a wrong name in a study is told at once; the network a family needs is imported
+when it is loaded.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import pkgutil
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+from engine.encoders.base import Encoder, EncoderCard, FeatureEncoder, LoadRequest
+from engine.errors import UserError, nearest
+from engine.files import file_hash
+
+
+@cache
+def cards() -> dict[str, EncoderCard]:
+    """All registered encoders by name, found in the files of this folder."""
+    package = importlib.import_module("engine.encoders")
+    found: dict[str, EncoderCard] = {}
+    for module in pkgutil.iter_modules(package.__path__):
+        if module.ispkg:
+            continue
+        family = importlib.import_module(f"engine.encoders.{module.name}")
+        for card in getattr(family, "CARDS", ()):
+            if card.name in found:
+                raise ValueError(f"two encoders are called {card.name!r}")
+            found[card.name] = card
+    return found
+
+
+def find_card(name: str) -> EncoderCard:
+    """Card of a name.
+
+    Raises
+    ------
+    UserError
+        If no encoder has that name; tells the nearest one, or those of the family of that name.
+    """
+    known = cards()
+    if name not in known:
+        family = [card.name for card in known.values() if card.family == name]
+        if family:
+            raise UserError(f"encoder '{name}' is a family; name one of it: {', '.join(family)}")
+        raise UserError(f"encoder '{name}' is unknown; {nearest(name, known)}")
+    return known[name]
+
+
+def check_package(card: EncoderCard) -> None:
+    """Find the package that a card requires, without importing it.
+
+    Raises
+    ------
+    UserError
+        If it is not installed.
+    """
+    if card.requires and importlib.util.find_spec(card.requires.replace("-", "_")) is None:
+        raise UserError(
+            f"encoder '{card.name}' needs the package '{card.requires}', which is not installed; "
+            f"run `pip install {card.requires}` (what else it needs: {card.source})"
+        )
+
+
+def best_device() -> str:
+    """The device of this process: Ray hides the GPUs from a worker that was given none."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def load_encoder(
+    name: str,
+    *,
+    weights: str | Path = "hub",
+    device: str = "cpu",
+    dtype: str = "float32",
+    seed: int = 0,
+    max_bases: int = 0,
+) -> Encoder | FeatureEncoder:
+    """Load an encoder by name.
+
+    Parameters
+    ----------
+    name : str
+        A name of `cards`.
+    weights : {"hub", "random"}, hub:OWNER/NAME[@REVISION] or path
+        Published (or shipped) weights, random ones, another checkpoint of the same family on the
+        model hub, or a local folder laid out the same way.
+    device, dtype : str
+        Where the network goes and in which precision.
+    seed : int
+        Draws random weights; no effect otherwise.
+    max_bases : int
+        Longest sequence of the task; position-aware features size themselves by it.
+
+    Raises
+    ------
+    UserError
+        If the name is unknown, a package is missing, or the weights cannot be had.
+    """
+    from engine.encoders.hub import cached_commit, checkpoint_folder, hub_source
+
+    card = find_card(name)
+    check_package(card)
+    request = LoadRequest(card, str(weights), seed, max_bases)
+    source = hub_source(card, request.weights) if card.kind == "network" else None
+    if source and request.weights != "hub":
+        request = replace(request, weights=str(checkpoint_folder(request)))
+    encoder = card.load(request)
+    if isinstance(encoder, Encoder):
+        import torch
+
+        encoder.network.to(device=torch.device(device), dtype=getattr(torch, dtype)).eval()
+        encoder = replace(
+            encoder,
+            settings=_settings(request, source is not None),
+            revision=cached_commit(source) if source else "",
+        )
+    return encoder
+
+
+def _settings(request: LoadRequest, from_hub: bool) -> str:
+    """Hash of the ``config.json`` that came with weights: heads or norms change no tensor."""
+    from engine.encoders.hub import checkpoint_folder
+
+    if from_hub and not request.card.requires:
+        return file_hash(checkpoint_folder(request) / "config.json")
+    file = Path(request.weights) / "config.json"
+    given = request.weights not in ("hub", "random")
+    return file_hash(file) if given and file.is_file() else ""

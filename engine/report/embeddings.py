@@ -1,0 +1,160 @@
+"""Embeddings without a classifier: how far the classes lie apart, and maps to look at."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from engine.report.formats import MISSING, count, score
+from engine.report.grids import Column, Entry, Grid, for_tasks, scored
+from engine.report.run import Run
+from engine.report.theme import hue
+
+#: Points of a page, about 60 bytes each; where a map would have fewer than so many, none is drawn.
+MOST_POINTS, FEWEST_POINTS = 12_000, 40
+
+LAST = -1  # a study that looks at no other layer needs no column for it
+NUMBERS = {
+    "knn_purity": ("Neighbours", "share of the ten nearest neighbours that have a row's class"),
+    "chance_purity": ("By chance", "that share if neighbours were drawn at random"),
+    "kmeans_ari": ("k\u2011means ARI", "adjusted Rand index of clusters and classes; 0 by chance"),
+    "kmeans_ami": ("k\u2011means AMI", "adjusted mutual information of clusters and classes"),
+    "agglomerative_ari": ("Ward ARI", "the same of Ward's agglomerative clusters"),
+    "agglomerative_ami": ("Ward AMI", "the same of Ward's agglomerative clusters"),
+    "silhouette": ("Silhouette", "of the classes: above 0 they lie apart, 1 at best"),
+    "alignment": (
+        "Alignment",
+        "mean squared distance within a class on the sphere; less is closer",
+    ),
+    "uniformity": ("Uniformity", "how evenly vectors fill the sphere; less is more even"),
+}
+
+
+@dataclass(frozen=True)
+class EmbeddingMap:
+    """Two principal components of one encoder's embeddings of a task.
+
+    Attributes
+    ----------
+    task, encoder, pooling : str
+    layer : int
+    points : DataFrame
+        ``x, y, label``: places and class numbers.
+    purity : float
+        Share of nearest neighbours of a row's class.
+    explained : tuple of float
+        Share of the variance that either axis holds.
+    """
+
+    task: str
+    encoder: str
+    pooling: str
+    layer: int
+    points: pd.DataFrame
+    purity: float
+    explained: tuple[float, float]
+
+
+def embedding_maps(run: Run) -> dict[str, list[EmbeddingMap]]:
+    """One map per encoder and task: of the pooling and layer whose neighbours are purest.
+
+    Returns
+    -------
+    dict of str to list of EmbeddingMap
+        By task, encoders in the study's order; empty where the run measured nothing, or where so
+        many maps would make a heavy page.
+    """
+    found = run.embeddings
+    if found is None:
+        return {}
+    numbers, points = found
+    best = numbers[numbers["knn_purity"].notna()].sort_values("knn_purity", kind="stable")
+    best = best.drop_duplicates(["encoder", "task"], keep="last")
+    most = MOST_POINTS // max(1, len(best))
+    if most < FEWEST_POINTS:
+        return {}
+    maps: dict[str, list[EmbeddingMap]] = {}
+    for task in run.tasks:
+        rows = best[best["task"] == task].set_index("encoder")
+        for encoder in run.encoders:
+            if encoder in rows.index:
+                row = rows.loc[encoder]
+                of = (points["task"] == task) & (points["encoder"] == encoder)
+                of &= (points["pooling"] == row["pooling"]) & (points["layer"] == row["layer"])
+                if not of.any():
+                    continue  # the rows that were drawn for the map are those left out
+                maps.setdefault(task, []).append(
+                    EmbeddingMap(
+                        task=task,
+                        encoder=encoder,
+                        pooling=str(row["pooling"]),
+                        layer=int(row["layer"]),
+                        points=_thinned(points.loc[of, ["x", "y", "label"]], most),
+                        purity=float(row["knn_purity"]),
+                        explained=(float(row["explained_x"]), float(row["explained_y"])),
+                    )
+                )
+    return maps
+
+
+def _thinned(points: pd.DataFrame, most: int) -> pd.DataFrame:
+    """At most so many points, drawn: every n-th may be of one class."""
+    return points.sample(min(most, len(points)), random_state=0).sort_index()
+
+
+def embeddings_grid(run: Run) -> Grid | None:
+    """The numbers of every encoder, task, pooling and layer; None where there are none."""
+    found = run.embeddings
+    if found is None:
+        return None
+    numbers, _ = found
+    columns = [
+        Column("Task", filtered=True),
+        Column("Encoder", filtered=True),
+        Column("Pooling", filtered=True),
+        Column("Layer", numeric=True, tip="-1 is the last"),
+        *(
+            Column(title, numeric=True, tip=tip, spare="AMI" in title)
+            for title, tip in NUMBERS.values()
+        ),
+        Column("Rows", numeric=True, spare=True, tip="drawn of the train split"),
+        Column("Note"),
+    ]
+    place = {task: at for at, task in enumerate(run.tasks)}
+    ordered = numbers.assign(place=numbers["task"].map(place)).sort_values(
+        ["place", "knn_purity"], ascending=[True, False], kind="stable"
+    )
+    rows = [
+        [
+            Entry(row["task"]),
+            Entry(row["encoder"], hue=hue(row["encoder"], run.encoders).name),
+            Entry(row["pooling"]),
+            Entry(str(int(row["layer"])), row["layer"]),
+            *(scored(row[name]) for name in NUMBERS),
+            Entry(count(row["n_rows"]), row["n_rows"]),
+            Entry(row["note"] or MISSING),
+        ]
+        for row in ordered.to_dict("records")
+        if row["encoder"] in run.encoders and row["task"] in place
+    ]
+    most = count(numbers["n_rows"].max())
+    grid = Grid(
+        "embeddings",
+        f"Frozen embeddings of up to {most} rows of the train split, as a probe gets them before "
+        "any scaling. Clusters are as many as classes. These numbers ask whether classes lie apart "
+        "in the space as it is; a classifier needs only one direction that separates them, so an "
+        "encoder can score well and cluster badly, as letters of short sequences do. No test is "
+        "made of them. ARI, AMI, silhouette, neighbours: more is better.",
+        columns,
+        rows,
+    )
+    if (numbers["layer"] == LAST).all():
+        grid = grid.without("Layer")
+    if not numbers["note"].astype(bool).any():
+        grid = grid.without("Note")
+    return for_tasks(run, grid)
+
+
+def told(one: EmbeddingMap) -> str:
+    """What is shown of a map: the pooling, the layer if not the last, the purity."""
+    layer = "" if one.layer == LAST else f", layer {one.layer}"
+    return f"{one.pooling}{layer}; neighbours {score(one.purity)}"

@@ -1,0 +1,65 @@
+"""All that a report's figures and tables are made of, worked out once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from engine.compare_tasks import AcrossTasks
+from engine.report import across
+from engine.report.answer import Answer, answer
+from engine.report.calibration import Calibration, calibrations
+from engine.report.duels import Duels, duels
+from engine.report.embeddings import EmbeddingMap, embedding_maps
+from engine.report.pooling import Pooled, poolings
+from engine.report.run import Run
+from engine.report.searches import Search, searches
+from engine.report.tables import Leaderboard, leaderboard
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a run found.
+
+    Attributes
+    ----------
+    run : Run
+    board : mapping of str to sequence of Standing
+        Leaderboards by task.
+    tested : mapping of (str, str) to Duel
+    answers : mapping of str to Answer
+        By task.
+    over : AcrossTasks or None
+        None for too few tasks.
+    searches : sequence of Search
+        Of all cells, task by task.
+    pooled : sequence of Pooled
+    calibrated : mapping of str to list of Calibration
+        By task; empty without predictions of classes.
+    maps : mapping of str to list of EmbeddingMap
+        By task; empty where no embeddings were measured.
+    """
+
+    run: Run
+    board: Leaderboard
+    tested: Duels
+    answers: Mapping[str, Answer]
+    over: AcrossTasks | None
+    searches: Sequence[Search]
+    pooled: Sequence[Pooled]
+    calibrated: Mapping[str, list[Calibration]]
+    maps: Mapping[str, list[EmbeddingMap]]
+
+
+def findings(run: Run) -> Findings:
+    """Work out everything that the run has data for."""
+    board = leaderboard(run)
+    return Findings(
+        run=run,
+        board=board,
+        tested=duels(run),
+        answers={task: answer(task, board[task]) for task in run.tasks},
+        over=across.of_run(run),
+        searches=[search for cells in searches(run).values() for search in cells],
+        pooled=poolings(run),
+        calibrated=calibrations(run, board),
+        maps=embedding_maps(run),
+    )

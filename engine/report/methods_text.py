@@ -1,0 +1,158 @@
+"""The methods paragraph, to be pasted into a paper."""
+
+from collections.abc import Callable, Iterator
+
+from engine.compare import METHODS
+from engine.compare_tasks import AcrossTasks
+from engine.report.formats import (
+    adjustment,
+    count,
+    listing,
+    metric_label,
+    moment,
+    plural,
+)
+from engine.report.prose import FAMILIES
+from engine.report.references import CORRECTIONS
+from engine.report.run import Run
+from engine.report.works import (
+    ASHA,
+    BENAVOLI,
+    BOOTSTRAP,
+    DELONG,
+    DEMSAR,
+    HOLM,
+    HUBERT_ARABIE,
+    IMAN_DAVENPORT,
+    LORA,
+    OBUCHOWSKI,
+    OPTUNA,
+    RAY_TUNE,
+    ROUSSEEUW,
+    SATTERTHWAITE,
+    SCHUIRMANN,
+    SCIKIT_LEARN,
+    SUN_XU,
+    VINH,
+    WANG_ISOLA,
+    WILCOXON,
+    Reference,
+)
+
+
+def methods_paragraph(run: Run, over: AcrossTasks | None, cited: list[Reference]) -> str:
+    """A paragraph for a paper's methods section; numbers in brackets are places in `cited`."""
+    return " ".join(_methods(run, over, cited))
+
+
+def _methods(run: Run, over: AcrossTasks | None, cited: list[Reference]) -> Iterator[str]:
+    def cite(*works: Reference) -> str:
+        places = [str(cited.index(work) + 1) for work in works if work in cited]
+        return f" [{', '.join(places)}]" if places else ""
+
+    def named(name: str, citation: object) -> str:
+        return name + cite(*(work for work in cited if work.title == str(citation or "").strip()))
+
+    encoders = [named(name, run.encoder(name).get("citation")) for name in run.encoders]
+    tasks = [named(name, run.task(name).get("citation")) for name in run.tasks]
+    commit = run.manifest.get("git_commit")
+    version = f"dnasweep {run.manifest.get('dnasweep', '')}".strip()
+    yield (
+        f"We compared {plural(len(encoders), 'DNA encoder')} ({listing(encoders)}) on "
+        f"{plural(len(tasks), _noun(run))} ({listing(tasks)}) with {version}"
+        f"{f' (git commit {commit[:10]})' if commit else ''}. A cell is one encoder adapted by one "
+        f"method ({listing(run.methods)}{cite(LORA, SCIKIT_LEARN)}) to one task; the study has "
+        f"{plural(run.trials['cell'].nunique(), 'cell')}."
+    )
+    counts = run.trials["status"].value_counts()
+    outcome = listing([f"{number:,} {status}" for status, number in counts.items()])
+    used = run.manifest.get("versions") or {}
+    tools = [
+        f"{verb} by {name} {used[package]}{cite(work)}"
+        for package, name, verb, work in (
+            ("optuna", "Optuna", "proposed", OPTUNA),
+            ("ray", "Ray Tune", "scheduled", RAY_TUNE),
+        )
+        if package in used
+    ]
+    yield (
+        f"Each cell had up to {run.study.get('trials_per_cell')} hyperparameter configurations"
+        f"{', ' + ' and '.join(tools) if tools else ''}, of which the first was the default one"
+        f"{'; unpromising trials were stopped early' + cite(ASHA) if 'pruned' in counts else ''} "
+        f"({plural(len(run.trials), 'trial')}: {outcome})."
+    )
+    metrics = listing(list(dict.fromkeys(metric_label(run.metric(task)) for task in run.tasks)))
+    seeds = listing([str(seed) for seed in run.seeds])
+    yield (
+        f"The configuration with the best validation score of a cell was refitted with "
+        f"{'seeds' if len(run.seeds) > 1 else 'seed'} {seeds}; only then was the test split read. "
+        f"Scores are {metrics} on the test split, given as mean over seeds with the 95 % "
+        f"confidence interval of the model of seed {run.seeds[0]}."
+    )
+    if len(run.comparisons):
+        yield _comparison_sentence(run, cite)
+    if over:
+        yield (
+            f"Over the {plural(len(over.tasks), 'task')} ({over.n_groups} counted as independent) "
+            f"models were compared by their ranks{cite(DEMSAR)}: Friedman's test in Iman and "
+            f"Davenport's form{cite(IMAN_DAVENPORT)}, then Wilcoxon's signed-rank test of every "
+            f"pair{cite(WILCOXON)} with Holm's correction{cite(HOLM)}, and the Bayesian "
+            f"signed-rank test{cite(BENAVOLI)} with a region of practical equivalence of "
+            f"±{run.margin:g}."
+        )
+    if run.embeddings:
+        rows = count(run.embeddings[0]["n_rows"].max())
+        yield (
+            f"Frozen embeddings of up to {rows} training sequences were described without a "
+            f"classifier by the agreement of k-means and Ward clusters with the classes (adjusted "
+            f"Rand index{cite(HUBERT_ARABIE)}, adjusted mutual information{cite(VINH)}), the "
+            f"silhouette{cite(ROUSSEEUW)}, alignment and uniformity{cite(WANG_ISOLA)}, and the "
+            "share of the ten nearest neighbours that have a sequence's class."
+        )
+    hardware = run.manifest.get("hardware") or {}
+    gpus = [str(gpu) for gpu in hardware.get("gpus") or []]
+    yield (
+        f"The study ran on {hardware.get('cpu') or 'an unrecorded processor'} "
+        f"({hardware.get('cores', '?')} cores, {hardware.get('memory_gb', '?')} GB memory, "
+        f"{listing(gpus) or 'no GPU'}) and finished on "
+        f"{moment(str(run.manifest.get('finished', '')))}."
+    )
+
+
+def _comparison_sentence(run: Run, cite: Callable[..., str]) -> str:
+    clustered = (
+        f"; sequences of one group{cite(OBUCHOWSKI)} were not taken to be independent"
+        if run.comparisons["n_groups"].notna().any()
+        else ""
+    )
+    tests_cited, corrections_cited = cite(DELONG, SUN_XU, BOOTSTRAP), cite(*CORRECTIONS.values())
+    tests = listing([str(test) for test in run.comparisons["test"].unique()])
+    correction = adjustment(str(run.comparisons["correction"].iloc[0]))
+    family = FAMILIES.get(str(run.compare.get("family")), "the declared family")
+    unstable = (
+        " A significant difference whose sign was not the same with all seeds was called unstable."
+        if len(run.seeds) > 1
+        else ""
+    )
+    if (run.comparisons["claim"] == METHODS).any():
+        return (
+            f"Cells of a task were compared pairwise on the same test sequences over all "
+            f"{len(run.seeds)} seeds: a two-sided t-test of the difference of means whose variance "
+            f"has a part from seeds and a part from test sequences ({tests}{tests_cited}), with "
+            f"Satterthwaite's degrees of freedom{cite(SATTERTHWAITE)}{clustered}; p-values "
+            f"{correction}{corrections_cited} over {family}; the level was 5 %. Equivalence was "
+            f"tested by two one-sided tests{cite(SCHUIRMANN)} with a margin of {run.margin:g}. The "
+            f"models of seed {run.seeds[0]} were also compared alone; disagreement is reported as "
+            "mixed."
+        )
+    return (
+        f"Cells of a task were compared pairwise on the same test sequences ({tests}{tests_cited}, "
+        f"two-sided, models of seed {run.seeds[0]}){clustered}; p-values {correction}"
+        f"{corrections_cited} over {family}; the level was 5 %.{unstable}"
+    )
+
+
+def _noun(run: Run) -> str:
+    """What the tasks are, as far as one word holds for all."""
+    kinds = {run.kind(task) for task in run.tasks}
+    return f"sequence {kinds.pop()} task" if len(kinds) == 1 else "sequence task"

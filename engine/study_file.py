@@ -1,0 +1,157 @@
+"""The keys of a study file: which there are, what each can be, and what it is by default."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+
+from engine.records import TaskKind
+
+#: What NumPy and scikit-learn take.
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+
+Truncate = Literal["center", "start", "chunk", "error"]
+
+
+def _named(value: Any) -> Any:
+    """Let ``name`` stand for ``{name: name}``."""
+    return {"name": value} if isinstance(value, str) else value
+
+
+class EncoderEntry(BaseModel):
+    """An encoder of a study: a name, or a mapping."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    family: str | None = None
+    weights: str = "hub"
+    seed: Seed = 0
+    truncate: Truncate | None = None
+
+
+class TaskEntry(BaseModel):
+    """A task of a study: a name, or a mapping with the path of a local file."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str | None = None
+    path: str | None = None
+    metric: str | None = None
+    group: str | None = None
+    seed: Seed = 0
+    kind: TaskKind | None = None
+    published: str | None = None
+
+
+class Embedding(BaseModel):
+    """How sequences are read, for all encoders; an encoder may have its own ``truncate``."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    truncate: Truncate = "center"
+    both_strands: bool = False
+    stored_as: Literal["float32", "float16"] = "float32"
+
+
+class Compare(BaseModel):
+    """How differences are tested and corrected."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    family: Literal["per_task", "whole_study", "headline"] = "per_task"
+    correction: Literal["holm", "bh", "by", "none"] = "holm"
+    equivalence_margin: float = Field(default=0.01, gt=0, lt=0.5)
+
+
+class Search(BaseModel):
+    """How configurations are proposed, when a trial or a cell stops, where Optuna keeps a copy."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    sampler: Literal["tpe", "random", "grid", "gp", "cmaes"] = "tpe"
+    seed: Seed = 0
+    batch: int | None = Field(default=4, ge=1)
+    objectives: list[Literal["score", "trainable_parameters", "seconds"]] = ["score"]
+    warm_start: list[str] = []
+    warm_points: int = Field(default=3, ge=1)
+    allocation: Literal["equal", "adaptive"] = "equal"
+    floor: int | None = Field(default=None, ge=1)
+    early_stopping: Literal["asha", "hyperband", "median", "none"] = "asha"
+    grace_epochs: int = Field(default=1, ge=1)
+    reduction_factor: float = Field(default=3.0, gt=1)
+    max_seconds: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    target: float | None = Field(default=None, allow_inf_nan=False)
+    plateau: int | None = Field(default=None, ge=1)
+    storage: str | None = "journal"
+
+    @field_validator("early_stopping", mode="before")
+    @classmethod
+    def _yes_or_no(cls, value: Any) -> Any:
+        if isinstance(value, bool):
+            return "asha" if value else "none"
+        return value
+
+    @field_validator("objectives")
+    @classmethod
+    def _score_first(cls, value: list[str]) -> list[str]:
+        if value[:1] != ["score"] or len(set(value)) < len(value):
+            raise ValueError("list score first, then what is to be small beside it, each once")
+        return value
+
+    @field_validator("storage")
+    @classmethod
+    def _known_storage(cls, value: str | None) -> str | None:
+        if value in (None, "journal", "sqlite") or "://" in value:
+            return value
+        raise ValueError("give journal, sqlite, null, or the URL of a database")
+
+
+class Resources(BaseModel):
+    """What one trial takes; ``auto`` shares GPUs by an estimate of the memory that trials need."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    cpus_per_trial: float = Field(default=1.0, gt=0)
+    gpus_per_trial: float | Literal["auto"] = "auto"
+
+    @field_validator("gpus_per_trial", mode="before")
+    @classmethod
+    def _share(cls, value: Any) -> Any:
+        number = isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+        number = number and (value < 1 or value == int(value))
+        if number or value == "auto":
+            return value
+        raise ValueError("give auto, a share below 1, or a whole number")
+
+
+class Tracking(BaseModel):
+    """Where MLflow is; none means sqlite beside the runs."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    uri: str | None = None
+    enabled: bool = True
+
+
+class StudyModel(BaseModel):
+    """The study file's keys."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)
+    description: str = ""
+    encoders: list[Annotated[EncoderEntry, BeforeValidator(_named)]] = Field(min_length=1)
+    tasks: list[Annotated[TaskEntry, BeforeValidator(_named)]] = Field(min_length=1)
+    methods: dict[str, str | dict[str, Any]] = Field(min_length=1)
+    skip: list[str] = []
+    metric: str | None = None
+    trials_per_cell: int = Field(default=16, ge=1)
+    seeds: list[Seed] = Field(default=[0, 1, 2], min_length=1)
+    embedding: Embedding = Embedding()
+    compare: Compare = Compare()
+    search: Search = Search()
+    resources: Resources = Resources()
+    tracking: Tracking = Tracking()
+    store: str | None = None
