@@ -176,7 +176,8 @@ def _lead_of_methods(duel: Duel, second: str, evidence: str) -> str:
         mixed = f"; mixed: the two models of seed {duel.seed} {word} significantly"
     size = magnitude(duel.delta)
     if duel.verdict == "significant":
-        return f", a significant {size} ahead of {second} over seeds ({evidence}{mixed})"
+        small = f", less than the margin of ±{duel.margin:g}" if duel.equivalent else ""
+        return f", a significant {size} ahead of {second} over seeds{small} ({evidence}{mixed})"
     if duel.equivalent:
         return f", equivalent to {second} within ±{duel.margin:g} ({evidence}{mixed})"
     if duel.delta == 0:

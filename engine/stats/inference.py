@@ -113,9 +113,9 @@ class StudentResult(NamedTuple):
     t, df : float
         ``delta / se``, 0 where both are 0, and the degrees of freedom.
     ci_low, ci_high : float
-        Two-sided interval of the difference.
+        Two-sided interval of the difference, whatever the alternative.
     p, log10_p : float
-        Two-sided p-value and its decimal logarithm, finite where p underflows.
+        p-value and its decimal logarithm, finite where p underflows.
     """
 
     t: float
@@ -223,8 +223,14 @@ def paired_difference(
     )
 
 
-def student_difference(delta: float, se: float, df: float, level: float) -> StudentResult:
-    """Two-sided test of a difference whose standard error few rows or groups tell.
+def student_difference(
+    delta: float,
+    se: float,
+    df: float,
+    level: float = 0.95,
+    alternative: Alternative = "two-sided",
+) -> StudentResult:
+    """Test of a difference whose standard error few rows or groups tell.
 
     A normal reference takes the standard error for known: with 8 groups of rows it claims a
     difference that is not there in 9.5 % instead of 5 % (docs/statistics.md).
@@ -235,8 +241,10 @@ def student_difference(delta: float, se: float, df: float, level: float) -> Stud
         The difference and its standard error.
     df : float
         Rows of the rarest class, or groups that hold it, less one.
-    level : float
+    level : float, default 0.95
         Confidence of the interval.
+    alternative : {"two-sided", "greater", "less"}
+        "greater": the difference is above 0.
 
     Returns
     -------
@@ -246,11 +254,15 @@ def student_difference(delta: float, se: float, df: float, level: float) -> Stud
     ------
     ZeroVarianceError
         A difference whose estimated variance is zero.
+    ValueError
+        A level outside (0, 1); an unknown alternative.
     """
+    check_alternative(alternative)
+    check_level(level)
     delta, se = delta_and_se(delta, se**2)
     t = delta / se if se else 0.0
     half_width = float(stats.t.isf((1 - level) / 2, df)) * se
-    p, log10_p = student_p(t, df, "two-sided")
+    p, log10_p = student_p(t, df, alternative)
     return StudentResult(t, df, delta - half_width, delta + half_width, p, log10_p)
 
 
