@@ -20,10 +20,10 @@ from engine.metrics import METRICS, compute, compute_all, kind_of
 from engine.records import Cell
 from engine.select import FinalFit
 from engine.stats.adjust import adjust, adjust_log10, headline_pairs
-from engine.stats.bootstrap import bootstrap_ci, paired_bootstrap
-from engine.stats.clustered import group_numbers, units_of_evidence
+from engine.stats.bootstrap import bootstrap_ci, paired_bootstrap, strata_of
+from engine.stats.clustered import group_numbers, resampling_factor, units_of_evidence
 from engine.stats.delong import auc_ci, delong_test
-from engine.stats.inference import with_few_groups
+from engine.stats.inference import student_difference
 from engine.stats.method_level import agreement
 from engine.stats.multiclass import macro_auc_ci, macro_auc_test
 
@@ -194,8 +194,8 @@ METHODS, FITS_ONLY = "methods", "fitted models only"
 _COLUMNS = (
     "task", "cell_a", "cell_b", "metric", "claim", "verdict", "agreement",
     # The models of the first seed.
-    "test", "seed", "value_a", "value_b", "delta", "se", "ci_low", "ci_high", "z", "p", "log10_p",
-    "p_adjusted", "log10_p_adjusted", "seeds_agree", "note",
+    "test", "seed", "value_a", "value_b", "delta", "se", "ci_low", "ci_high", "z", "df", "p",
+    "log10_p", "p_adjusted", "log10_p_adjusted", "seeds_agree", "note",
     # The methods over all seeds.
     "mean_a", "mean_b", "method_delta", "method_se", "method_ci_low", "method_ci_high", "method_t",
     "method_df", "method_p", "method_log10_p", "method_p_adjusted", "method_log10_p_adjusted",
@@ -268,10 +268,7 @@ def _of_methods(
     """Columns of the test over seeds; equivalence is that of methods, or of the fitted models."""
     result, note = method_test(task.metric, task.labels, fits_a, fits_b, task.groups)
     if result is None:
-        by_class = kind_of(task.labels, fits_a[0]) == "classification"
-        tested_at_all = np.isfinite(tested["se"])
-        df = _degrees_of_freedom(task.labels, task.groups, by_class) if tested_at_all else np.inf
-        of_fits = equivalence(tested["delta"], tested["se"], margin, df)
+        of_fits = equivalence(tested["delta"], tested["se"], margin, tested["df"])
         return {"method_p": np.nan, "method_log10_p": np.nan, "method_note": note, **of_fits}
     tests = ("delta", "se", "ci_low", "ci_high", "t", "df", "p", "log10_p")
     return {
@@ -308,36 +305,31 @@ def paired_test(
     Returns
     -------
     dict
-        ``test, delta, se, ci_low, ci_high, z, p, log10_p, note``; where the rows allow no test, the
-        numbers are NaN and the note says why.
+        ``test, delta, se, ci_low, ci_high, z, df, p, log10_p, note``; where the rows allow no test,
+        the numbers are NaN and the note says why.
+
+    Notes
+    -----
+    DeLong's statistic is taken as normal, and df infinite. That of a bootstrap (difference over its
+    standard error), and of any test over groups, is Student's t with one degree of freedom less
+    than the rows of the rarest class, or the groups that hold it.
     """
-    nan = float("nan")
     name = "paired bootstrap"
     by_class = kind_of(labels, a) == "classification"
     try:
         if metric == "auroc" and by_class:
             name = "DeLong" if a.shape[1] == 2 else "macro DeLong"
             found = _delong(labels.astype(np.int64), a, b, level, groups)
-            return {"test": name, **found, "note": ""}
-        function = METRICS[metric].function
-        drawn = paired_bootstrap(
-            labels, a, b, function, RESAMPLES, level=level, by_class=by_class, groups=groups
-        )
+        else:
+            found = _bootstrap(metric, labels, a, b, level, groups, by_class)
     except ValueError as error:
         delta = compute(metric, labels, a) - compute(metric, labels, b)
-        unknown = dict.fromkeys(("se", "ci_low", "ci_high", "z", "p", "log10_p"), nan)
+        unknown = dict.fromkeys(("se", *_OF_STUDENT), float("nan"))
         return {"test": name, "delta": delta, **unknown, "note": str(error)}
-    return {
-        "test": name,
-        "delta": drawn.delta,
-        "se": drawn.se,
-        "ci_low": drawn.ci_low,
-        "ci_high": drawn.ci_high,
-        "z": nan,
-        "p": drawn.p,
-        "log10_p": float(np.log10(drawn.p)),
-        "note": "",
-    }
+    return {"test": name, **found, "note": ""}
+
+
+_OF_STUDENT = ("ci_low", "ci_high", "z", "df", "p", "log10_p")
 
 
 def _delong(
@@ -349,16 +341,29 @@ def _delong(
         present = np.unique(labels).tolist()
         result = macro_auc_test(labels, a, b, level=level, classes=present, groups=groups)
     if groups is not None:
-        df = _degrees_of_freedom(labels, groups, by_class=True)
-        result = with_few_groups(result, df, "two-sided", level)
-    return {
-        name: float(getattr(result, name))
-        for name in ("delta", "se", "ci_low", "ci_high", "z", "p", "log10_p")
-    }
+        units = units_of_evidence(labels, group_numbers(groups, labels))
+        return _student(result.delta, result.se, units, level)
+    of_rows = {name: float(getattr(result, name)) for name in ("delta", "se", *_OF_STUDENT[:3])}
+    return of_rows | {"df": float("inf"), "p": result.p, "log10_p": result.log10_p}
 
 
-def _degrees_of_freedom(labels: Labels, groups: Sequence[str] | None, by_class: bool) -> float:
-    """Of the variance over groups of rows; infinite, as DeLong has it, where every row counts."""
-    strata = labels if by_class else np.zeros(len(labels))
-    numbers = group_numbers(groups, strata)
-    return float("inf") if numbers is None else units_of_evidence(strata, numbers) - 1.0
+def _bootstrap(
+    metric: str,
+    labels: Labels,
+    a: FloatArray,
+    b: FloatArray,
+    level: float,
+    groups: Sequence[str] | None,
+    by_class: bool,
+) -> dict[str, float]:
+    """By its standard error: a share of 2,000 resamples is too coarse for a family of 100 tests."""
+    function = METRICS[metric].function
+    drawn = paired_bootstrap(labels, a, b, function, RESAMPLES, by_class=by_class, groups=groups)
+    strata = strata_of(labels, by_class)
+    units = units_of_evidence(strata, group_numbers(groups, strata))
+    return _student(drawn.delta, drawn.se * np.sqrt(resampling_factor(units)), units, level)
+
+
+def _student(delta: float, se: float, units: int, level: float) -> dict[str, float]:
+    tested = student_difference(delta, se, units - 1, level)._asdict()
+    return {"delta": delta, "se": float(se), "z": tested.pop("t"), **tested}

@@ -29,8 +29,10 @@ from engine.metrics import compute
 from engine.report.formats import p_value
 from engine.stats.adjust import adjust
 from engine.stats.checks import Alternative
+from engine.stats.clustered import group_numbers, units_of_evidence
 from engine.stats.contrasts import delong_omnibus
 from engine.stats.delong import auc_ci, delong_test
+from engine.stats.inference import student_difference
 from engine.stats.multiclass import macro_auc_ci, macro_auc_test
 
 LABELS = ("label", "y_true", "y", "target")
@@ -107,7 +109,8 @@ class Comparison:
             task = f"{row['task']}: " if row["task"] else ""
             parts.append(Text(f"{task}all {row['models']} equal? {said}"))
         if self.groups:
-            parts.append(Text(f"Rows of one '{self.groups}' count together (Obuchowski).", "dim"))
+            said = f"Rows of one '{self.groups}' count together (Obuchowski; z is Student's t)."
+            parts.append(Text(said, "dim"))
         parts.append(
             "[dim]DeLong speaks of these fitted models, not of the methods that made them.[/]"
         )
@@ -204,6 +207,10 @@ def _pair(a: Model, b: Model, alternative: Alternative, level: float) -> dict[st
                 a.labels, a.scores, b.scores, alternative, level, classes, groups=a.groups
             )
         found, note = test._asdict(), ""
+        if a.groups is not None:
+            df = units_of_evidence(a.labels, group_numbers(a.groups, a.labels)) - 1
+            student = student_difference(test.delta, test.se, df, level, alternative)
+            found |= student._asdict() | {"z": student.t}
     except ValueError as error:
         areas = (compute("auroc", m.labels, m.scores) for m in (a, b))
         found, note = {"delta": next(areas) - next(areas)}, str(error)
@@ -296,6 +303,11 @@ def _models_of_run(table: pd.DataFrame, groups: npt.NDArray[np.str_] | None) -> 
     for cell, rows in tuned.groupby("cell", sort=False):
         first = rows[rows["seed"] == rows["seed"].iloc[0]]
         scores = first[columns].dropna(axis="columns", how="all").to_numpy(np.float64)
+        if scores.shape[1] < 2:
+            raise UserError(
+                f"{cell}: its labels were measured, and AUROC is of classes; the run's "
+                "comparisons.csv holds the tests of such tasks"
+            )
         labels = first["label"].to_numpy(np.int64)
         task = str(cell).split("/", 1)[1].rsplit("/", 1)[0]
         ids = tuple(first["id"].astype(str))

@@ -18,6 +18,7 @@ from engine.compare import (
     score_table,
     verdict,
 )
+from engine.compare_methods import method_test
 from engine.metrics import METRICS, metrics_of
 from engine.records import Cell
 from engine.select import FinalFit
@@ -100,11 +101,28 @@ def test_other_metrics_are_tested_by_paired_bootstrap(metric: str, monkeypatch):
     a, b = scores(BINARY, 3.0, 1), scores(BINARY, 0.0, 2)
     (row,) = table([fit("a", a), fit("b", b)], metric=metric).to_dict("records")
     assert row["test"] == "paired bootstrap"
-    assert np.isnan(row["z"])
-    assert row["p"] == pytest.approx(1 / 201)  # the smallest that 200 resamples can give
+    # Its interval and p are one statement, and p is not coarser than a family is large.
+    df = np.unique(BINARY, return_counts=True)[1].min() - 1
+    assert (row["z"], row["df"]) == (pytest.approx(row["delta"] / row["se"]), df)
+    assert row["p"] == pytest.approx(2 * stats.t.sf(abs(row["z"]), df))
+    assert row["p"] < 1 / 201
+    half_width = stats.t.ppf(0.975, df) * row["se"]
+    assert row["ci_high"] - row["delta"] == pytest.approx(half_width)
+    assert row["delta"] - row["ci_low"] == pytest.approx(half_width)
     assert row["log10_p"] == pytest.approx(np.log10(row["p"]))
-    assert row["ci_low"] < row["delta"] < row["ci_high"]
     assert (row["delta"] > 0) == METRICS[metric].greater_is_better
+
+
+def test_a_bootstrap_is_the_test_of_methods_without_luck_of_seeds(monkeypatch):
+    monkeypatch.setattr("engine.compare.RESAMPLES", 100)
+    monkeypatch.setattr("engine.compare_methods.RESAMPLES", 100)
+    groups = [f"g{row % 8}" for row in range(len(BINARY))]
+    a, b = scores(BINARY, 1.0, 1), scores(BINARY, 0.5, 2)
+    for known in (None, groups):
+        of_fits = paired_test("mcc", BINARY, a, b, groups=known)
+        of_methods = method_test("mcc", BINARY, [a, a], [b, b], known).result
+        assert of_methods is not None
+        assert (of_fits["p"], of_fits["df"]) == pytest.approx((of_methods.p, of_methods.df))
 
 
 def test_a_value_by_mcc_is_that_of_scikit_learn(monkeypatch):
@@ -130,7 +148,7 @@ def test_a_class_of_one_row_allows_no_test_and_a_note_says_so(labels, metric, te
     (row,) = table([fit("a", a), fit("b", b)], labels, metric=metric).to_dict("records")
     assert (row["test"], row["verdict"]) == (test, "no test")
     assert np.isfinite(row["delta"])
-    for name in ("ci_low", "ci_high", "z", "p", "log10_p", "p_adjusted"):
+    for name in ("ci_low", "ci_high", "z", "df", "p", "log10_p", "p_adjusted"):
         assert np.isnan(row[name])
     assert "at least two" in row["note"]
     assert all(np.isnan(interval(metric, labels, a)))

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from rich.console import Console
+from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from engine.compare_files import Comparison, compare_files
@@ -168,7 +169,11 @@ def test_rows_of_a_group_count_together():
         [csv("p.csv", label=LABEL, a=A, b=B, chromosome=groups)], groups="chromosome"
     )
     expected = delong_test(LABEL, A, B, groups=groups)
-    assert result.pairs["p"][0] == expected.p != delong_test(LABEL, A, B).p
+    # Six chromosomes tell the standard error: five degrees of freedom.
+    assert result.pairs["z"][0] == expected.z != delong_test(LABEL, A, B).z
+    assert result.pairs["p"][0] == pytest.approx(2 * stats.t.sf(abs(expected.z), 5))
+    half_width = stats.t.ppf(0.975, 5) * expected.se
+    assert result.pairs["ci_low"][0] == pytest.approx(expected.delta - half_width)
     assert result.scores["ci_low"][0] == auc_ci(LABEL, A, groups=groups).ci_low
     assert result.scores["model"].tolist() == ["a", "b"]
     assert "Rows of one 'chromosome' count together" in shown(result)
@@ -182,7 +187,8 @@ def test_groups_are_brought_into_the_order_of_the_ids():
         csv("b.csv", id=np.array(IDS)[order], label=LABEL[order], s=B[order], fold=groups[order]),
     ]
     result = compare_files(files, groups="fold")
-    assert result.pairs["p"][0] == pytest.approx(delong_test(LABEL, A, B, groups=groups).p)
+    expected = delong_test(LABEL, A, B, groups=groups)
+    assert result.pairs["p"][0] == pytest.approx(2 * stats.t.sf(abs(expected.z), 9))
     moved = csv("b.csv", id=IDS, label=LABEL, s=B, fold=groups[::-1])
     assert refused(files[0], moved, groups="fold") == "b: its groups are not those of a row by row"
 
@@ -199,7 +205,14 @@ def test_groups_of_a_run_go_with_their_rows():
         for name in "xy"
     )
     expected = macro_auc_test(np.arange(ROWS) % 3, x, y, groups=families)
-    assert result.pairs["p"][1] == pytest.approx(expected.p)
+    assert result.pairs["p"][1] == pytest.approx(2 * stats.t.sf(abs(expected.z), 9))
+
+
+def test_measured_labels_are_no_classes():
+    path = predictions()
+    table = pd.read_parquet(path).assign(score_1=np.nan, score_2=np.nan)
+    table.assign(label=table["label"] + 0.5).to_parquet(path)
+    assert refused(path).startswith("x/suite/t2/probe: its labels were measured")
 
 
 def test_a_mistake_in_groups_is_one_line():

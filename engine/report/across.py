@@ -52,8 +52,9 @@ def sentence(run: Run, found: AcrossTasks) -> str:
         parts.append(f"it is significantly ahead of {plural(len(said[AHEAD]), 'model')}")
     if said[BEHIND]:
         parts.append(
-            f"{listing(said[BEHIND], limit=4)} significantly ahead of it by Wilcoxon's test, which "
-            "weighs how large the differences are"
+            f"{listing(said[BEHIND], limit=4)} {'is' if len(said[BEHIND]) == 1 else 'are'} "
+            "significantly ahead of it by Wilcoxon's test, which weighs how large the differences "
+            "are"
         )
     if said[LEVEL_WITH]:
         parts.append(f"it cannot be told apart from {listing(said[LEVEL_WITH], limit=4)}")

@@ -1,10 +1,12 @@
 """The answer to the study's question: one sentence per task, no surer than its test."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from engine.compare import LEVEL
+from engine.metrics import METRICS
 from engine.report.duels import Duel
 from engine.report.formats import (
     correction_label,
@@ -94,7 +96,7 @@ def answer(task: str, standings: list[Standing]) -> Answer:
     tied = _level(others)
     untested = tuple(s.label for s in others if s.status == "not compared")
     outcome: Outcome = "tie" if tied else "untested" if untested else "winner"
-    opening = "is best" if outcome == "winner" else "scores highest"
+    opening = "is best" if outcome == "winner" else _leads(best)
     parts = [f"{opening} ({level}){_lead(best, others[0])}"]
     parts += _company(others, tied, untested)
     return Answer(task, outcome, best.label, "; ".join(parts) + ".", tied)
@@ -108,18 +110,28 @@ def _of_chosen(task: str, chosen: Standing, others: list[Standing]) -> Answer:
     untested = [s.label for s in others if s.status == "not compared"]
     parts = [
         f"was chosen by validation and scores {score(chosen.mean)} {metric_label(chosen.metric)}; "
-        f"{first.label} scores highest ({score(first.mean)})"
+        f"{first.label} {_leads(first)} ({score(first.mean)})"
     ]
     if ahead:
-        parts.append(f"{listing(ahead, limit=4)} significantly ahead of it")
+        parts.append(f"{listing(ahead, limit=4)} {_be(ahead)} significantly ahead of it")
     if tied:
         parts.append(f"it cannot be told apart from {listing(tied, limit=4)}")
     if untested:
-        parts.append(f"{listing(untested, limit=4)} not compared with it")
+        parts.append(f"{listing(untested, limit=4)} {_be(untested)} not compared with it")
     if behind:
         parts.append(f"it is significantly ahead of {_rest(behind, behind == len(others))}")
     outcome: Outcome = "beaten" if ahead else "tie" if tied else "untested"
     return Answer(task, outcome, chosen.label, "; ".join(parts) + ".", tied)
+
+
+def _leads(standing: Standing) -> str:
+    """That a cell has the best mean; of a loss the highest is the worst."""
+    known = METRICS.get(standing.metric)
+    return "scores best" if known and not known.greater_is_better else "scores highest"
+
+
+def _be(names: Sequence[str]) -> str:
+    return "is" if len(names) == 1 else "are"
 
 
 def _level(others: list[Standing]) -> tuple[str, ...]:
@@ -164,7 +176,8 @@ def _lead_of_methods(duel: Duel, second: str, evidence: str) -> str:
         mixed = f"; mixed: the two models of seed {duel.seed} {word} significantly"
     size = magnitude(duel.delta)
     if duel.verdict == "significant":
-        return f", a significant {size} ahead of {second} over seeds ({evidence}{mixed})"
+        small = f", less than the margin of ±{duel.margin:g}" if duel.equivalent else ""
+        return f", a significant {size} ahead of {second} over seeds{small} ({evidence}{mixed})"
     if duel.equivalent:
         return f", equivalent to {second} within ±{duel.margin:g} ({evidence}{mixed})"
     if duel.delta == 0:
@@ -181,7 +194,7 @@ def _company(others: list[Standing], tied: tuple[str, ...], untested: tuple[str,
         either = " either" if len(further) < len(tied) else ""
         parts.append(f"it cannot be told apart from {listing(further, limit=4)}{either}")
     if untested:
-        parts.append(f"{listing(untested, limit=4)} not compared with it")
+        parts.append(f"{listing(untested, limit=4)} {_be(untested)} not compared with it")
     if behind > 1 or (behind and tied):
         parts.append(f"it is significantly ahead of {_rest(behind, behind == len(others))}")
     return parts

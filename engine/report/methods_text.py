@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterator
 
-from engine.compare import METHODS
+from engine.compare import METHODS, RESAMPLES
+from engine.compare_methods import RESAMPLES as METHOD_RESAMPLES
 from engine.compare_tasks import AcrossTasks
 from engine.report.formats import (
     adjustment,
@@ -127,8 +128,23 @@ def _comparison_sentence(run: Run, cite: Callable[..., str]) -> str:
     )
     tests_cited, corrections_cited = cite(DELONG, SUN_XU, BOOTSTRAP), cite(*CORRECTIONS.values())
     tests = listing([str(test) for test in run.comparisons["test"].unique()])
-    correction = adjustment(str(run.comparisons["correction"].iloc[0]))
+    correction = str(run.comparisons["correction"].iloc[0])
     family = FAMILIES.get(str(run.compare.get("family")), "the declared family")
+    adjusted = f"p-values {adjustment(correction)}"
+    if correction != "none":
+        adjusted += f"{corrections_cited} over {family}"
+    equivalence = (
+        f" Equivalence was tested by two one-sided tests{cite(SCHUIRMANN)} with a margin of "
+        f"{run.margin:g}{', adjusted likewise' if correction != 'none' else ''}."
+        if run.comparisons["equivalence_p"].notna().any()
+        else ""
+    )
+    drawn = (
+        f" Bootstraps drew the test sequences {METHOD_RESAMPLES:,} times for methods and "
+        f"{RESAMPLES:,} times for single models."
+        if "bootstrap" in tests
+        else ""
+    )
     unstable = (
         " A significant difference whose sign was not the same with all seeds was called unstable."
         if len(run.seeds) > 1
@@ -139,16 +155,14 @@ def _comparison_sentence(run: Run, cite: Callable[..., str]) -> str:
             f"Cells of a task were compared pairwise on the same test sequences over all "
             f"{len(run.seeds)} seeds: a two-sided t-test of the difference of means whose variance "
             f"has a part from seeds and a part from test sequences ({tests}{tests_cited}), with "
-            f"Satterthwaite's degrees of freedom{cite(SATTERTHWAITE)}{clustered}; p-values "
-            f"{correction}{corrections_cited} over {family}; the level was 5 %. Equivalence was "
-            f"tested by two one-sided tests{cite(SCHUIRMANN)} with a margin of {run.margin:g}. The "
-            f"models of seed {run.seeds[0]} were also compared alone; disagreement is reported as "
-            "mixed."
+            f"Satterthwaite's degrees of freedom{cite(SATTERTHWAITE)}{clustered}; "
+            f"{adjusted}; the level was 5 %.{equivalence}{drawn} The models of seed "
+            f"{run.seeds[0]} were also compared alone; disagreement is reported as mixed."
         )
     return (
         f"Cells of a task were compared pairwise on the same test sequences ({tests}{tests_cited}, "
-        f"two-sided, models of seed {run.seeds[0]}){clustered}; p-values {correction}"
-        f"{corrections_cited} over {family}; the level was 5 %.{unstable}"
+        f"two-sided, models of seed {run.seeds[0]}){clustered}; {adjusted}; the level "
+        f"was 5 %.{equivalence}{drawn}{unstable}"
     )
 
 

@@ -10,6 +10,7 @@ from engine.report.formats import (
     adjustment,
     count,
     listing,
+    percent,
     plural,
     score,
 )
@@ -19,7 +20,7 @@ from engine.report.tables import Leaderboard
 FAMILIES = {
     "per_task": "all pairs of one task",
     "whole_study": "all pairs of the whole study",
-    "headline": "the best cell of a task (by validation) against each other",
+    "headline": "the pairs of a task's best cell by validation with each other cell",
 }
 
 
@@ -30,7 +31,8 @@ def question(run: Run) -> str:
     methods = f", adapted by {listing(run.methods)}," if run.methods else ""
     best = "is best" if len(run.encoders) > 1 else ""
     tasks = _few(run.tasks, "task")
-    return f"{which}{methods} {best} on {tasks}, and is the difference real?".replace("  ", " ")
+    real = ", and is the difference real" if max(len(run.encoders), len(run.methods)) > 1 else ""
+    return f"{which}{methods} {best} on {tasks}{real}?".replace("  ", " ")
 
 
 def facts(run: Run) -> list[str]:
@@ -116,14 +118,21 @@ def _subject_claim(run: Run, tested: Duels) -> tuple[str, str]:
         )
     mixed = sum(duel.agreement == "mixed" for duel in methods)
     shares = pd.Series([duel.seed_share for duel in methods]).dropna()
+    tests = listing(list(dict.fromkeys(duel.test for duel in methods)))
+    known = (
+        f"; seeds make up {percent(shares.median())} of the variance in the median pair"
+        if len(shares)
+        else ""
+    )
     return (
         "A verdict is about methods, not about one model",
         f"{'Each' if len(methods) == len(pairs) else f'{len(methods)} of {len(pairs)}'} "
         f"pair's p-value and interval account for how a refit with another seed would come out "
-        f"and which sequences are in the test split ({plural(len(run.seeds), 'seed')} a method; "
-        f"seeds make up {shares.median():.0%} of the variance in the median pair). DeLong's test "
-        f"of the two models of seed {run.seeds[0]} knows only the test split; the two disagree "
-        f"on {plural(mixed, 'pair')}, marked as mixed."
+        f"and which sequences are in the test split ({plural(len(run.seeds), 'seed')} a "
+        f"method{known}). All refits of a cell have the same training sequences and "
+        "hyperparameters: that other ones, or another search, would come out alike is not tested. "
+        f"A test of the two models of seed {run.seeds[0]} ({tests}) knows only the test split; the "
+        f"two disagree on {plural(mixed, 'pair')}, marked as mixed."
         + (
             ""
             if len(methods) == len(pairs)
@@ -159,14 +168,15 @@ def _seed_claim(run: Run, board: Leaderboard, tested: Duels) -> str:
 def _order_claim(run: Run) -> tuple[str, str]:
     order = (
         "The order of the leaderboard is that of the test scores, so the score of whichever cell "
-        "comes first is slightly optimistic, the more so the more cells there are."
+        "comes first is optimistic, the more so the more cells there are and the fewer test "
+        "sequences."
     )
     if run.compare.get("family") == "headline":
         return (
             "The compared cell was chosen before the test",
             "Hyperparameters, and the cell of each task that every other is compared with, were "
-            "chosen on the validation split alone; that cell's score owes nothing to luck on the "
-            f"test split. {order}",
+            "chosen on the validation split alone, so that this cell was not picked for its luck "
+            f"on the test split. {order}",
         )
     return (
         "The best cell is picked on the test split",
@@ -209,9 +219,10 @@ def _equality_claim(run: Run, tested: Duels) -> str:
         return opening
     if any(math.isfinite(duel.margin) for duel in open_pairs):
         within = sum(duel.equivalent for duel in open_pairs)
+        likewise = "" if open_pairs[0].correction == "none" else ", adjusted likewise"
         shown = (
             f"{within or 'none'} {'are' if within > 1 else 'is'} shown to be equivalent by two "
-            f"one-sided tests against the study's margin of ±{margin:g}, adjusted likewise."
+            f"one-sided tests against the study's margin of ±{margin:g}{likewise}."
         )
     else:
         within = sum(duel.ci_low > -margin and duel.ci_high < margin for duel in open_pairs)
@@ -220,7 +231,9 @@ def _equality_claim(run: Run, tested: Duels) -> str:
             f"within the study's margin of ±{margin:g}; only there is it fair to speak of "
             "equivalent models."
         )
-    return f"{opening} Of the {plural(len(open_pairs), 'pair')} that are not significant, {shown}"
+    are = "is" if len(open_pairs) == 1 else "are"
+    pairs = plural(len(open_pairs), "pair")
+    return f"{opening} Of the {pairs} that {are} not significant, {shown}"
 
 
 def _family_claim(run: Run) -> str:
@@ -228,7 +241,13 @@ def _family_claim(run: Run) -> str:
         return "No pair was tested in this study."
     correction = str(run.comparisons["correction"].iloc[0])
     family = FAMILIES.get(str(run.compare.get("family")), "the family named with each figure")
+    if correction == "none":
+        return (
+            "P-values are not adjusted for how many pairs were tested: of 20 pairs without any "
+            "difference one is expected to be significant."
+        )
     return (
         f"P-values are {adjustment(correction)} over {family}. A verdict uses "
-        "the adjusted value; the raw one stands beside it in the tables of pairs."
+        "the adjusted value; the raw one stands beside it in the tables of pairs. Intervals are of "
+        "each pair alone: one may leave out 0 where the verdict is not significant."
     )

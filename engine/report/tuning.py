@@ -57,7 +57,7 @@ def tuning_grid(run: Run, board: Leaderboard, found: Iterable[Search]) -> Grid:
     caption = (
         "Gain: what tuning brought on the test split, over the seeds that have both models. Drop: "
         "how much worse the winning configuration is on the test split than on validation; a large "
-        "drop means that the search has fitted the validation split."
+        "drop means that the search has fitted the validation split, or that the two splits differ."
     )
     return for_tasks(run, Grid("tuning", caption, columns, rows))
 

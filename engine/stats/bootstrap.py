@@ -1,7 +1,7 @@
 """One model's interval and two models' paired comparison by any metric: rows resampled."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -167,7 +167,7 @@ def paired_bootstrap(
     )
 
 
-def strata_of(labels: IntArray | FloatArray, by_class: bool) -> IntArray:
+def strata_of(labels: npt.NDArray[Any], by_class: bool) -> IntArray:
     """Class of each row, shape (N,), or one stratum for all rows where classes do not matter."""
     return labels.astype(np.int64) if by_class else np.zeros(len(labels), dtype=np.int64)
 

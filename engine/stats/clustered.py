@@ -69,6 +69,11 @@ def units_of_evidence(strata: npt.NDArray[np.generic], groups: IntArray | None) 
     return min(len(np.unique(units[strata == stratum])) for stratum in np.unique(strata))
 
 
+def resampling_factor(n_units: int) -> float:
+    """What the variance over resamples of n units is short of: they see (n - 1) / n of it."""
+    return n_units / (n_units - 1)
+
+
 def clustered_covariance(
     components: FloatArray, strata: npt.NDArray[np.generic], groups: IntArray
 ) -> FloatArray:

@@ -105,6 +105,27 @@ class UnpairedResult(NamedTuple):
     log10_p: float
 
 
+class StudentResult(NamedTuple):
+    """A difference against Student's t.
+
+    Attributes
+    ----------
+    t, df : float
+        ``delta / se``, 0 where both are 0, and the degrees of freedom.
+    ci_low, ci_high : float
+        Two-sided interval of the difference, whatever the alternative.
+    p, log10_p : float
+        p-value and its decimal logarithm, finite where p underflows.
+    """
+
+    t: float
+    df: float
+    ci_low: float
+    ci_high: float
+    p: float
+    log10_p: float
+
+
 def wald_interval(
     auc: float, variance: float, level: float, transform: Transform = "none"
 ) -> AucResult:
@@ -202,31 +223,47 @@ def paired_difference(
     )
 
 
-def with_few_groups(
-    result: DeLongResult, df: float, alternative: Alternative, level: float
-) -> DeLongResult:
-    """The same difference against Student's t, for a variance that few groups of rows tell.
+def student_difference(
+    delta: float,
+    se: float,
+    df: float,
+    level: float = 0.95,
+    alternative: Alternative = "two-sided",
+) -> StudentResult:
+    """Test of a difference whose standard error few rows or groups tell.
 
-    The normal reference of Obuchowski (1997) takes the variance for known: with 8 groups it claims
-    a difference that is not there in 9.5 % instead of 5 % (docs/statistics.md).
+    A normal reference takes the standard error for known: with 8 groups of rows it claims a
+    difference that is not there in 9.5 % instead of 5 % (docs/statistics.md).
 
     Parameters
     ----------
-    result : DeLongResult
+    delta, se : float
+        The difference and its standard error.
     df : float
-        Groups that hold the rarest class, less one; infinite for the normal reference.
-    alternative, level
-        As in `paired_difference`.
+        Rows of the rarest class, or groups that hold it, less one.
+    level : float, default 0.95
+        Confidence of the interval.
+    alternative : {"two-sided", "greater", "less"}
+        "greater": the difference is above 0.
 
     Returns
     -------
-    DeLongResult
-        With another interval and p-value; ``z`` is the statistic as it was.
+    StudentResult
+
+    Raises
+    ------
+    ZeroVarianceError
+        A difference whose estimated variance is zero.
+    ValueError
+        A level outside (0, 1); an unknown alternative.
     """
-    half_width = float(stats.t.isf((1 - level) / 2, df)) * result.se
-    p, log10_p = student_p(result.z, df, alternative)
-    low, high = result.delta - half_width, result.delta + half_width
-    return result._replace(ci_low=low, ci_high=high, p=p, log10_p=log10_p)
+    check_alternative(alternative)
+    check_level(level)
+    delta, se = delta_and_se(delta, se**2)
+    t = delta / se if se else 0.0
+    half_width = float(stats.t.isf((1 - level) / 2, df)) * se
+    p, log10_p = student_p(t, df, alternative)
+    return StudentResult(t, df, delta - half_width, delta + half_width, p, log10_p)
 
 
 def unpaired_difference(

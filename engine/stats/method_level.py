@@ -31,7 +31,7 @@ from engine.stats.checks import (
     finite_scores,
     outcomes,
 )
-from engine.stats.clustered import group_numbers, units_of_evidence
+from engine.stats.clustered import group_numbers, resampling_factor, units_of_evidence
 from engine.stats.components import binary_components, degrees_of_freedom, row_covariance
 from engine.stats.inference import delta_and_se
 from engine.stats.multiclass import checked_classes, macro_components
@@ -188,6 +188,12 @@ def method_metric_test(
     ------
     ZeroVarianceError, ValueError
         As `paired_bootstrap` and `method_auc_test`.
+
+    Notes
+    -----
+    Resamples of n rows or groups see (n - 1) / n of the variance (Efron and Tibshirani, An
+    Introduction to the Bootstrap, 1993, section 5.3), which is made good with n of the rarest
+    class; see `method_difference` for the rest.
     """
     if n_resamples < 2:
         raise ValueError(f"n_resamples must be at least 2, but is {n_resamples}")
@@ -203,10 +209,12 @@ def method_metric_test(
         ]
     )
 
-    def variance(weights: FloatArray) -> float:
-        return float((drawn @ weights).var(ddof=1))
+    n_units = units_of_evidence(strata, group_numbers(groups, strata))
 
-    n_units = min(units_of_evidence(strata, group_numbers(groups, strata)), n_resamples)
+    def variance(weights: FloatArray) -> float:
+        return float((drawn @ weights).var(ddof=1)) * resampling_factor(n_units)
+
+    n_units = min(n_units, n_resamples)
     values_a, values_b = values[: len(fits_a)], values[len(fits_a) :]
     return method_difference(values_a, values_b, variance, n_units - 1, alternative, level)
 

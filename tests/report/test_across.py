@@ -45,7 +45,7 @@ def test_a_better_mean_rank_is_not_a_lead_where_wilcoxon_favours_the_other(make_
     said = across.sentence(run, found)
     assert "a · probe has the best mean rank" in said
     assert "it is significantly ahead" not in said
-    assert "b · probe significantly ahead of it by Wilcoxon's test" in said
+    assert "b · probe is significantly ahead of it by Wilcoxon's test" in said
     (row,) = across.pairs_grid(run, found).rows
     assert row[-1].text == "significant for the second"
 

@@ -146,3 +146,23 @@ def test_many_ties_are_counted_and_not_all_spelled_out(cells: list[Standing]) ->
     found = answer("t", [cells[0], *tied])
     assert len(found.tied) == 9
     assert "E1 · probe, E2 · probe, E3 · probe, E4 · probe and 4 others either" in found.rest
+
+
+def test_of_a_loss_the_best_score_is_not_the_highest(cells: list[Standing]) -> None:
+    level = replace(DUEL, verdict="not significant", p_adjusted=0.4)
+    losses = [replace(cells[0], metric="mse"), replace(cells[1], metric="mse", status="tied")]
+    said = answer("t", [losses[0], replace(losses[1], against_best=level)]).sentence
+    assert said.startswith("A · lora scores best (0.972 MSE)")
+
+
+def test_a_cell_that_was_not_compared_makes_a_sentence(cells: list[Standing]) -> None:
+    alone = replace(cells[2], status="not compared", against_best=None)
+    assert "C · probe is not compared with it" in answer("t", [*cells[:2], alone]).sentence
+
+
+def test_a_lead_may_be_significant_and_too_small_to_matter(cells: list[Standing]) -> None:
+    duel = replace(DUEL, of_methods=True, equivalent=True, margin=0.02)
+    said = answer("t", [cells[0], replace(cells[1], against_best=duel)]).sentence
+    assert (
+        "a significant 0.012 ahead of B · probe over seeds, less than the margin of ±0.02" in said
+    )

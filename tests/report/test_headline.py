@@ -42,7 +42,7 @@ def test_the_chosen_cell_is_the_reference_though_another_scores_higher(make_run:
     assert found.outcome == "beaten"
     assert found.sentence == (
         "b · probe was chosen by validation and scores 0.900 AUROC; a · probe scores highest "
-        "(0.950); a · probe significantly ahead of it; it cannot be told apart from c · probe."
+        "(0.950); a · probe is significantly ahead of it; it cannot be told apart from c · probe."
     )
 
 

@@ -8,7 +8,9 @@ import pandas as pd
 import pytest
 
 from engine.report.duels import duels
-from engine.report.prose import claims, task_notes
+from engine.report.methods_text import methods_paragraph
+from engine.report.prose import claims, question, task_notes
+from engine.report.references import references
 from engine.report.run import read_run
 from engine.report.tables import leaderboard
 
@@ -46,3 +48,93 @@ def test_what_a_method_cuts_beside_the_encoder_is_told(make_run: Maker) -> None:
         "Up to 7 sequences of train and validation cut by prompt of a, whose virtual tokens take "
         "room."
     ]
+
+
+def pairs_of_methods(out: Path, **columns: object) -> None:
+    """Give every pair of a run a test over seeds, with these columns changed."""
+    pairs = pd.read_csv(out / "comparisons.csv")
+    pairs = pairs.assign(claim="methods", agreement="significant", margin=0.01, equivalence_p=0.5)
+    for name in ("delta", "ci_low", "ci_high", "p", "log10_p", "p_adjusted"):
+        pairs[f"method_{name}"] = pairs[name]
+    pairs.assign(**columns).to_csv(out / "comparisons.csv", index=False)
+
+
+def told_of(out: Path) -> str:
+    run = read_run(out)
+    return " ".join(text for _, text in claims(run, leaderboard(run), duels(run)))
+
+
+def test_the_share_of_seeds_is_told_where_it_is_known(make_run: Maker) -> None:
+    cells = {("a", "probe"): (0.9,), ("b", "probe"): (0.8,)}
+    out = make_run(cells=cells, tasks=("t",), per_cell=2)
+    pairs_of_methods(out, var_seed=1e-5, var_test=3e-5)
+    assert "seeds make up 25 % of the variance" in told_of(out)
+    # Two methods whose fits are all equal: no variance, and no share of it.
+    pairs_of_methods(out, var_seed=0, var_test=0)
+    told = told_of(out)
+    assert "nan" not in told
+    assert "(3 seeds a method)" in told
+
+
+def test_the_test_of_single_models_has_its_own_name(make_run: Maker) -> None:
+    cells = {("a", "probe"): (0.9,), ("b", "probe"): (0.8,)}
+    out = make_run(cells=cells, tasks=("t",), metric="mcc", per_cell=2)
+    pairs_of_methods(out, test="paired bootstrap")
+    told = told_of(out)
+    assert "models of seed 0 (paired bootstrap)" in told
+    assert "DeLong" not in told
+
+
+@pytest.mark.parametrize(
+    ("correction", "wanted", "unwanted"),
+    [
+        (
+            "holm",
+            ("adjusted by Holm over all pairs of one task", "adjusted likewise"),
+            "of 20 pairs",
+        ),
+        ("none", ("of 20 pairs without any difference one is expected",), "adjusted likewise"),
+    ],
+)
+def test_what_is_not_adjusted_is_not_said_to_be(
+    make_run: Maker, correction: str, wanted: tuple[str, ...], unwanted: str
+) -> None:
+    cells = {("a", "probe"): (0.9,), ("b", "probe"): (0.899,)}
+    out = make_run(cells=cells, tasks=("t",), per_cell=2)
+    pairs_of_methods(out, correction=correction)
+    told = told_of(out)
+    assert all(words in told for words in wanted)
+    assert unwanted not in told
+    run = read_run(out)
+    paragraph = methods_paragraph(run, None, references(run))
+    assert ("not adjusted over" in paragraph, "adjusted likewise" in paragraph) == (
+        False,
+        correction == "holm",
+    )
+
+
+def test_a_bootstrap_is_told_with_its_number_of_resamples(make_run: Maker) -> None:
+    cells = {("a", "probe"): (0.9,), ("b", "probe"): (0.8,)}
+    out = make_run(cells=cells, tasks=("t",), metric="mcc", per_cell=2)
+    pairs_of_methods(out, test="paired bootstrap")
+    run = read_run(out)
+    said = methods_paragraph(run, None, references(run))
+    assert "drew the test sequences 1,000 times for methods and 2,000 times" in said
+
+
+def test_one_pair_is_and_two_pairs_are(make_run: Maker) -> None:
+    for cells, words in (
+        ({("a", "probe"): (0.9,), ("b", "probe"): (0.899,)}, "1 pair that is not"),
+        (
+            {("a", "probe"): (0.9,), ("b", "probe"): (0.899,), ("c", "lora"): (0.9,)},
+            "3 pairs that are",
+        ),
+    ):
+        assert words in told_of(make_run(cells=cells, tasks=("t",), per_cell=2))
+
+
+def test_a_study_of_one_cell_asks_for_no_difference(make_run: Maker) -> None:
+    out = make_run(cells={("a", "probe"): (0.9,)}, tasks=("t",), per_cell=2)
+    text = (out / "study.yaml").read_text().replace("  lora: search_spaces/lora.yaml\n", "")
+    (out / "study.yaml").write_text(text)
+    assert question(read_run(out)) == "How good is a, adapted by probe, on t?"

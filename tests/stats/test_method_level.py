@@ -139,6 +139,25 @@ def test_measured_values_have_methods_too():
     assert method_metric_test(y, a, b, loss, 50, by_class=False, groups=groups).p <= 1
 
 
+def test_the_variance_of_few_groups_is_unbiased():
+    # The mean of 8 groups of 5 rows: resamples of 8 see seven eighths of its variance.
+    rng = np.random.default_rng(3)
+    groups = np.repeat(np.arange(8), 5)
+    y = rng.normal(size=40)
+    a, b = y + rng.normal(size=(2, 8))[:, groups]
+    found = method_metric_test(
+        y,
+        [a, a],
+        [b, b],
+        lambda _, scores: float(scores.mean()),
+        4000,
+        by_class=False,
+        groups=groups,
+    )
+    of_group = (a - b)[::5]
+    assert found.var_test == pytest.approx(of_group.var(ddof=1) / 8, rel=0.06)
+
+
 def test_more_than_two_classes():
     rng = np.random.default_rng(5)
     y = np.arange(150) % 3
