@@ -324,12 +324,12 @@ def paired_test(
             found = _bootstrap(metric, labels, a, b, level, groups, by_class)
     except ValueError as error:
         delta = compute(metric, labels, a) - compute(metric, labels, b)
-        unknown = dict.fromkeys(("se", *_OF_STUDENT), float("nan"))
-        return {"test": name, "delta": delta, **unknown, "note": str(error)}
+        unknown = dict.fromkeys(_TESTED, float("nan"))
+        return {"test": name, **unknown, "delta": delta, "note": str(error)}
     return {"test": name, **found, "note": ""}
 
 
-_OF_STUDENT = ("ci_low", "ci_high", "z", "df", "p", "log10_p")
+_TESTED = ("delta", "se", "ci_low", "ci_high", "z", "df", "p", "log10_p")
 
 
 def _delong(
@@ -343,8 +343,8 @@ def _delong(
     if groups is not None:
         units = units_of_evidence(labels, group_numbers(groups, labels))
         return _student(result.delta, result.se, units, level)
-    of_rows = {name: float(getattr(result, name)) for name in ("delta", "se", *_OF_STUDENT[:3])}
-    return of_rows | {"df": float("inf"), "p": result.p, "log10_p": result.log10_p}
+    of_rows = result._asdict() | {"df": float("inf")}
+    return {name: float(of_rows[name]) for name in _TESTED}
 
 
 def _bootstrap(

@@ -263,7 +263,8 @@ def method_difference(
 
         df = se^4 / [ (s2_a / S_a)^2 / (S_a - 1) + (s2_b / S_b)^2 / (S_b - 1) + v^2 / df_test ]
 
-    with v = var_test.
+    with v = var_test. Since e is taken out, df can come out below 1, where Student's t says nothing
+    of any difference; it is never less than 1, which the least sample variance has.
 
     A bootstrap of so few seeds, or a normal reference, claims too much; see docs/statistics.md.
     """
@@ -292,6 +293,7 @@ def method_difference(
             + (spread_b / n_b) ** 2 / (n_b - 1)
             + var_test**2 / df_test
         )
+        df = max(1.0, df)
     half_width = float(stats.t.isf((1 - level) / 2, df)) * se
     p, log10_p = student_p(t, df, alternative)
     return MethodResult(

@@ -57,6 +57,19 @@ def test_without_luck_of_the_seeds_it_is_delongs_variance():
     assert (found.n_seeds_a, found.n_seeds_b) == (3, 5)
 
 
+def test_degrees_of_freedom_are_at_least_those_of_two_values():
+    # Seeds differ by 0.04 and their luck with the rows explains all of it: nothing is left of
+    # var_seed, but all of s2 stands in Satterthwaite's denominator (0.0003 degrees of freedom).
+    a, b = np.array([0.78, 0.82]), np.array([0.70, 0.70])
+
+    def variance(weights):
+        return 1e-6 if weights[:2].sum() > 0.5 else 8e-4
+
+    found = method_difference(a, b, variance, df_test=9)
+    assert (found.sd_seed_a, found.df) == (0, 1)
+    assert found.p == pytest.approx(2 * stats.cauchy.sf(found.delta / 1e-3))
+
+
 def test_parts_of_the_variance_are_the_moments():
     y, groups, a, b = study(3, group_size=4)
     for known in (None, groups):

@@ -1,10 +1,7 @@
 import os
 import pickle
-import time
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from engine.errors import UserError
@@ -112,17 +109,3 @@ def test_fingerprint_is_of_the_values_and_the_hash_is_of_the_file(csv, write):
     other = load_task(write("mine.csv", csv.replace("\n", "\r\n")))
     assert task.fingerprint == other.fingerprint
     assert task.file_hash != other.file_hash
-
-
-@pytest.mark.slow
-def test_fifty_thousand_sequences_load_in_three_seconds(write, tmp_path):
-    chance = np.random.default_rng(0)
-    letters = np.array(list("ACGT"))[chance.integers(0, 4, (50_000, 300))]
-    table = pa.table(
-        {"sequence": ["".join(row) for row in letters], "label": chance.integers(0, 2, 50_000)}
-    )
-    pq.write_table(table, tmp_path / "big.parquet")
-    load_task("promoters_ecoli")  # imports what reading needs
-    start = time.perf_counter()
-    load_task(str(tmp_path / "big.parquet"))
-    assert time.perf_counter() - start < 3
