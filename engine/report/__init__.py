@@ -44,9 +44,9 @@ def write_report(out: Path) -> ReportPaths:
         If the folder lacks a file of a finished run or holds one that cannot be read.
     """
     run = read_run(out)
-    page, gallery = compose(run, out / "figures")
+    page = compose(run, out / "figures")
     html, markdown = out / "report.html", out / "report.md"
     write_text(html, render_html(page))
     write_text(markdown, render_markdown(page))
-    figures = tuple(path for picture in gallery.pictures for path in picture.files)
+    figures = tuple(path for picture in page.pictures for path in picture.files)
     return ReportPaths(html, markdown, figures)
