@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 
-from engine.report.blocks import Block, Section
+from engine.report.blocks import Block, Heading, Section
 from engine.report.figures.album import Album
 from engine.report.findings import Findings
 from engine.report.formats import heading, interval, metric_label, p_value, score
@@ -25,9 +25,10 @@ LEADS = ("best", "chosen", "ahead", "equivalent", "tied", "unstable")
 
 def sections(found: Findings, album: Album) -> Iterator[Section]:
     """A study of several tasks has all scores at a glance before every cell with its test."""
-    blocks: list[Block] = [leaderboard_grid(found.run, found.board)]
+    blocks: list[Block] = []
     if len(found.run.tasks) > 1:
-        blocks.insert(0, scores_grid(found.run, found.board))
+        blocks += [scores_grid(found.run, found.board), Heading("Every cell and its test")]
+    blocks.append(leaderboard_grid(found.run, found.board))
     yield Section("leaderboard", "Leaderboard", blocks)
 
 
@@ -54,9 +55,11 @@ def scores_grid(run: Run, board: Leaderboard) -> Grid:
         )
     headline = run.compare.get("family") == "headline"
     reference = "that was chosen by validation" if headline else "with the best score"
+    metrics = {run.metric(task) for task in run.tasks}
+    what = f"Mean {metric_label(metrics.pop())}" if len(metrics) == 1 else "Mean of each metric"
     caption = (
-        f"Mean over seeds on the test split. Bold: of each task the cell {reference}, and all that "
-        "are not shown to be behind it."
+        f"{what} over seeds on the test split. Bold: of each task the cell {reference}, and all "
+        "that are not shown to be behind it."
     )
     return Grid("scores", caption, columns, rows)
 
