@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterator
 
-from engine.compare import METHODS, RESAMPLES
+from engine.compare import METHODS
+from engine.compare_fits import RESAMPLES
 from engine.compare_methods import RESAMPLES as METHOD_RESAMPLES
 from engine.compare_tasks import AcrossTasks
 from engine.report.blocks import Bibliography, Heading, Paragraph, Paste, Section
