@@ -1,10 +1,10 @@
 """Where the figures of one report go, and what their files are called."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.files import file_names
 from engine.report.figures.drawing import Drawing, Picture, save
 
 
@@ -28,9 +28,5 @@ class Album:
 
 
 def album(folder: Path, tasks: Sequence[str]) -> Album:
-    """Make an album whose files differ for every task, whatever signs its name holds."""
-    names: dict[str, str] = {}
-    for place, task in enumerate(tasks, 1):
-        name = re.sub(r"[^A-Za-z0-9_.-]+", "-", task).strip("-.") or "task"
-        names[task] = f"{name}-{place}" if name in names.values() else name
-    return Album(folder, names)
+    """Make an album whose files differ for every task."""
+    return Album(folder, file_names(tasks))
