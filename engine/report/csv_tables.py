@@ -24,7 +24,8 @@ def write_tables(page: Page, folder: Path) -> Iterator[Path]:
     Yields
     ------
     Path
-        Of each file. A number has the digits that the page leaves out; what is missing is empty.
+        Of each file. A number has the digits that the page leaves out, a percentage is a share of
+        1; what is missing is empty.
     """
     blocks = [block for section in page.sections for block in section.blocks]
     grids = [block.grid if isinstance(block, Folded) else block for block in blocks]
@@ -44,6 +45,7 @@ def _table(grid: Grid) -> pd.DataFrame:
 def _value(entry: Entry) -> str | float:
     if entry.text == MISSING:
         return ""
-    shown = NUMBER.fullmatch(entry.text)
     exact = entry.order is not None and math.isfinite(entry.order)
-    return entry.order if shown and exact and entry.order is not None else entry.text
+    # A share and a count are numbers; an interval, a time or a size has words of its own.
+    shown = NUMBER.fullmatch(entry.text.removesuffix(" %").replace(",", ""))
+    return entry.order if exact and shown and entry.order is not None else entry.text

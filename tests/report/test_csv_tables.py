@@ -14,7 +14,9 @@ Maker = Callable[..., Path]
 def test_every_table_of_the_page_is_a_file(demo_report: ReportPaths) -> None:
     page = demo_report.html.read_text(encoding="utf-8")
     assert len(demo_report.tables) == page.count('<figure class="table"')
-    assert {"scores.csv", "leaderboard.csv", "cost.csv"} <= {p.name for p in demo_report.tables}
+    assert {"scores-by-task.csv", "leaderboard.csv", "cost.csv"} <= {
+        p.name for p in demo_report.tables
+    }
     assert all(len(pd.read_csv(path).columns) > 1 for path in demo_report.tables)
 
 
@@ -31,8 +33,9 @@ def test_numbers_have_all_digits_and_names_stay_names(make_run: Maker) -> None:
     assert board["Encoder"].tolist() == ["1e5", "b"]
     assert board["AUROC"][0] == pytest.approx(expected, rel=1e-5)
     assert board["Default"].isna().all()
+    metrics = pd.read_csv(tables["metrics-t-u.csv"])
+    assert (metrics["Test sequences"] == scores["n_test"][0]).all()
     assert " to " in board["95 % CI"][0]
-    assert "metrics-t-u.csv" in tables
 
 
 def test_the_folder_is_written_durably(demo_report: ReportPaths) -> None:

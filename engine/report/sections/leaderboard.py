@@ -61,7 +61,7 @@ def scores_grid(run: Run, board: Leaderboard) -> Grid:
         f"{what} over seeds on the test split. Bold: of each task the cell {reference}, and all "
         "that are not shown to be behind it."
     )
-    return Grid("scores", caption, columns, rows)
+    return Grid("scores-by-task", caption, columns, rows)
 
 
 def _led(standing: Standing) -> Entry:
