@@ -45,7 +45,8 @@ def _table(grid: Grid) -> pd.DataFrame:
 def _value(entry: Entry) -> str | float:
     if entry.text == MISSING:
         return ""
-    exact = entry.order is not None and math.isfinite(entry.order)
     # A share and a count are numbers; an interval, a time or a size has words of its own.
     shown = NUMBER.fullmatch(entry.text.removesuffix(" %").replace(",", ""))
-    return entry.order if exact and shown and entry.order is not None else entry.text
+    if shown and entry.order is not None and math.isfinite(entry.order):
+        return entry.order
+    return entry.text
