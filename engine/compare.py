@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from engine.compare_fits import FloatArray, Labels, interval, paired_test
+from engine.compare_fits import Evidence, FloatArray, Labels, gather, interval, paired_test
 from engine.compare_methods import equivalence, method_test
 from engine.metrics import METRICS, compute, compute_all
 from engine.records import Cell
@@ -49,18 +50,19 @@ class TaskFits:
     fits: Sequence[FinalFit]
     groups: Sequence[str] | None = None
 
+    @cached_property
+    def evidence(self) -> Evidence:
+        """Of all its fits."""
+        fits = [fit.scores for fit in self.fits]
+        return gather(self.metric, self.labels, fits, self.groups)
+
 
 def score_table(tasks: Sequence[TaskFits]) -> pd.DataFrame:
     """One row per fitted model: its headline score with a 95 % interval, and every other metric."""
     rows = []
     for task in tasks:
-        # A deterministic probe gives the same scores with every seed; a bootstrap takes seconds.
-        intervals: dict[bytes, tuple[float, float]] = {}
         for fit in task.fits:
-            same = fit.scores.tobytes()
-            if same not in intervals:
-                intervals[same] = interval(task.metric, task.labels, fit.scores, groups=task.groups)
-            low, high = intervals[same]
+            low, high = interval(task.evidence, fit.scores)
             rows.append(
                 {
                     "cell": fit.cell.id,
@@ -183,7 +185,7 @@ def _pairs(
         first = value[a, seeds[0]] - value[b, seeds[0]]
         agree = sum(np.sign(delta) == np.sign(first) for delta in distinct.values())
         all_a, all_b = ([fits[cell, seed].scores for seed in seeds] for cell in (a, b))
-        tested = paired_test(task.metric, task.labels, all_a[0], all_b[0], groups=task.groups)
+        tested = paired_test(task.evidence, all_a[0], all_b[0])
         rows.append(
             {
                 "task": task.task,
@@ -225,7 +227,7 @@ def _of_methods(
     margin: float,
 ) -> dict[str, object]:
     """Columns of the test over seeds; equivalence is that of methods, or of the fitted models."""
-    result, note = method_test(task.metric, task.labels, fits_a, fits_b, task.groups)
+    result, note = method_test(task.evidence, fits_a, fits_b)
     if result is None:
         of_fits = equivalence(tested["delta"], tested["se"], margin, tested["df"])
         return {"method_p": np.nan, "method_log10_p": np.nan, "method_note": note, **of_fits}

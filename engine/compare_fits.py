@@ -6,16 +6,19 @@ normal distribution that the published methods assume.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from engine.metrics import METRICS, compute, kind_of
-from engine.stats.bootstrap import bootstrap_ci, paired_bootstrap, strata_of
+from engine.stats.bootstrap import difference_of, interval_of
 from engine.stats.checks import Alternative
 from engine.stats.clustered import group_numbers, resampling_factor, units_of_evidence
 from engine.stats.delong import auc_ci, delong_test
+from engine.stats.draws import Draws, draw
 from engine.stats.inference import student_difference, student_interval
 from engine.stats.multiclass import macro_auc_ci, macro_auc_test
 
@@ -28,25 +31,143 @@ RESAMPLES = 2000
 TESTED = ("delta", "se", "ci_low", "ci_high", "z", "df", "p", "log10_p")
 
 
-def interval(
+@dataclass(frozen=True)
+class Evidence:
+    """What all tests of one task have in common.
+
+    Attributes
+    ----------
+    metric : str
+    labels : ndarray
+        Of the test split, shaped by the kind of the task.
+    groups : array_like, shape (N,), or None
+        Rows of one group are not independent.
+    by_area : bool
+        AUROC of classes, whose variance has a closed form.
+    draws : Draws or None
+        The metric of every different fit, resampled; None by area, and where the rows allow none.
+    places : mapping of bytes to int
+        Where a fit's scores stand in the draws.
+    note : str
+        Why the rows allow no draws.
+    """
+
+    metric: str
+    labels: Labels
+    groups: npt.ArrayLike | None
+    by_area: bool
+    draws: Draws | None
+    places: Mapping[bytes, int]
+    note: str
+
+    def drawn(self, fits: Sequence[FloatArray]) -> tuple[Draws, list[int]]:
+        """The draws, and where these fits stand in them.
+
+        Raises
+        ------
+        ValueError
+            The rows allow none.
+        """
+        if self.draws is None:
+            raise ValueError(self.note)
+        return self.draws, [self.places[scores.tobytes()] for scores in fits]
+
+
+def gather(
     metric: str,
     labels: Labels,
-    scores: FloatArray,
-    level: float = 0.95,
+    fits: Sequence[FloatArray],
     groups: npt.ArrayLike | None = None,
-) -> tuple[float, float]:
+) -> Evidence:
+    """Draw what the tests of a task need, once for all of its fits.
+
+    Parameters
+    ----------
+    metric : str
+        AUROC of classes needs no draws.
+    labels : ndarray
+    fits : sequence of ndarray, shape (N, K)
+        Every fit that is to be looked at; equal ones are drawn once.
+    groups : array_like, shape (N,), optional
+
+    Returns
+    -------
+    Evidence
+    """
+    kind = kind_of(labels, fits[0])
+    by_area = (metric, kind) == ("auroc", "classification")
+    distinct = {scores.tobytes(): scores for scores in fits}
+    draws, note = None, ""
+    if not by_area:
+        known = METRICS[metric]
+        try:
+            draws = draw(
+                labels,
+                list(distinct.values()),
+                known.function,
+                RESAMPLES,
+                by_class=kind == "classification",
+                groups=groups,
+                over=known.overs.get(kind),
+            )
+        except ValueError as error:
+            note = str(error)
+    places = {scores: place for place, scores in enumerate(distinct)}
+    return Evidence(metric, labels, groups, by_area, draws, places, note)
+
+
+def interval(evidence: Evidence, scores: FloatArray, level: float = 0.95) -> tuple[float, float]:
     """Interval of one fitted model's score over test rows; NaN where the rows allow none."""
-    by_class = kind_of(labels, scores) == "classification"
     try:
-        if metric == "auroc" and by_class:
-            return auc_interval(labels.astype(np.int64), scores, level, groups)
-        function = METRICS[metric].function
-        drawn = bootstrap_ci(
-            labels, scores, function, RESAMPLES, level=level, by_class=by_class, groups=groups
-        )
+        if evidence.by_area:
+            labels = evidence.labels.astype(np.int64)
+            return auc_interval(labels, scores, level, evidence.groups)
+        draws, (place,) = evidence.drawn([scores])
+        found = interval_of(draws, place, level)
     except ValueError:
         return float("nan"), float("nan")
-    return drawn.ci_low, drawn.ci_high
+    return found.ci_low, found.ci_high
+
+
+def paired_test(
+    evidence: Evidence, a: FloatArray, b: FloatArray, level: float = 0.95
+) -> dict[str, Any]:
+    """Difference of two fitted models on the same rows, with interval and p-value.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        AUROC of classes is tested by DeLong (macro for more than two; against Student's t where
+        rows come in groups), all else by paired bootstrap.
+    a, b : ndarray, shape (N, K)
+    level : float
+        Confidence of the interval.
+
+    Returns
+    -------
+    dict
+        ``test, delta, se, ci_low, ci_high, z, df, p, log10_p, note``; where the rows allow no test,
+        the numbers are NaN and the note says why.
+
+    Notes
+    -----
+    DeLong's statistic is taken as normal, and df infinite. That of a bootstrap (difference over its
+    standard error), and of any test over groups, is Student's t with one degree of freedom less
+    than the rows of the rarest class, or the groups that hold it.
+    """
+    labels, metric = evidence.labels, evidence.metric
+    name = auc_test_name(a) if evidence.by_area else "paired bootstrap"
+    try:
+        if evidence.by_area:
+            found = auc_test(labels.astype(np.int64), a, b, level=level, groups=evidence.groups)
+        else:
+            draws, (of_a, of_b) = evidence.drawn([a, b])
+            found = _of_draws(draws, of_a, of_b, level)
+    except ValueError as error:
+        delta = compute(metric, labels, a) - compute(metric, labels, b)
+        unknown = dict.fromkeys(TESTED, float("nan"))
+        return {"test": name, **unknown, "delta": delta, "note": str(error)}
+    return {"test": name, **found, "note": ""}
 
 
 def auc_interval(
@@ -124,69 +245,11 @@ def auc_test(
     return {name: float(of_rows[name]) for name in TESTED}
 
 
-def paired_test(
-    metric: str,
-    labels: Labels,
-    a: FloatArray,
-    b: FloatArray,
-    level: float = 0.95,
-    groups: npt.ArrayLike | None = None,
-) -> dict[str, Any]:
-    """Difference of two fitted models on the same rows, with interval and p-value.
-
-    Parameters
-    ----------
-    metric : str
-        AUROC of classes is tested by DeLong (macro for more than two; against Student's t where
-        rows come in groups), all else by paired bootstrap.
-    labels : ndarray
-    a, b : ndarray, shape (N, K)
-    level : float
-        Confidence of the interval.
-    groups : array_like, shape (N,), optional
-        Rows of one group are not independent.
-
-    Returns
-    -------
-    dict
-        ``test, delta, se, ci_low, ci_high, z, df, p, log10_p, note``; where the rows allow no test,
-        the numbers are NaN and the note says why.
-
-    Notes
-    -----
-    DeLong's statistic is taken as normal, and df infinite. That of a bootstrap (difference over its
-    standard error), and of any test over groups, is Student's t with one degree of freedom less
-    than the rows of the rarest class, or the groups that hold it.
-    """
-    name = "paired bootstrap"
-    by_class = kind_of(labels, a) == "classification"
-    try:
-        if metric == "auroc" and by_class:
-            name = auc_test_name(a)
-            found = auc_test(labels.astype(np.int64), a, b, level=level, groups=groups)
-        else:
-            found = _bootstrap(metric, labels, a, b, level, groups, by_class)
-    except ValueError as error:
-        delta = compute(metric, labels, a) - compute(metric, labels, b)
-        unknown = dict.fromkeys(TESTED, float("nan"))
-        return {"test": name, **unknown, "delta": delta, "note": str(error)}
-    return {"test": name, **found, "note": ""}
-
-
-def _bootstrap(
-    metric: str,
-    labels: Labels,
-    a: FloatArray,
-    b: FloatArray,
-    level: float,
-    groups: npt.ArrayLike | None,
-    by_class: bool,
-) -> dict[str, float]:
+def _of_draws(draws: Draws, a: int, b: int, level: float) -> dict[str, float]:
     """By its standard error: a share of 2,000 resamples is too coarse for a family of 100 tests."""
-    function = METRICS[metric].function
-    drawn = paired_bootstrap(labels, a, b, function, RESAMPLES, by_class=by_class, groups=groups)
-    units = _units(strata_of(labels, by_class), groups)
-    return _student(drawn.delta, drawn.se * np.sqrt(resampling_factor(units)), units, level)
+    found = difference_of(draws, a, b)
+    se = found.se * np.sqrt(resampling_factor(draws.n_units))
+    return _student(found.delta, se, draws.n_units, level)
 
 
 def _student(
@@ -196,6 +259,6 @@ def _student(
     return {"delta": delta, "se": float(se), "z": tested.pop("t"), **tested}
 
 
-def _units(strata: IntArray, groups: npt.ArrayLike | None) -> int:
-    """Rows of the rarest class, or groups that hold it."""
-    return units_of_evidence(strata, group_numbers(groups, strata))
+def _units(labels: IntArray, groups: npt.ArrayLike) -> int:
+    """Groups that hold the rarest class."""
+    return units_of_evidence(labels, group_numbers(groups, labels))

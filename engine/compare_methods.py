@@ -7,16 +7,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from engine.metrics import METRICS, kind_of
+from engine.compare_fits import Evidence, FloatArray
 from engine.stats.equivalence import tost
-from engine.stats.method_level import MethodResult, method_auc_test, method_metric_test
-
-FloatArray = npt.NDArray[np.float64]
-Labels = npt.NDArray[np.int64 | np.float64]
-
-RESAMPLES = 1000
+from engine.stats.method_level import MethodResult, method_auc_test, method_of
 
 
 class MethodTest(NamedTuple):
@@ -35,25 +29,19 @@ class MethodTest(NamedTuple):
 
 
 def method_test(
-    metric: str,
-    labels: Labels,
+    evidence: Evidence,
     fits_a: Sequence[FloatArray],
     fits_b: Sequence[FloatArray],
-    groups: Sequence[str] | None = None,
     level: float = 0.95,
 ) -> MethodTest:
     """Compare the expected scores of two methods over seeds and test rows.
 
     Parameters
     ----------
-    metric : str
+    evidence : Evidence
         AUROC of classes is tested with DeLong's variance, all else with a bootstrap of the rows.
-    labels : ndarray
-        Of the test split, shaped by the kind of the task.
     fits_a, fits_b : sequence of ndarray, shape (N, K)
         Scores of each method, one per seed.
-    groups : sequence of str, length N, optional
-        Rows of one group are not independent.
     level : float
         Confidence of the interval.
 
@@ -64,17 +52,14 @@ def method_test(
     if min(len(fits_a), len(fits_b)) < 2:
         return MethodTest(None, "one seed a side: no claim about methods")
     a, b = np.stack(fits_a), np.stack(fits_b)
-    by_class = kind_of(labels, a[0]) == "classification"
     try:
-        if metric == "auroc" and by_class:
-            if a.shape[2] == 2:
-                a, b = a[:, :, 1], b[:, :, 1]
-            result = method_auc_test(labels, a, b, level=level, groups=groups)
+        if evidence.by_area:
+            areas = (a[:, :, 1], b[:, :, 1]) if a.shape[2] == 2 else (a, b)
+            result = method_auc_test(evidence.labels, *areas, level=level, groups=evidence.groups)
         else:
-            function = METRICS[metric].function
-            result = method_metric_test(
-                labels, a, b, function, RESAMPLES, level=level, by_class=by_class, groups=groups
-            )
+            draws, places = evidence.drawn([*fits_a, *fits_b])
+            sides = places[: len(fits_a)], places[len(fits_a) :]
+            result = method_of(draws, *sides, level=level)
     except ValueError as error:
         return MethodTest(None, str(error))
     same = [side for side, fits in (("a", a), ("b", b)) if (fits == fits[0]).all()]

@@ -15,7 +15,7 @@ from engine.compare import (
     score_table,
     verdict,
 )
-from engine.compare_fits import interval
+from engine.compare_fits import gather, interval
 from engine.metrics import METRICS, metrics_of
 from engine.records import Cell
 from engine.select import FinalFit
@@ -107,7 +107,7 @@ def test_a_class_of_one_row_allows_no_test_and_a_note_says_so(labels, metric, te
     for name in ("ci_low", "ci_high", "z", "df", "p", "log10_p", "p_adjusted"):
         assert np.isnan(row[name])
     assert "at least two" in row["note"]
-    assert all(np.isnan(interval(metric, labels, a)))
+    assert all(np.isnan(interval(gather(metric, labels, [a]), a)))
 
 
 def test_a_difference_without_variance_allows_no_test():

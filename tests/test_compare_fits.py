@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 from sklearn.metrics import matthews_corrcoef
 
-from engine.compare_fits import auc_interval, interval, paired_test
+from engine.compare_fits import auc_interval, gather, interval, paired_test
 from engine.compare_methods import method_test
 from engine.stats import auc_ci, delong_test, macro_auc_ci
 from tests.fits import BINARY, THREE, scores
@@ -13,12 +13,12 @@ from tests.fits import BINARY, THREE, scores
 
 def test_a_bootstrap_is_the_test_of_methods_without_luck_of_seeds(monkeypatch):
     monkeypatch.setattr("engine.compare_fits.RESAMPLES", 100)
-    monkeypatch.setattr("engine.compare_methods.RESAMPLES", 100)
     groups = [f"g{row % 8}" for row in range(len(BINARY))]
     a, b = scores(BINARY, 1.0, 1), scores(BINARY, 0.5, 2)
     for known in (None, groups):
-        of_fits = paired_test("mcc", BINARY, a, b, groups=known)
-        of_methods = method_test("mcc", BINARY, [a, a], [b, b], known).result
+        evidence = gather("mcc", BINARY, [a, b], known)
+        of_fits = paired_test(evidence, a, b)
+        of_methods = method_test(evidence, [a, a], [b, b]).result
         assert of_methods is not None
         assert (of_fits["p"], of_fits["df"]) == pytest.approx((of_methods.p, of_methods.df))
 
@@ -26,9 +26,10 @@ def test_a_bootstrap_is_the_test_of_methods_without_luck_of_seeds(monkeypatch):
 def test_a_value_by_mcc_is_that_of_scikit_learn(monkeypatch):
     monkeypatch.setattr("engine.compare_fits.RESAMPLES", 50)
     a = scores(BINARY, 1.0, 1)
-    result = paired_test("mcc", BINARY, a, scores(BINARY, 0.5, 2))
+    b = scores(BINARY, 0.5, 2)
+    result = paired_test(gather("mcc", BINARY, [a, b]), a, b)
     expected = matthews_corrcoef(BINARY, a.argmax(axis=1)) - matthews_corrcoef(
-        BINARY, scores(BINARY, 0.5, 2).argmax(axis=1)
+        BINARY, b.argmax(axis=1)
     )
     assert result["delta"] == pytest.approx(expected, abs=1e-12)
 
@@ -37,7 +38,7 @@ def test_few_groups_are_tested_with_few_degrees_of_freedom():
     groups = [f"g{row % 8}" for row in range(len(BINARY))]
     a, b = scores(BINARY, 1.5, 1), scores(BINARY, 0.8, 2)
     plain = delong_test(BINARY, a[:, 1], b[:, 1], groups=groups)
-    found = paired_test("auroc", BINARY, a, b, groups=groups)
+    found = paired_test(gather("auroc", BINARY, [a, b], groups), a, b)
     assert (found["se"], found["z"]) == (plain.se, plain.z)
     assert found["p"] == pytest.approx(2 * stats.t.sf(abs(plain.z), 7))
     half_width = stats.t.ppf(0.975, 7) * plain.se
@@ -49,10 +50,10 @@ def test_intervals_follow_the_metric_and_the_number_of_classes(monkeypatch):
     monkeypatch.setattr("engine.compare_fits.RESAMPLES", 200)
     three = scores(THREE, 1.0, 1)
     expected = macro_auc_ci(THREE, three)
-    assert interval("auroc", THREE, three) == (expected.ci_low, expected.ci_high)
-    low, high = interval("accuracy", THREE, three)
+    assert interval(gather("auroc", THREE, [three]), three) == (expected.ci_low, expected.ci_high)
+    low, high = interval(gather("accuracy", THREE, [three]), three)
     assert low < np.mean(three.argmax(axis=1) == THREE) < high
-    narrow = interval("auroc", THREE, three, level=0.5)
+    narrow = interval(gather("auroc", THREE, [three]), three, level=0.5)
     assert expected.ci_low < narrow[0] < narrow[1] < expected.ci_high
 
 
@@ -82,6 +83,7 @@ def test_intervals_over_eight_groups_hold_the_truth(metric, monkeypatch):
         y = rng.permutation(np.repeat([0, 1], 100))
         luck = rng.normal(0, 0.3, size=(8, 2))[groups, y]
         score = stats.norm.cdf(1.2 * y - 0.6 + luck + rng.normal(size=200))
-        low, high = interval(metric, y, np.column_stack([1 - score, score]), groups=groups)
+        both = np.column_stack([1 - score, score])
+        low, high = interval(gather(metric, y, [both], groups), both)
         held += low <= truth <= high
     assert 0.92 <= held / 300 <= 0.98

@@ -13,7 +13,8 @@ import pytest
 from scipy import stats
 from sklearn import metrics as sk
 
-from engine.compare import TaskFits, comparison_table, interval, paired_test, score_table
+from engine.compare import TaskFits, comparison_table, score_table
+from engine.compare_fits import gather, interval, paired_test
 from engine.errors import UserError
 from engine.methods import Fitted, Method, methods
 from engine.metrics import metrics_of
@@ -241,7 +242,8 @@ def test_the_interval_of_a_correlation_is_that_of_fisher(monkeypatch: pytest.Mon
     scores = 0.7 * y + np.sqrt(1 - 0.7**2) * rng.normal(size=400)
     r = stats.pearsonr(y, scores).statistic
     expected = np.tanh(np.arctanh(r) + np.array([-1.96, 1.96]) / np.sqrt(397))
-    assert interval("pearson", y, scores[:, None]) == pytest.approx(expected, abs=0.015)
+    found = interval(gather("pearson", y, [scores[:, None]]), scores[:, None])
+    assert found == pytest.approx(expected, abs=0.015)
 
 
 @pytest.mark.usefixtures("few_resamples")
@@ -249,10 +251,12 @@ def test_where_rows_allow_no_test_a_note_says_why():
     # One label holds in one row: most resamples lose it, and with it everything to be scored.
     labels = np.zeros((6, 2), dtype=np.int64)
     labels[0, 0] = 1
-    result = paired_test("auroc", labels, guesses(labels, 1), guesses(labels, 2))
+    a, b = guesses(labels, 1), guesses(labels, 2)
+    evidence = gather("auroc", labels, [a, b])
+    result = paired_test(evidence, a, b)
     assert np.isnan(result["p"])
     assert "must be finite" in str(result["note"])
-    assert all(np.isnan(interval("auroc", labels, guesses(labels, 1))))
+    assert all(np.isnan(interval(evidence, a)))
 
 
 @pytest.mark.parametrize("names", [("numbers",), ("sets",), ("classes", "numbers", "sets")])

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from engine.errors import UserError, nearest
 from engine.metrics import classification, multilabel, regression
-from engine.metrics.base import FloatArray, Metric, Needs, kind_of
+from engine.metrics.base import FloatArray, Metric, Needs, Over, kind_of
 from engine.records import TaskKind
 
 __all__ = [
@@ -45,6 +45,11 @@ _BY_KIND: Mapping[TaskKind, Mapping[str, Callable[[Any, FloatArray], float]]] = 
     "multilabel": multilabel.FUNCTIONS,
     "regression": regression.FUNCTIONS,
 }
+_OVERS: Mapping[TaskKind, Mapping[str, Callable[[Any, FloatArray], Over]]] = {
+    "classification": classification.OVERS,
+    "multilabel": multilabel.OVERS,
+    "regression": regression.OVERS,
+}
 _CHECKS: Mapping[TaskKind, Callable[[Any, npt.ArrayLike], tuple[Any, FloatArray]]] = {
     "classification": classification.checked,
     "multilabel": multilabel.checked,
@@ -54,7 +59,8 @@ _CHECKS: Mapping[TaskKind, Callable[[Any, npt.ArrayLike], tuple[Any, FloatArray]
 
 def _metric(name: str, needs: Needs, better: bool, range_: tuple[float, float]) -> Metric:
     functions = {kind: of[name] for kind, of in _BY_KIND.items() if name in of}
-    return Metric(name, functions, needs, better, range_)
+    overs = {kind: of[name] for kind, of in _OVERS.items() if name in of}
+    return Metric(name, functions, overs, needs, better, range_)
 
 
 METRICS: dict[str, Metric] = {

@@ -12,6 +12,8 @@ from engine.records import TaskKind
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 Needs = Literal["scores", "probabilities", "labels"]
+#: The values of B resamples of N rows: how often each row was drawn, (B, N) -> (B,).
+Over = Callable[[FloatArray], FloatArray]
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,9 @@ class Metric:
         What a study calls it.
     functions : mapping
         Kind of task -> ``function(y, scores) -> float`` on checked input.
+    overs : mapping
+        Kind of task -> ``over(y, scores) -> Over``: the same on resamples of the rows, many at a
+        time. A kind may lack it, and bootstraps of the metric then take their time.
     needs : {"scores", "probabilities", "labels"}
         What it reads of class scores: their order or value, the same as probabilities (rows of
         [0, 1] that sum to 1), or only which is the highest.
@@ -35,6 +40,7 @@ class Metric:
 
     name: str
     functions: Mapping[TaskKind, Callable[[Any, FloatArray], float]]
+    overs: Mapping[TaskKind, Callable[[Any, FloatArray], Over]]
     needs: Needs
     greater_is_better: bool
     range: tuple[float, float]

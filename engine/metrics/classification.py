@@ -9,7 +9,8 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from engine.metrics.base import FloatArray, IntArray, check_rows, finite_matrix
+from engine.metrics.base import FloatArray, IntArray, Over, check_rows, finite_matrix
+from engine.metrics.resampled import area_over, macro_over, mean_over, precision_over
 
 
 def auroc(y: IntArray, scores: FloatArray) -> float:
@@ -28,19 +29,12 @@ def auprc(y: IntArray, scores: FloatArray) -> float:
 
 def mcc(y: IntArray, scores: FloatArray) -> float:
     """Matthews correlation, for K classes after Gorodkin (2004); 0 for constant predictions."""
-    table = _confusion(y, scores)
-    true, predicted, n = table.sum(axis=1), table.sum(axis=0), table.sum()
-    covariance = np.trace(table) * n - true @ predicted
-    spread = (n**2 - true @ true) * (n**2 - predicted @ predicted)
-    return float(covariance / np.sqrt(spread)) if spread > 0 else 0.0
+    return float(_mcc(_confusion(y, scores)))
 
 
 def f1(y: IntArray, scores: FloatArray) -> float:
     """F1 of class 1; macro for more than two classes. A class never predicted has 0."""
-    table = _confusion(y, scores)
-    hits, true, predicted = np.diag(table), table.sum(axis=1), table.sum(axis=0)
-    of_class = 2 * hits / np.maximum(true + predicted, 1)
-    return float(of_class[1] if scores.shape[1] == 2 else of_class[true > 0].mean())
+    return float(_f1(_confusion(y, scores)))
 
 
 def accuracy(y: IntArray, scores: FloatArray) -> float:
@@ -50,34 +44,87 @@ def accuracy(y: IntArray, scores: FloatArray) -> float:
 
 def balanced_accuracy(y: IntArray, scores: FloatArray) -> float:
     """Mean over classes of the share of rows whose class is predicted."""
-    hit = scores.argmax(axis=1) == y
-    return float(np.mean([hit[y == label].mean() for label in np.unique(y)]))
+    return float(_balanced_accuracy(_confusion(y, scores)))
 
 
 def log_loss(y: IntArray, scores: FloatArray) -> float:
     """Mean of -log of the probability of the true class, in nats; at most 36.04 per row."""
-    of_truth = scores[np.arange(len(y)), y]
-    return float(np.log(1 / np.clip(of_truth, np.finfo(np.float64).eps, 1)).mean())
+    return float(_log_losses(y, scores).mean())
 
 
 def brier(y: IntArray, scores: FloatArray) -> float:
     """Mean squared error of the probabilities: of class 1 for K = 2, summed over classes above."""
-    truth = np.eye(scores.shape[1])[y]
-    squares = ((scores - truth) ** 2).sum(axis=1).mean()
-    return float(squares / 2 if scores.shape[1] == 2 else squares)
+    return float(_squares(y, scores).mean())
 
 
 FUNCTIONS: dict[str, Callable[[IntArray, FloatArray], float]] = {
     function.__name__: function
     for function in (auroc, auprc, mcc, f1, accuracy, balanced_accuracy, log_loss, brier)
 }
+OVERS: dict[str, Callable[[IntArray, FloatArray], Over]] = {
+    "auroc": lambda y, scores: _macro_over(area_over, y, scores),
+    "auprc": lambda y, scores: _macro_over(precision_over, y, scores),
+    "mcc": lambda y, scores: _confusion_over(_mcc, y, scores),
+    "f1": lambda y, scores: _confusion_over(_f1, y, scores),
+    "accuracy": lambda y, scores: mean_over(scores.argmax(axis=1) == y),
+    "balanced_accuracy": lambda y, scores: _confusion_over(_balanced_accuracy, y, scores),
+    "log_loss": lambda y, scores: mean_over(_log_losses(y, scores)),
+    "brier": lambda y, scores: mean_over(_squares(y, scores)),
+}
+
+
+def _mcc(table: FloatArray) -> FloatArray:
+    true, predicted = table.sum(axis=-1), table.sum(axis=-2)
+    n = true.sum(axis=-1)
+    covariance = np.trace(table, axis1=-2, axis2=-1) * n - (true * predicted).sum(axis=-1)
+    spread = (n**2 - (true**2).sum(axis=-1)) * (n**2 - (predicted**2).sum(axis=-1))
+    return np.where(spread > 0, covariance / np.sqrt(np.where(spread > 0, spread, 1)), 0)
+
+
+def _f1(table: FloatArray) -> FloatArray:
+    hits, true = np.diagonal(table, axis1=-2, axis2=-1), table.sum(axis=-1)
+    of_class = 2 * hits / np.maximum(true + table.sum(axis=-2), 1)
+    return of_class[..., 1] if table.shape[-1] == 2 else _mean_of_held(of_class, true)
+
+
+def _balanced_accuracy(table: FloatArray) -> FloatArray:
+    hits, true = np.diagonal(table, axis1=-2, axis2=-1), table.sum(axis=-1)
+    return _mean_of_held(hits / np.maximum(true, 1), true)
+
+
+def _mean_of_held(of_class: FloatArray, true: FloatArray) -> FloatArray:
+    """Mean over the classes that have rows."""
+    held = true > 0
+    return np.asarray((of_class * held).sum(axis=-1) / held.sum(axis=-1))
 
 
 def _confusion(y: IntArray, scores: FloatArray) -> FloatArray:
-    """Rows of each class by predicted class, shape (K, K): cheap enough to be resampled."""
+    """Rows of each class by predicted class, shape (K, K)."""
     classes = scores.shape[1]
     cells = np.bincount(y * classes + scores.argmax(axis=1), minlength=classes**2)
     return cells.reshape(classes, classes).astype(np.float64)
+
+
+def _confusion_over(
+    value: Callable[[FloatArray], FloatArray], y: IntArray, scores: FloatArray
+) -> Over:
+    """A function of the table of rows by class and predicted class."""
+    from scipy.sparse import csr_array
+
+    rows, classes = scores.shape
+    cell = y * classes + scores.argmax(axis=1)
+    cells = csr_array((np.ones(rows), cell, np.arange(rows + 1)), shape=(rows, classes**2))
+    return lambda weights: value(np.asarray(weights @ cells).reshape(-1, classes, classes))
+
+
+def _log_losses(y: IntArray, scores: FloatArray) -> FloatArray:
+    of_truth = scores[np.arange(len(y)), y]
+    return np.asarray(np.log(1 / np.clip(of_truth, np.finfo(np.float64).eps, 1)))
+
+
+def _squares(y: IntArray, scores: FloatArray) -> FloatArray:
+    squares = ((scores - np.eye(scores.shape[1])[y]) ** 2).sum(axis=1)
+    return np.asarray(squares / 2 if scores.shape[1] == 2 else squares)
 
 
 def _macro(
@@ -87,6 +134,15 @@ def _macro(
     if scores.shape[1] == 2:
         return float(area(y == 1, scores[:, 1]))
     return float(np.mean([area(y == label, scores[:, label]) for label in np.unique(y)]))
+
+
+def _macro_over(
+    area: Callable[[npt.NDArray[np.bool_], FloatArray], Over], y: IntArray, scores: FloatArray
+) -> Over:
+    """As `_macro`, over the classes that have rows in the resample."""
+    if scores.shape[1] == 2:
+        return area(y == 1, scores[:, 1])
+    return macro_over([area(y == label, scores[:, label]) for label in np.unique(y)])
 
 
 def checked(y_true: npt.NDArray[np.generic], scores: npt.ArrayLike) -> tuple[IntArray, FloatArray]:

@@ -10,7 +10,8 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from engine.metrics.base import FloatArray, IntArray, check_rows, finite_matrix
+from engine.metrics.base import FloatArray, IntArray, Over, check_rows, finite_matrix
+from engine.metrics.resampled import area_over, macro_over, mean_over, precision_over
 
 
 def auroc(y: IntArray, scores: FloatArray) -> float:
@@ -32,15 +33,12 @@ def auprc(y: IntArray, scores: FloatArray) -> float:
 
 def f1(y: IntArray, scores: FloatArray) -> float:
     """F1, macro. A label never predicted has 0."""
-    hits, predicted, true = _counts(y, scores)
-    held = true > 0
-    return float((2 * hits[held] / (true[held] + predicted[held])).mean())
+    return float(_f1(*_counts(y, scores)))
 
 
 def f1_micro(y: IntArray, scores: FloatArray) -> float:
     """F1 over all rows and labels at once."""
-    hits, predicted, true = _counts(y, scores)
-    return float(2 * hits.sum() / (true.sum() + predicted.sum()))
+    return float(_f1_micro(*_counts(y, scores)))
 
 
 def hamming(y: IntArray, scores: FloatArray) -> float:
@@ -50,6 +48,13 @@ def hamming(y: IntArray, scores: FloatArray) -> float:
 
 FUNCTIONS: dict[str, Callable[[IntArray, FloatArray], float]] = {
     function.__name__: function for function in (auroc, auprc, f1, f1_micro, hamming)
+}
+OVERS: dict[str, Callable[[IntArray, FloatArray], Over]] = {
+    "auroc": lambda y, scores: _macro_over(area_over, y, scores),
+    "auprc": lambda y, scores: _macro_over(precision_over, y, scores),
+    "f1": lambda y, scores: _counts_over(_f1, y, scores),
+    "f1_micro": lambda y, scores: _counts_over(_f1_micro, y, scores),
+    "hamming": lambda y, scores: mean_over(((scores > 0.5) != (y == 1)).mean(axis=1)),
 }
 
 
@@ -86,10 +91,51 @@ def _ranked(y: IntArray) -> IntArray:
     return np.flatnonzero((held > 0) & (held < len(y)))
 
 
-def _counts(y: IntArray, scores: FloatArray) -> tuple[IntArray, IntArray, IntArray]:
+def _f1(hits: FloatArray, predicted: FloatArray, true: FloatArray) -> FloatArray:
+    held = true > 0
+    of_label = 2 * hits / np.maximum(true + predicted, 1)
+    return np.asarray((of_label * held).sum(axis=-1) / held.sum(axis=-1))
+
+
+def _f1_micro(hits: FloatArray, predicted: FloatArray, true: FloatArray) -> FloatArray:
+    return np.asarray(2 * hits.sum(axis=-1) / (true.sum(axis=-1) + predicted.sum(axis=-1)))
+
+
+def _counts(y: IntArray, scores: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Of each label: rows predicted rightly, rows predicted, rows that hold it."""
-    predicted = scores > 0.5
-    return (predicted & (y == 1)).sum(axis=0), predicted.sum(axis=0), y.sum(axis=0)
+    hits, predicted, true = (table.sum(axis=0) for table in _marks(y, scores))
+    return hits, predicted, true
+
+
+def _counts_over(
+    value: Callable[[FloatArray, FloatArray, FloatArray], FloatArray],
+    y: IntArray,
+    scores: FloatArray,
+) -> Over:
+    """A function of the same counts."""
+    hits, predicted, true = _marks(y, scores)
+    return lambda weights: value(weights @ hits, weights @ predicted, weights @ true)
+
+
+def _marks(y: IntArray, scores: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    predicted, true = (scores > 0.5).astype(np.float64), y.astype(np.float64)
+    return predicted * true, predicted, true
+
+
+def _macro_over(
+    area: Callable[[npt.NDArray[np.bool_], FloatArray], Over], y: IntArray, scores: FloatArray
+) -> Over:
+    """Mean over the labels that hold in some rows of the resample and not in others."""
+    areas = [_where_ranked(area(y[:, k] == 1, scores[:, k]), y[:, k]) for k in _ranked(y)]
+    return macro_over(areas)
+
+
+def _where_ranked(area: Over, holds: IntArray) -> Over:
+    def over(weights: FloatArray) -> FloatArray:
+        held = weights @ holds
+        return np.where((held > 0) & (held < weights.sum(axis=1)), area(weights), np.nan)
+
+    return over
 
 
 def _average_precision(y: IntArray, scores: FloatArray) -> float:

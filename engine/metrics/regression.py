@@ -9,7 +9,8 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from engine.metrics.base import FloatArray, check_rows, finite_matrix
+from engine.metrics.base import FloatArray, Over, check_rows, finite_matrix
+from engine.metrics.resampled import correlation_over, mean_over, ranks_over, same_everywhere
 
 
 def spearman(y: FloatArray, scores: FloatArray) -> float:
@@ -43,6 +44,13 @@ def rmse(y: FloatArray, scores: FloatArray) -> float:
 FUNCTIONS: dict[str, Callable[[FloatArray, FloatArray], float]] = {
     function.__name__: function for function in (spearman, pearson, r2, mse, rmse)
 }
+OVERS: dict[str, Callable[[FloatArray, FloatArray], Over]] = {
+    "spearman": lambda y, scores: correlation_over(ranks_over(y), ranks_over(scores[:, 0])),
+    "pearson": lambda y, scores: correlation_over(lambda _: y, lambda _: scores[:, 0]),
+    "r2": lambda y, scores: _r2_over(y, scores[:, 0]),
+    "mse": lambda y, scores: mean_over((y - scores[:, 0]) ** 2),
+    "rmse": lambda y, scores: _root(mean_over((y - scores[:, 0]) ** 2)),
+}
 
 
 def checked(
@@ -67,6 +75,23 @@ def checked(
             f"the values hold only {np.unique(values).tolist()}: a metric needs two or more"
         )
     return values, matrix
+
+
+def _r2_over(y: FloatArray, predicted: FloatArray) -> Over:
+    errors, centred = (y - predicted) ** 2, y - y.mean()
+
+    def over(weights: FloatArray) -> FloatArray:
+        mean = weights @ centred / weights.sum(axis=1)
+        total = weights @ centred**2 - weights.sum(axis=1) * mean**2
+        constant = same_everywhere(y, weights)
+        value = 1 - weights @ errors / np.where(constant, 1, total)
+        return np.where(constant, -np.inf, value)
+
+    return over
+
+
+def _root(squares: Over) -> Over:
+    return lambda weights: np.sqrt(squares(weights))
 
 
 def _correlation(a: FloatArray, b: FloatArray) -> float:

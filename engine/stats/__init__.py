@@ -16,6 +16,8 @@ from engine.stats.bootstrap import (
     BootstrapInterval,
     BootstrapResult,
     bootstrap_ci,
+    difference_of,
+    interval_of,
     paired_bootstrap,
 )
 from engine.stats.calibration import (
@@ -43,6 +45,7 @@ from engine.stats.contrasts import (
     delong_omnibus,
 )
 from engine.stats.delong import auc_ci, auc_covariance, delong_test, delong_unpaired
+from engine.stats.draws import Draws, draw
 from engine.stats.equivalence import TostResult, tost
 from engine.stats.hand_till import hand_till_auc, hand_till_ci, hand_till_test
 from engine.stats.inference import AucResult, DeLongResult, UnpairedResult, ZeroVarianceError
@@ -53,6 +56,7 @@ from engine.stats.method_level import (
     method_auc_test,
     method_difference,
     method_metric_test,
+    method_of,
 )
 from engine.stats.multiclass import macro_auc_ci, macro_auc_test, ovr_auc_ci, ovr_auc_test
 from engine.stats.partial import partial_auc, partial_auc_ci, partial_auc_test
@@ -76,6 +80,7 @@ __all__ = [
     "ContrastResult",
     "CriticalDifference",
     "DeLongResult",
+    "Draws",
     "EmbeddingQuality",
     "FriedmanResult",
     "McNemarResult",
@@ -106,6 +111,8 @@ __all__ = [
     "delong_omnibus",
     "delong_test",
     "delong_unpaired",
+    "difference_of",
+    "draw",
     "draw_rows",
     "embedding_quality",
     "friedman_test",
@@ -114,6 +121,7 @@ __all__ = [
     "hand_till_ci",
     "hand_till_test",
     "headline_pairs",
+    "interval_of",
     "knn_purity",
     "macro_auc_ci",
     "macro_auc_test",
@@ -122,6 +130,7 @@ __all__ = [
     "method_auc_test",
     "method_difference",
     "method_metric_test",
+    "method_of",
     "ovr_auc_ci",
     "ovr_auc_test",
     "paired_bootstrap",

@@ -1,17 +1,17 @@
 """One model's interval and two models' paired comparison by any metric: rows resampled."""
 
 import math
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from engine.stats.checks import FloatArray, IntArray, check_level
-from engine.stats.clustered import group_numbers, resampling_factor, units_of_evidence
+from engine.stats.checks import FloatArray, check_level
+from engine.stats.clustered import resampling_factor
+from engine.stats.draws import Draws, draw
 from engine.stats.inference import ZeroVarianceError
-from engine.stats.pairs import ROUNDING, MetricFunction, checked_pair, count_as_extreme, evaluate
+from engine.stats.pairs import ROUNDING, MetricFunction, count_as_extreme
 
 
 class BootstrapResult(NamedTuple):
@@ -71,18 +71,22 @@ def bootstrap_ci(
     Parameters and errors are those of `paired_bootstrap`, with one model.
     """
     check_level(level)
-    labels, rows, _ = checked_pair(y_true, scores, scores, n_resamples, by_class)
-    strata = strata_of(labels, by_class)
-    drawn = [
-        evaluate(metric, labels[i], rows[i]) for i in resamples(strata, groups, n_resamples, seed)
-    ]
-    ci_low, ci_high = _percentiles(drawn, level, strata, groups)
-    return BootstrapInterval(
-        value=evaluate(metric, labels, rows),
-        se=float(np.std(drawn, ddof=1)),
-        ci_low=ci_low,
-        ci_high=ci_high,
-    )
+    draws = draw(y_true, [scores], metric, n_resamples, seed, by_class, groups=groups)
+    return interval_of(draws, 0, level)
+
+
+def interval_of(draws: Draws, model: int, level: float = 0.95) -> BootstrapInterval:
+    """Expanded percentile interval of a model whose metric was drawn.
+
+    Raises
+    ------
+    ValueError
+        A metric that is not finite on some resample, or a level outside (0, 1).
+    """
+    check_level(level)
+    value, drawn = draws.of(model)
+    low, high = _percentiles(drawn, level, draws.n_units)
+    return BootstrapInterval(value, float(np.std(drawn, ddof=1)), low, high)
 
 
 def paired_bootstrap(
@@ -145,87 +149,37 @@ def paired_bootstrap(
     Application, 1997, section 4.4). It says that two fitted models differ, as DeLong's does.
     """
     check_level(level)
-    labels, rows_a, rows_b = checked_pair(y_true, scores_a, scores_b, n_resamples, by_class)
-    strata = strata_of(labels, by_class)
-    value_a, value_b = evaluate(metric, labels, rows_a), evaluate(metric, labels, rows_b)
-    delta = value_a - value_b
-    deltas: FloatArray = np.empty(n_resamples)
-    for resample, drawn in enumerate(resamples(strata, groups, n_resamples, seed)):
-        y = labels[drawn]
-        deltas[resample] = evaluate(metric, y, rows_a[drawn]) - evaluate(metric, y, rows_b[drawn])
+    models = [scores_a, scores_b]
+    draws = draw(y_true, models, metric, n_resamples, seed, by_class, groups=groups)
+    return difference_of(draws, 0, 1, level)
+
+
+def difference_of(draws: Draws, a: int, b: int, level: float = 0.95) -> BootstrapResult:
+    """`paired_bootstrap` of two models whose metric was drawn.
+
+    Raises
+    ------
+    ZeroVarianceError
+        The models differ, and by the same on every resample.
+    ValueError
+        A metric that is not finite on some resample, or a level outside (0, 1).
+    """
+    check_level(level)
+    (value_a, drawn_a), (value_b, drawn_b) = draws.of(a), draws.of(b)
+    delta, deltas = value_a - value_b, drawn_a - drawn_b
     se = float(deltas.std(ddof=1))
     if se < ROUNDING < abs(delta):
         raise ZeroVarianceError(
             f"the metrics differ by {delta:.6g} on every resample: no p-value; "
             "use paired_permutation or more test rows"
         )
-    ci_low, ci_high = _percentiles(deltas, level, strata, groups)
-    return BootstrapResult(
-        value_a=value_a,
-        value_b=value_b,
-        delta=delta,
-        se=se,
-        ci_low=ci_low,
-        ci_high=ci_high,
-        p=(1 + count_as_extreme(deltas - delta, delta)) / (1 + n_resamples),
-    )
+    low, high = _percentiles(deltas, level, draws.n_units)
+    p = (1 + count_as_extreme(deltas - delta, delta)) / (1 + len(deltas))
+    return BootstrapResult(value_a, value_b, delta, se, low, high, p)
 
 
-def _percentiles(
-    drawn: list[float] | FloatArray,
-    level: float,
-    strata: IntArray,
-    groups: npt.ArrayLike | None,
-) -> tuple[float, float]:
-    n_units = units_of_evidence(strata, group_numbers(groups, strata))
+def _percentiles(drawn: FloatArray, level: float, n_units: int) -> tuple[float, float]:
     reach = stats.t.isf((1 - level) / 2, n_units - 1) * math.sqrt(resampling_factor(n_units))
     tail = float(stats.norm.sf(reach))
     low, high = np.quantile(drawn, [tail, 1 - tail])
     return float(low), float(high)
-
-
-def strata_of(labels: npt.NDArray[Any], by_class: bool) -> IntArray:
-    """Class of each row, shape (N,), or one stratum for all rows where classes do not matter."""
-    return labels.astype(np.int64) if by_class else np.zeros(len(labels), dtype=np.int64)
-
-
-def resamples(
-    strata: IntArray, groups: npt.ArrayLike | None, n_resamples: int, seed: int
-) -> Iterator[IntArray]:
-    """Rows drawn with replacement, stratum by stratum, or whole groups.
-
-    Parameters
-    ----------
-    strata : ndarray of int64, shape (N,)
-        Each keeps its number of rows, unless groups are drawn.
-    groups : array_like, shape (N,), or None
-        Drawn whole, as many as there are, so that the number of rows varies. A draw that lacks a
-        stratum is drawn again.
-    n_resamples, seed : int
-        How many; the same seed gives the same rows.
-
-    Yields
-    ------
-    ndarray of int64
-        Row numbers.
-
-    Raises
-    ------
-    ValueError
-        A stratum that fewer than two groups hold; not one group a row.
-    """
-    rng = np.random.default_rng(seed)
-    numbers = group_numbers(groups, strata)
-    if numbers is None:
-        members = [np.flatnonzero(strata == stratum) for stratum in np.unique(strata)]
-        for _ in range(n_resamples):
-            yield np.concatenate([rng.choice(rows, len(rows)) for rows in members])
-        return
-    members = [np.flatnonzero(numbers == group) for group in range(int(numbers.max()) + 1)]
-    n_strata = len(np.unique(strata))
-    for _ in range(n_resamples):
-        rows = np.empty(0, dtype=np.int64)
-        while len(np.unique(strata[rows])) < n_strata:
-            drawn = rng.integers(len(members), size=len(members))
-            rows = np.concatenate([members[group] for group in drawn])
-        yield rows

@@ -13,14 +13,13 @@ saw the same test rows, whose luck therefore does not average out over seeds. Th
 apart from the second by what test sampling alone would make the fits of a method differ.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from engine.stats.bootstrap import resamples, strata_of
 from engine.stats.checks import (
     Alternative,
     FloatArray,
@@ -29,13 +28,13 @@ from engine.stats.checks import (
     check_level,
     class_labels,
     finite_scores,
-    outcomes,
 )
-from engine.stats.clustered import group_numbers, resampling_factor, units_of_evidence
+from engine.stats.clustered import group_numbers, resampling_factor
 from engine.stats.components import binary_components, degrees_of_freedom, row_covariance
+from engine.stats.draws import Draws, draw
 from engine.stats.inference import delta_and_se
 from engine.stats.multiclass import checked_classes, macro_components
-from engine.stats.pairs import MetricFunction, evaluate
+from engine.stats.pairs import MetricFunction
 from engine.stats.tails import student_p
 
 Agreement = Literal["significant", "mixed", "not significant", "no test"]
@@ -195,28 +194,38 @@ def method_metric_test(
     Introduction to the Bootstrap, 1993, section 5.3), which is made good with n of the rarest
     class; see `method_difference` for the rest.
     """
-    if n_resamples < 2:
-        raise ValueError(f"n_resamples must be at least 2, but is {n_resamples}")
     fits_a, fits_b = _stack(scores_a), _stack(scores_b)
-    labels = class_labels(y_true) if by_class else outcomes(y_true)
-    strata = strata_of(labels, by_class)
-    fits = [finite_scores(fit, len(labels), fit.ndim) for fit in [*fits_a, *fits_b]]
-    values = np.array([evaluate(metric, labels, fit) for fit in fits])
-    drawn = np.array(
-        [
-            [evaluate(metric, labels[rows], fit[rows]) for fit in fits]
-            for rows in resamples(strata, groups, n_resamples, seed)
-        ]
-    )
+    fits = [*fits_a, *fits_b]
+    draws = draw(y_true, fits, metric, n_resamples, seed, by_class, groups=groups)
+    places = range(len(fits))
+    sides = places[: len(fits_a)], places[len(fits_a) :]
+    return method_of(draws, *sides, alternative, level)
 
-    n_units = units_of_evidence(strata, group_numbers(groups, strata))
+
+def method_of(
+    draws: Draws,
+    a: Sequence[int],
+    b: Sequence[int],
+    alternative: Alternative = "two-sided",
+    level: float = 0.95,
+) -> MethodResult:
+    """`method_metric_test` of fits whose metric was drawn; a and b are their places.
+
+    Raises
+    ------
+    ZeroVarianceError, ValueError
+        As `method_difference`; a metric that is not finite on some resample.
+    """
+    fits = [draws.of(place) for place in (*a, *b)]
+    values, drawn = np.array([value for value, _ in fits]), np.array([of for _, of in fits])
 
     def variance(weights: FloatArray) -> float:
-        return float((drawn @ weights).var(ddof=1)) * resampling_factor(n_units)
+        return float((weights @ drawn).var(ddof=1)) * resampling_factor(draws.n_units)
 
-    n_units = min(n_units, n_resamples)
-    values_a, values_b = values[: len(fits_a)], values[len(fits_a) :]
-    return method_difference(values_a, values_b, variance, n_units - 1, alternative, level)
+    df_test = min(draws.n_units, drawn.shape[1]) - 1
+    return method_difference(
+        values[: len(a)], values[len(a) :], variance, df_test, alternative, level
+    )
 
 
 def method_difference(

@@ -1,7 +1,7 @@
-"""What bootstrap and permutation share: two models' scores of the same rows, and a metric."""
+"""What bootstrap and permutation share: models' scores of the same rows, and a metric."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,14 +13,10 @@ ROUNDING = 1e-12  # differences of a metric below this are none
 MetricFunction = Callable[[Any, FloatArray], float]
 
 
-def checked_pair(
-    y_true: npt.ArrayLike,
-    scores_a: npt.ArrayLike,
-    scores_b: npt.ArrayLike,
-    n_resamples: int,
-    by_class: bool = True,
-) -> tuple[IntArray | FloatArray, FloatArray, FloatArray]:
-    """Labels and the scores of both models, (N,) or (N, K), shown to fit together.
+def checked_models(
+    y_true: npt.ArrayLike, scores: Sequence[npt.ArrayLike], by_class: bool = True
+) -> tuple[IntArray | FloatArray, list[FloatArray]]:
+    """Labels and the scores of all models, (N,) or (N, K), shown to fit together.
 
     Labels are class numbers (N,), or without `by_class` any outcomes, (N,) or (N, K).
 
@@ -28,18 +24,25 @@ def checked_pair(
     ------
     ValueError
         Labels that are no class numbers, one class only or fewer than two rows of a class; outcomes
-        that are not finite or fewer than two; scores that are not finite or of different shapes;
-        fewer than two resamples.
+        that are not finite or fewer than two; scores that are not finite or of different shapes.
+    """
+    labels = class_labels(y_true) if by_class else outcomes(y_true)
+    models = [finite_scores(s, len(labels), 2 if np.ndim(s) == 2 else 1) for s in scores]
+    shapes = [model.shape for model in models]
+    if len(set(shapes)) > 1:
+        raise ValueError(f"the models' scores differ in shape: {', '.join(map(str, shapes))}")
+    return labels, models
+
+
+def check_resamples(n_resamples: int) -> None:
+    """Refuse fewer than two resamples.
+
+    Raises
+    ------
+    ValueError
     """
     if n_resamples < 2:
         raise ValueError(f"n_resamples must be at least 2, but is {n_resamples}")
-    labels = class_labels(y_true) if by_class else outcomes(y_true)
-    ndim = 2 if np.ndim(scores_a) == 2 else 1
-    rows_a = finite_scores(scores_a, len(labels), ndim)
-    rows_b = finite_scores(scores_b, len(labels), ndim)
-    if rows_a.shape != rows_b.shape:
-        raise ValueError(f"the models' scores differ in shape: {rows_a.shape}, {rows_b.shape}")
-    return labels, rows_a, rows_b
 
 
 def evaluate(metric: MetricFunction, labels: IntArray | FloatArray, scores: FloatArray) -> float:
@@ -50,9 +53,19 @@ def evaluate(metric: MetricFunction, labels: IntArray | FloatArray, scores: Floa
     ValueError
         NaN or infinity.
     """
-    value = float(metric(labels, scores))
+    return check_finite(float(metric(labels, scores)), len(labels))
+
+
+def check_finite(value: float, n_rows: int) -> float:
+    """A metric's value on so many rows, shown to be finite.
+
+    Raises
+    ------
+    ValueError
+        NaN or infinity.
+    """
     if not math.isfinite(value):
-        raise ValueError(f"the metric gives {value} on {len(labels)} rows: it must be finite")
+        raise ValueError(f"the metric gives {value} on {n_rows} rows: it must be finite")
     return value
 
 

@@ -6,7 +6,13 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.stats.checks import FloatArray
-from engine.stats.pairs import MetricFunction, checked_pair, count_as_extreme, evaluate
+from engine.stats.pairs import (
+    MetricFunction,
+    check_resamples,
+    checked_models,
+    count_as_extreme,
+    evaluate,
+)
 
 
 class PermutationResult(NamedTuple):
@@ -67,7 +73,8 @@ def paired_permutation(
     Molecular Biology 9:39, 2010). For the AUC of ranks: Venkatraman and Begg, Biometrika 83:835,
     1996; Bandos, Rockette and Gur, Statistics in Medicine 24:2873, 2005.
     """
-    labels, rows_a, rows_b = checked_pair(y_true, scores_a, scores_b, n_resamples)
+    check_resamples(n_resamples)
+    labels, (rows_a, rows_b) = checked_models(y_true, [scores_a, scores_b])
     value_a, value_b = evaluate(metric, labels, rows_a), evaluate(metric, labels, rows_b)
     delta = value_a - value_b
     rng = np.random.default_rng(seed)

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 
 from engine.compare import METHODS
 from engine.compare_fits import RESAMPLES
-from engine.compare_methods import RESAMPLES as METHOD_RESAMPLES
 from engine.compare_tasks import AcrossTasks
 from engine.report.blocks import Bibliography, Heading, Paragraph, Paste, Section
 from engine.report.figures.album import Album
@@ -156,10 +155,7 @@ def _comparison_sentence(run: Run, cite: Callable[..., str]) -> str:
         else ""
     )
     drawn = (
-        f" Bootstraps drew the test sequences {METHOD_RESAMPLES:,} times for methods and "
-        f"{RESAMPLES:,} times for single models."
-        if "bootstrap" in tests
-        else ""
+        f" Bootstraps drew the test sequences {RESAMPLES:,} times." if "bootstrap" in tests else ""
     )
     unstable = (
         " A significant difference whose sign was not the same with all seeds was called unstable."
