@@ -12,7 +12,7 @@ from engine.records import TaskKind
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 Needs = Literal["scores", "probabilities", "labels"]
-#: The values of B resamples of N rows: how often each row was drawn, (B, N) -> (B,).
+#: The values of B resamples of N rows: how often each row was drawn, (N, B) -> (B,).
 Over = Callable[[FloatArray], FloatArray]
 
 

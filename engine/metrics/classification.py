@@ -113,8 +113,8 @@ def _confusion_over(
 
     rows, classes = scores.shape
     cell = y * classes + scores.argmax(axis=1)
-    cells = csr_array((np.ones(rows), cell, np.arange(rows + 1)), shape=(rows, classes**2))
-    return lambda weights: value(np.asarray(weights @ cells).reshape(-1, classes, classes))
+    cells = csr_array((np.ones(rows), (cell, np.arange(rows))), shape=(classes**2, rows))
+    return lambda weights: value(np.asarray(cells @ weights).T.reshape(-1, classes, classes))
 
 
 def _log_losses(y: IntArray, scores: FloatArray) -> FloatArray:

@@ -114,7 +114,7 @@ def _counts_over(
 ) -> Over:
     """A function of the same counts."""
     hits, predicted, true = _marks(y, scores)
-    return lambda weights: value(weights @ hits, weights @ predicted, weights @ true)
+    return lambda weights: value(weights.T @ hits, weights.T @ predicted, weights.T @ true)
 
 
 def _marks(y: IntArray, scores: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -132,8 +132,8 @@ def _macro_over(
 
 def _where_ranked(area: Over, holds: IntArray) -> Over:
     def over(weights: FloatArray) -> FloatArray:
-        held = weights @ holds
-        return np.where((held > 0) & (held < weights.sum(axis=1)), area(weights), np.nan)
+        held = holds @ weights
+        return np.where((held > 0) & (held < weights.sum(axis=0)), area(weights), np.nan)
 
     return over
 

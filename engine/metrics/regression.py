@@ -81,10 +81,10 @@ def _r2_over(y: FloatArray, predicted: FloatArray) -> Over:
     errors, centred = (y - predicted) ** 2, y - y.mean()
 
     def over(weights: FloatArray) -> FloatArray:
-        mean = weights @ centred / weights.sum(axis=1)
-        total = weights @ centred**2 - weights.sum(axis=1) * mean**2
+        n = weights.sum(axis=0)
+        total = centred**2 @ weights - (centred @ weights) ** 2 / n
         constant = same_everywhere(y, weights)
-        value = 1 - weights @ errors / np.where(constant, 1, total)
+        value = 1 - errors @ weights / np.where(constant, 1, total)
         return np.where(constant, -np.inf, value)
 
     return over

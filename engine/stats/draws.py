@@ -12,7 +12,7 @@ from engine.stats.checks import FloatArray, IntArray
 from engine.stats.clustered import group_numbers, units_of_evidence
 from engine.stats.pairs import MetricFunction, check_finite, check_resamples, checked_models
 
-#: The values of B resamples of N rows: how often each row was drawn, (B, N) -> (B,).
+#: The values of B resamples of N rows: how often each row was drawn, (N, B) -> (B,).
 Over = Callable[[FloatArray], FloatArray]
 MOST_WEIGHTS = 2**22  # numbers in one matrix: 32 MB
 
@@ -69,7 +69,7 @@ def draw(
     scores : sequence of array_like, shape (N,) or (N, K)
         Of each model.
     over : callable, optional
-        ``over(y, scores)`` gives a function of how often each row was drawn, (B, N) -> (B,): the
+        ``over(y, scores)`` gives a function of how often each row was drawn, (N, B) -> (B,): the
         metric on many resamples at once.
 
     Returns
@@ -147,8 +147,8 @@ def resamples(
 
 
 def _weights(rows: Iterable[IntArray], n_rows: int) -> Iterator[FloatArray]:
-    """How often each row was drawn, (B, N), for as many resamples at a time as fit a matrix."""
+    """How often each row was drawn, (N, B), for as many resamples at a time as fit a matrix."""
     each = max(1, MOST_WEIGHTS // n_rows)
     counts = (np.bincount(drawn, minlength=n_rows) for drawn in rows)
     while some := list(islice(counts, each)):
-        yield np.array(some, dtype=np.float64)
+        yield np.array(some, dtype=np.float64).T.copy()

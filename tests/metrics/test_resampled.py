@@ -40,7 +40,7 @@ def test_over_resamples_is_the_function_on_their_rows(name, kind, seed, n_rows, 
     draws = [rng.integers(0, n_rows, size=n_rows + k) for k in range(4)]
     # Every class, value and label is drawn, lest a metric be undefined; and some rows are not.
     draws = [np.concatenate([np.arange(n_columns), rows]) for rows in draws]
-    weights = np.array([np.bincount(rows, minlength=n_rows) for rows in draws], dtype=float)
+    weights = np.array([np.bincount(rows, minlength=n_rows) for rows in draws], dtype=float).T
     over = METRICS[name].overs[kind](y, scores)
     with np.errstate(all="raise"):
         found = over(weights)
@@ -54,14 +54,14 @@ def test_a_resample_without_a_class_has_the_mean_of_the_others():
     rows = np.array([0, 1, 3, 4, 4])
     for name in ("auprc", "f1", "balanced_accuracy"):
         over = METRICS[name].overs["classification"](y, scores)
-        assert over(np.bincount(rows, minlength=5)[None].astype(float)) == pytest.approx(
+        assert over(np.bincount(rows, minlength=5)[:, None].astype(float)) == pytest.approx(
             METRICS[name].function(y[rows], scores[rows])
         )
 
 
 def test_constant_rows_have_no_correlation_and_no_share_of_variance():
     y, scores = np.array([1.0, 2.0, 2.0]), np.array([[3.0], [1.0], [2.0]])
-    weights = np.array([[0.0, 1.0, 2.0]])
+    weights = np.array([[0.0], [1.0], [2.0]])
     assert METRICS["pearson"].overs["regression"](y, scores)(weights) == [0]
     assert METRICS["spearman"].overs["regression"](y, scores)(weights) == [0]
     assert METRICS["r2"].overs["regression"](y, scores)(weights) == [-np.inf]

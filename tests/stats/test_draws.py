@@ -17,7 +17,7 @@ def accuracy(y, scores):
 
 def accuracy_over(y, scores):
     hit = ((scores > 0.5) == y).astype(float)
-    return lambda weights: weights @ hit / weights.sum(axis=1)
+    return lambda weights: hit @ weights / weights.sum(axis=0)
 
 
 @pytest.mark.parametrize("groups", [None, np.arange(40) // 2])
