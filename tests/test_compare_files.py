@@ -375,3 +375,75 @@ def test_an_unknown_correction_and_an_impossible_level_are_told():
     assert refused(file, correction="hulm") == "--correction hulm: did you mean 'holm'?"
     assert refused(file, alternative="grater") == "--alternative grater: did you mean 'greater'?"
     assert refused(file, level=95).startswith("--level 95: give a confidence between 0 and 1")
+
+
+def test_a_model_of_several_classes_has_a_column_for_each():
+    rng = np.random.default_rng(2)
+    labels = np.arange(ROWS) % 3
+    a, b = (rng.dirichlet(np.ones(3), ROWS) for _ in range(2))
+    named = np.array(["EI", "IE", "N"])[labels]  # as `predict` writes them
+    files = [
+        csv(f"{name}.csv", label=named, score_N=m[:, 2], score_EI=m[:, 0], score_IE=m[:, 1])
+        for name, m in (("a", a), ("b", b))
+    ]
+    result = compare_files(files)
+    assert result.scores["model"].tolist() == ["a", "b"]
+    assert result.pairs["p"][0] == macro_auc_test(labels, a, b).p
+    two = csv("two.csv", label=LABEL, score_0=1 - A, score_1=A)
+    assert compare_files([two]).scores["auroc"].tolist() == [
+        pytest.approx(roc_auc_score(LABEL, A), abs=1e-12)
+    ]
+
+
+def test_models_of_one_name_are_told_apart_by_their_files():
+    files = [Path("x/p.csv"), Path("y/p.csv")]
+    for file, scores in zip(files, (A, B), strict=True):
+        file.parent.mkdir()
+        csv(str(file), label=LABEL, s=scores)
+    assert compare_files(files).scores["model"].tolist() == ["x/p", "y/p"]
+    for file, scores in zip(files, (A, B), strict=True):
+        csv(str(file), label=LABEL, s=scores, t=C)
+    names = compare_files(files).scores["model"].tolist()
+    assert names == ["x/p:s", "x/p:t", "y/p:s", "y/p:t"]
+    assert refused(files[0], files[0]) == "x/p:s: given twice; give every model once"
+
+
+def test_the_columns_that_are_models_can_be_named():
+    file = csv("p.csv", label=LABEL, a=A, fold=LABEL * 0 + 1, b=B)
+    assert compare_files([file], columns=["b", "a"]).scores["model"].tolist() == ["b", "a"]
+    assert refused(file, columns=["fol"]) == "p.csv: --score fol: did you mean 'fold'?"
+
+
+def test_the_row_numbers_that_pandas_writes_are_no_model():
+    pd.DataFrame({"label": LABEL, "s": A}).to_csv("p.csv")
+    assert compare_files([Path("p.csv")]).scores["model"].tolist() == ["p"]
+
+
+def test_the_level_is_named_where_the_intervals_stand():
+    text = shown(compare_files([csv("p.csv", label=LABEL, a=A, b=B)], level=0.9))
+    assert text.count("90 % CI") == 2
+    assert "95" not in text.splitlines()[0]
+
+
+def test_files_joined_by_position_are_said_to_be():
+    first, second = csv("a.csv", label=LABEL, s=A), csv("b.csv", id=IDS, label=LABEL, s=B)
+    told = "joined row by row"
+    assert told in shown(compare_files([first, second]))
+    assert told not in shown(compare_files([second, csv("c.csv", id=IDS, label=LABEL, s=A)]))
+    assert told not in shown(compare_files([csv("p.csv", label=LABEL, a=A, b=B)]))
+
+
+def test_labels_that_contradict_the_ids_are_told_as_such():
+    files = [csv("a.csv", id=IDS, label=LABEL, s=A), csv("b.csv", id=IDS, label=1 - LABEL, s=B)]
+    message = refused(*files)
+    assert "for the same ids" in message
+    assert "give both" not in message
+
+
+def test_the_written_table_stands_alone(elsewhere: Path):
+    result = compare_files([csv("p.csv", label=LABEL, a=A, b=B)], "by", 0.9, "greater")
+    result.write(elsewhere / "pairs.csv")
+    row = pd.read_csv(elsewhere / "pairs.csv").iloc[0]
+    assert row["auroc_a"] == pytest.approx(roc_auc_score(LABEL, A), abs=1e-12)
+    assert row["auroc_b"] == pytest.approx(roc_auc_score(LABEL, B), abs=1e-12)
+    assert (row["correction"], row["alternative"], row["level"]) == ("by", "greater", 0.9)
