@@ -102,8 +102,6 @@ def interval(low: float, high: float) -> str:
     """``low to high``, which stays readable when a bound is negative or close to zero."""
     if not (math.isfinite(low) and math.isfinite(high)):
         return MISSING
-    if 0.0005 <= max(abs(low), abs(high)) < 100_000:
-        return f"{_minus(f'{low:.3f}')} to {_minus(f'{high:.3f}')}"
     return f"{score(low)} to {score(high)}"
 
 

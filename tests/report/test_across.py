@@ -139,3 +139,11 @@ def test_a_model_that_failed_on_a_task_is_named(make_run: Maker) -> None:
     found = across.of_run(run)
     assert found is not None
     assert "without a score on some task: b · probe" in across.sentence(run, found)
+
+
+def test_whom_the_best_leads_is_said_before_the_test_of_all(make_run: Maker) -> None:
+    run = read_run(make_run(cells=CELLS, tasks=TASKS, per_cell=2))
+    found = across.of_run(run)
+    assert found is not None
+    said = across.sentence(run, found)
+    assert re.search(r"; it is significantly ahead of .*; all 3 together differ in rank", said)

@@ -82,7 +82,7 @@ def test_scores_and_intervals_use_a_true_minus_and_a_dash_for_nothing() -> None:
     assert [score(v) for v in (3.24e-7, 123_456.0, 1e-17)] == ["3.2e-7", "1.2e5", "0.000"]
     assert interval(-0.009, 0.015) == "−0.009 to 0.015"
     assert interval(math.nan, 0.1) == "–"
-    assert interval(-0.0003, 0.004) == "−0.000 to 0.004"
+    assert interval(-0.0003, 0.004) == "−0.0003 to 0.004"
     assert interval(-2e-5, 3e-5) == "−2e-5 to 3e-5"
     assert magnitude(-0.02) == "0.020"
 
