@@ -22,6 +22,8 @@ class Metric:
     ----------
     name : str
         What a study calls it.
+    label : str
+        What it is called in print.
     functions : mapping
         Kind of task -> ``function(y, scores) -> float`` on checked input.
     needs : {"scores", "probabilities", "labels"}
@@ -34,6 +36,7 @@ class Metric:
     """
 
     name: str
+    label: str
     functions: Mapping[TaskKind, Callable[[Any, FloatArray], float]]
     needs: Needs
     greater_is_better: bool

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.metrics import METRICS
 from engine.report.formats import (
     adjustment,
     correction_label,
@@ -13,6 +14,7 @@ from engine.report.formats import (
     interval,
     listing,
     magnitude,
+    metric_label,
     moment,
     p_equation,
     p_value,
@@ -126,3 +128,10 @@ def test_words_around_numbers() -> None:
     assert moment("yesterday") == "yesterday"
     assert correction_label("holm") == "Holm"
     assert adjustment("none") == "not adjusted"
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_every_metric_has_a_name_in_print(name: str) -> None:
+    assert metric_label(name) == METRICS[name].label
+    assert METRICS[name].label.strip("_") == METRICS[name].label != ""
+    assert "_" not in METRICS[name].label

@@ -44,6 +44,9 @@ from engine.report.works import (
     Reference,
 )
 
+#: Metrics of two classes whose value of several is a mean.
+AVERAGED = ("auroc", "auprc", "f1")
+
 
 def sections(found: Findings, album: Album) -> Iterator[Section]:
     """The paragraph, and its references as text and as BibTeX."""
@@ -184,7 +187,7 @@ def _comparison_sentence(run: Run, cite: Callable[..., str]) -> str:
 
 def _averages(run: Run) -> str:
     """How a metric of two classes becomes one of several, where a task needs it."""
-    averaged = [task for task in run.tasks if run.metric(task) in ("auroc", "auprc", "f1")]
+    averaged = [task for task in run.tasks if run.metric(task) in AVERAGED]
     parts = []
     if any(
         run.kind(task) == "classification" and len(run.task(task).get("classes") or []) > 2
