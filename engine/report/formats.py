@@ -88,7 +88,12 @@ def interval(low: float, high: float) -> str:
     """``low to high``, which stays readable when a bound is negative or close to zero."""
     if not (math.isfinite(low) and math.isfinite(high)):
         return MISSING
-    return f"{score(low)} to {score(high)}"
+    return f"{_bound(low)} to {_bound(high)}"
+
+
+def _bound(value: float) -> str:
+    """A score, of which one digit does where three decimals show none."""
+    return _minus(f"{value:.1g}") if NOISE < abs(value) < 0.0005 else score(value)
 
 
 def p_value(p: float, log10_p: float = math.nan) -> str:

@@ -85,6 +85,7 @@ def test_scores_and_intervals_use_a_true_minus_and_a_dash_for_nothing() -> None:
     assert interval(-0.009, 0.015) == "−0.009 to 0.015"
     assert interval(math.nan, 0.1) == "–"
     assert interval(-0.0003, 0.004) == "−0.0003 to 0.004"
+    assert interval(0.00024, 0.024) == "0.0002 to 0.024"
     assert interval(-2e-5, 3e-5) == "−2e-5 to 3e-5"
     assert magnitude(-0.02) == "0.020"
 
