@@ -10,6 +10,7 @@ A column may name groups of rows that are not independent: chromosomes, gene fam
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -25,14 +26,13 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.compare import Correction
-from engine.compare_fits import TESTED, auc_interval, auc_test, auc_test_name
+from engine.compare_fits import OMNIBUS, TESTED, auc_interval, auc_test, auc_test_name, omnibus_test
 from engine.errors import UserError, nearest
 from engine.files import replacing
 from engine.metrics import compute
 from engine.report.formats import p_value, plural
 from engine.stats.adjust import adjust
 from engine.stats.checks import Alternative
-from engine.stats.contrasts import delong_omnibus
 
 LABELS = ("label", "y_true", "y", "target")
 CORRECTIONS: tuple[Correction, ...] = ("holm", "bh", "by", "none")
@@ -116,14 +116,11 @@ class Comparison:
             said = "Files were joined row by row; an 'id' column in each would join them by name."
             parts.append(Text(said, "dim"))
         for row in self.omnibus.to_dict("records"):
-            said = row["note"] or (
-                f"chi-square {row['chi2']:.2f} with {row['df']:.0f} degrees of freedom, "
-                f"p {p_value(row['p'], row['log10_p'])}"
-            )
+            said = row["note"] or f"{_statistic(row)}, p {p_value(row['p'], row['log10_p'])}"
             task = f"{row['task']}: " if row["task"] else ""
             parts.append(Text(f"{task}all {row['models']} equal? {said}"))
         if self.groups:
-            said = f"Rows of one '{self.groups}' count together (Obuchowski; z is Student's t)."
+            said = f"Rows of one '{self.groups}' count together (Obuchowski; against Student's t)."
             parts.append(Text(said, "dim"))
         parts.append(
             "[dim]DeLong speaks of these fitted models, not of the methods that made them.[/]"
@@ -196,6 +193,14 @@ def compare_files(
     return Comparison(scores, pairs, every, correction, side, level, groups, by_position)
 
 
+def _statistic(row: dict[str, Any]) -> str:
+    """What an omnibus test found, in words."""
+    if math.isinf(row["df2"]):
+        chi2 = row["f"] * row["df"]
+        return f"chi-square {chi2:.2f} with {row['df']:.0f} degrees of freedom"
+    return f"F {row['f']:.2f} with {row['df']:.0f} and {row['df2']:.0f} degrees of freedom"
+
+
 def _score(model: Model, level: float) -> dict[str, object]:
     """AUROC of a model and its interval, NaN where the rows allow none."""
     low, high, note = float("nan"), float("nan"), ""
@@ -232,12 +237,11 @@ def _all_equal(models: Sequence[Model], wanted: bool) -> pd.DataFrame:
         of_task = [m for m in models if m.task == task and m.scores.shape[1] == 2]
         if len(of_task) < 3:
             continue
-        found: dict[str, float] = dict.fromkeys(("chi2", "df", "p", "log10_p"), float("nan"))
+        found = dict.fromkeys(OMNIBUS, float("nan"))
         note = ""
         try:
-            scores = [model.scores[:, 1] for model in of_task]
-            test = delong_omnibus(of_task[0].labels, scores, groups=of_task[0].groups)
-            found = {name: float(getattr(test, name)) for name in found}
+            scores = np.stack([model.scores[:, 1] for model in of_task])
+            found = omnibus_test(of_task[0].labels, scores, of_task[0].groups)
         except ValueError as error:
             note = str(error)
         rows.append({"task": task, "models": len(of_task), **found, "note": note})
@@ -351,6 +355,11 @@ def _models_of_run(table: pd.DataFrame, groups: npt.NDArray[np.str_] | None) -> 
     for cell, rows in tuned.groupby("cell", sort=False):
         first = rows[rows["seed"] == rows["seed"].iloc[0]]
         scores = first[columns].dropna(axis="columns", how="all").to_numpy(np.float64)
+        if first["label"].isna().any():
+            raise UserError(
+                f"{cell}: its rows have several labels, and AUROC here is of classes; the run's "
+                "comparisons.csv holds the tests of such tasks"
+            )
         if scores.shape[1] < 2:
             raise UserError(
                 f"{cell}: its labels were measured, and AUROC is of classes; the run's "

@@ -13,6 +13,7 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from engine.compare_files import Comparison, compare_files
+from engine.compare_fits import omnibus_test
 from engine.errors import UserError
 from engine.stats import adjust, auc_ci, delong_omnibus, delong_test, macro_auc_test
 
@@ -447,3 +448,39 @@ def test_the_written_table_stands_alone(elsewhere: Path):
     assert row["auroc_a"] == pytest.approx(roc_auc_score(LABEL, A), abs=1e-12)
     assert row["auroc_b"] == pytest.approx(roc_auc_score(LABEL, B), abs=1e-12)
     assert (row["correction"], row["alternative"], row["level"]) == ("by", "greater", 0.9)
+
+
+def test_few_groups_do_not_tell_many_models_apart_by_chance():
+    # Of five models that are equal in expectation; 16 groups, each of both classes.
+    rng = np.random.default_rng(0)
+    groups, label = np.repeat(np.arange(16), 10), np.tile([0, 1], 80)
+    claims = 0
+    for _ in range(200):
+        luck = rng.normal(size=(5, 16))[:, groups] * (2 * label - 1)
+        scores = label + luck + rng.normal(size=(5, 160))
+        claims += omnibus_test(label, scores, groups)["p"] < 0.05
+    # In 2,000 simulations 7 % by F and 22 % by chi-square: 30 of 200 lie far from either.
+    assert claims < 30
+
+
+def test_all_models_at_once_over_groups_is_hotellings_test():
+    groups = np.repeat(np.arange(12), 5)
+    file = csv("p.csv", label=LABEL, a=A, b=B, c=C, gene=groups)
+    chi2 = delong_omnibus(LABEL, [A, B, C], groups=groups).chi2
+    found = compare_files([file], groups="gene", omnibus=True)
+    assert found.omnibus["p"][0] == pytest.approx(stats.f.sf(chi2 * 10 / (2 * 11), 2, 10))
+    assert "with 2 and 10 degrees of freedom" in shown(found)
+    # For two models it is the square of Student's t.
+    of_two = omnibus_test(LABEL, np.stack([A, B]), groups)
+    t = delong_test(LABEL, A, B, groups=groups).z
+    assert of_two["p"] == pytest.approx(2 * stats.t.sf(abs(t), 11))
+    # Positives of three groups only, negatives of thirty others.
+    apart = np.where(LABEL == 1, np.arange(ROWS) // 2 % 3, 3 + np.arange(ROWS))
+    with pytest.raises(ValueError, match="3 groups of a class cannot tell 4 models apart"):
+        omnibus_test(LABEL, np.stack([A, B, C, np.random.default_rng(9).normal(size=ROWS)]), apart)
+
+
+def test_rows_of_several_labels_are_no_classes():
+    path = predictions()
+    pd.read_parquet(path).assign(label=np.nan).to_parquet(path)
+    assert refused(path).startswith("x/suite/t2/probe: its rows have several labels")
