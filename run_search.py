@@ -236,7 +236,17 @@ def predict_command(
 
 @app.command("compare")
 def compare_command(
-    files: Annotated[list[Path], typer.Argument(help="Prediction files, CSV or Parquet.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            help="CSV, TSV or Parquet: a column 'label', a column of numbers per model (or "
+            "'score_CLASS' of each class), 'id' to join files by; or a run's predictions.parquet."
+        ),
+    ],
+    score: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN", help="A column that is a model; repeatable. Default: all."),
+    ] = None,
     correction: Annotated[str, typer.Option(help="holm, bh, by or none")] = "holm",
     level: Annotated[float, typer.Option(help="Confidence of the intervals.")] = 0.95,
     alternative: Annotated[
@@ -254,7 +264,9 @@ def compare_command(
     """Test whether models differ (DeLong), from anybody's prediction files."""
     from engine.compare_files import compare_files
 
-    result = compare_files(files, correction, level, alternative, groups, omnibus)
+    result = compare_files(
+        files, correction, level, alternative, groups, omnibus, columns=score or ()
+    )
     out_console.print(result.rich())
     if csv:
         result.write(csv)

@@ -1,16 +1,19 @@
 """DeLong tests over anybody's prediction files: one model a file, or one a column.
 
 A file is CSV, TSV or Parquet with a column of labels (``label``, ``y_true``, ``y`` or ``target``)
-and one numeric column of scores per model, the score of the second of two classes. Several files
-are joined by ``id`` where all have that column, else by position. The ``predictions.parquet`` of a
-run (``cell``, ``seed``, ``score_0`` ...) is understood too: a model per tuned cell, its first seed.
+and one numeric column of scores per model, the score of the second of two classes; or, for one
+model, ``score_CLASS`` of each class. Several files are joined by ``id`` where all have that column,
+else by position. The ``predictions.parquet`` of a run (``cell``, ``seed``, ``score_0`` ...) is
+understood too: a model per tuned cell, its first seed.
 A column may name groups of rows that are not independent: chromosomes, gene families.
 """
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -23,14 +26,13 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.compare import Correction
-from engine.compare_fits import TESTED, auc_interval, auc_test, auc_test_name
+from engine.compare_fits import OMNIBUS, TESTED, auc_interval, auc_test, auc_test_name, omnibus_test
 from engine.errors import UserError, nearest
 from engine.files import replacing
 from engine.metrics import compute
-from engine.report.formats import p_value
+from engine.report.formats import p_value, plural
 from engine.stats.adjust import adjust
 from engine.stats.checks import Alternative
-from engine.stats.contrasts import delong_omnibus
 
 LABELS = ("label", "y_true", "y", "target")
 CORRECTIONS: tuple[Correction, ...] = ("holm", "bh", "by", "none")
@@ -63,26 +65,38 @@ class Model:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Scores of the models, tests of all pairs, and where asked for of all models of a task."""
+    """Scores of the models, tests of all pairs, and where asked for of all models of a task.
+
+    Attributes
+    ----------
+    scores, pairs, omnibus : DataFrame
+    correction, alternative, level, groups
+        As they were asked for.
+    by_position : bool
+        Whether several files were joined without ids.
+    """
 
     scores: pd.DataFrame
     pairs: pd.DataFrame
     omnibus: pd.DataFrame
     correction: str
     alternative: Alternative
+    level: float
     groups: str | None
+    by_position: bool
 
     def rich(self) -> Group:
         """Tables for the terminal."""
         first = Table(box=None, pad_edge=False, header_style="bold")
-        for name in ("model", "AUROC", "95 % CI", "rows"):
+        interval = f"{100 * self.level:g} % CI"
+        for name in ("model", "AUROC", interval, "rows"):
             first.add_column(name, justify="left" if name == "model" else "right")
         for row in self.scores.to_dict("records"):
-            bounds = row["note"] or f"{row['ci_low']:.4f} – {row['ci_high']:.4f}"
+            bounds = row["note"] or f"{row['ci_low']:.4f} to {row['ci_high']:.4f}"
             first.add_row(Text(row["model"]), f"{row['auroc']:.4f}", bounds, f"{row['rows']:,}")
         second = Table(box=None, pad_edge=False, header_style="bold")
         sign = {"two-sided": "", "greater": ", a > b", "less": ", a < b"}[self.alternative]
-        heads = ("a", "b", "difference", "CI", "z", f"p{sign}", f"p ({self.correction})")
+        heads = ("a", "b", "difference", interval, "z", f"p{sign}", f"p ({self.correction})")
         for name in heads:
             second.add_column(name, justify="left" if name in "ab" else "right")
         for row in self.pairs.to_dict("records"):
@@ -90,7 +104,7 @@ class Comparison:
                 Text(row["a"]),
                 Text(row["b"]),
                 f"{row['delta']:+.4f}",
-                f"{row['ci_low']:+.4f} – {row['ci_high']:+.4f}",
+                f"{row['ci_low']:+.4f} to {row['ci_high']:+.4f}",
                 f"{row['z']:.2f}",
                 p_value(row["p"], row["log10_p"]),
                 p_value(row["p_adjusted"]) if not row["note"] else row["note"],
@@ -98,15 +112,15 @@ class Comparison:
         if not len(self.pairs):
             return Group(first)
         parts: list[Table | Text | str] = [first, "", second]
+        if self.by_position:
+            said = "Files were joined row by row; an 'id' column in each would join them by name."
+            parts.append(Text(said, "dim"))
         for row in self.omnibus.to_dict("records"):
-            said = row["note"] or (
-                f"chi-square {row['chi2']:.2f} with {row['df']:.0f} degrees of freedom, "
-                f"p {p_value(row['p'], row['log10_p'])}"
-            )
+            said = row["note"] or f"{_statistic(row)}, p {p_value(row['p'], row['log10_p'])}"
             task = f"{row['task']}: " if row["task"] else ""
             parts.append(Text(f"{task}all {row['models']} equal? {said}"))
         if self.groups:
-            said = f"Rows of one '{self.groups}' count together (Obuchowski; z is Student's t)."
+            said = f"Rows of one '{self.groups}' count together (Obuchowski; against Student's t)."
             parts.append(Text(said, "dim"))
         parts.append(
             "[dim]DeLong speaks of these fitted models, not of the methods that made them.[/]"
@@ -126,6 +140,7 @@ def compare_files(
     alternative: str = "two-sided",
     groups: str | None = None,
     omnibus: bool = False,
+    columns: Sequence[str] = (),
 ) -> Comparison:
     """Compare every pair of models of a task.
 
@@ -142,6 +157,8 @@ def compare_files(
         Column that every file has: rows of equal value are not independent.
     omnibus : bool
         Whether to test too if all models of a task, three or more, are equal.
+    columns : sequence of str
+        The columns of scores; every column of numbers without it.
 
     Raises
     ------
@@ -155,7 +172,9 @@ def compare_files(
         raise UserError(f"--alternative {alternative}: {nearest(alternative, ALTERNATIVES)}")
     if not 0 < level < 1:
         raise UserError(f"--level {level}: give a confidence between 0 and 1, for example 0.95")
-    models = _aligned([model for file in files for model in _models(file, groups)])
+    found = [(file, model) for file in files for model in _models(file, groups, columns)]
+    by_position = len(files) > 1 and any(model.ids is None for _, model in found)
+    models = _aligned(_named_apart(found))
     pairs = pd.DataFrame(
         [
             {"a": a.name, "b": b.name} | _pair(a, b, side, level)
@@ -163,10 +182,23 @@ def compare_files(
             if a.task == b.task
         ]
     )
-    if len(pairs):
-        pairs["p_adjusted"] = adjust(pairs["p"].to_numpy(float), correction)
     scores = pd.DataFrame([_score(model, level) for model in models])
-    return Comparison(scores, pairs, _all_equal(models, omnibus), correction, side, groups)
+    if len(pairs):
+        areas = dict(zip(scores["model"], scores["auroc"], strict=True))
+        for place, name in enumerate("ab"):
+            pairs.insert(2 + place, f"auroc_{name}", pairs[name].map(areas))
+        pairs["p_adjusted"] = adjust(pairs["p"].to_numpy(float), correction)
+        pairs = pairs.assign(correction=correction, alternative=side, level=level)
+    every = _all_equal(models, omnibus)
+    return Comparison(scores, pairs, every, correction, side, level, groups, by_position)
+
+
+def _statistic(row: dict[str, Any]) -> str:
+    """What an omnibus test found, in words."""
+    if math.isinf(row["df2"]):
+        chi2 = row["f"] * row["df"]
+        return f"chi-square {chi2:.2f} with {row['df']:.0f} degrees of freedom"
+    return f"F {row['f']:.2f} with {row['df']:.0f} and {row['df2']:.0f} degrees of freedom"
 
 
 def _score(model: Model, level: float) -> dict[str, object]:
@@ -205,19 +237,18 @@ def _all_equal(models: Sequence[Model], wanted: bool) -> pd.DataFrame:
         of_task = [m for m in models if m.task == task and m.scores.shape[1] == 2]
         if len(of_task) < 3:
             continue
-        found: dict[str, float] = dict.fromkeys(("chi2", "df", "p", "log10_p"), float("nan"))
+        found = dict.fromkeys(OMNIBUS, float("nan"))
         note = ""
         try:
-            scores = [model.scores[:, 1] for model in of_task]
-            test = delong_omnibus(of_task[0].labels, scores, groups=of_task[0].groups)
-            found = {name: float(getattr(test, name)) for name in found}
+            scores = np.stack([model.scores[:, 1] for model in of_task])
+            found = omnibus_test(of_task[0].labels, scores, of_task[0].groups)
         except ValueError as error:
             note = str(error)
         rows.append({"task": task, "models": len(of_task), **found, "note": note})
     return pd.DataFrame(rows)
 
 
-def _models(file: Path, groups: str | None) -> list[Model]:
+def _models(file: Path, groups: str | None, columns: Sequence[str]) -> list[Model]:
     table = _read(file)
     names = None if groups is None else _groups(table, file, groups)
     if {"cell", "seed", "variant", "label"} <= set(table.columns):
@@ -230,23 +261,68 @@ def _models(file: Path, groups: str | None) -> list[Model]:
             "that holds the true class"
         )
     ids = tuple(map(str, table["id"])) if "id" in table.columns else None
-    labels = _labels(table[label], file, label)
     others = table.drop(columns=[c for c in (label, "id", groups) if c in table.columns])
+    if columns:
+        others = others[[_known(others, file, name) for name in columns]]
     numeric = others.select_dtypes("number")
     _check_text(others.select_dtypes(["object", "string"]), file)
     if numeric.shape[1] == 0:
         raise UserError(f"{file}: no numeric column of scores beside '{label}'; add one per model")
+    scores = {str(name): _finite(numeric[name], file) for name in numeric.columns}
+    of_classes = _of_classes(list(scores), table[label])
+    if of_classes:
+        place = {name: number for number, name in enumerate(of_classes)}
+        labels = table[label].map(lambda known: place[f"score_{known}"]).to_numpy(np.int64)
+        matrix = np.column_stack([scores[name] for name in of_classes])
+        return [Model(file.stem, "", ids, labels, matrix, names)]
+    labels = _labels(table[label], file, label)
+    return [
+        Model(
+            file.stem if len(scores) == 1 else name,
+            *("", ids, labels, np.column_stack([-values, values]), names),
+        )
+        for name, values in scores.items()
+    ]
+
+
+def _known(table: pd.DataFrame, file: Path, name: str) -> str:
+    """A column that the user named."""
+    if name not in table.columns:
+        raise UserError(f"{file}: --score {name}: {nearest(name, list(map(str, table.columns)))}")
+    return name
+
+
+def _finite(column: pd.Series[Any], file: Path) -> npt.NDArray[np.float64]:
+    values: npt.NDArray[np.float64] = column.to_numpy(np.float64)
+    bad = np.flatnonzero(~np.isfinite(values))
+    if len(bad):
+        raise UserError(
+            f"{file}: column '{column.name}', row {bad[0] + 1}: the score is not finite "
+            f"({plural(len(bad), 'such row')}); remove the rows from all models"
+        )
+    return values
+
+
+def _of_classes(names: Sequence[str], labels: pd.Series[Any]) -> list[str]:
+    """Columns of one model, where every class has its own; none where each column is a model."""
+    columns = sorted(name for name in names if name.startswith("score_"))
+    wanted = {f"score_{label}" for label in labels.unique()}
+    return columns if len(columns) > 1 and wanted <= set(columns) else []
+
+
+def _named_apart(found: Sequence[tuple[Path, Model]]) -> list[Model]:
+    """The models, those of one name with that of their file."""
+    times = Counter(model.name for _, model in found)
     models = []
-    for column in numeric.columns:
-        values = numeric[column].to_numpy(np.float64)
-        bad = np.flatnonzero(~np.isfinite(values))
-        if len(bad):
-            raise UserError(
-                f"{file}: column '{column}', row {bad[0] + 1}: the score is not finite "
-                f"({len(bad)} such rows); remove the rows from all models"
-            )
-        name = file.stem if numeric.shape[1] == 1 else str(column)
-        models.append(Model(name, "", ids, labels, np.column_stack([-values, values]), names))
+    for file, model in found:
+        if times[model.name] > 1:
+            path = file.with_suffix("").as_posix()
+            own = path if model.name == file.stem else f"{path}:{model.name}"
+            model = replace(model, name=own)
+        models.append(model)
+    twice = [name for name, number in Counter(m.name for m in models).items() if number > 1]
+    if twice:
+        raise UserError(f"{twice[0]}: given twice; give every model once")
     return models
 
 
@@ -279,6 +355,11 @@ def _models_of_run(table: pd.DataFrame, groups: npt.NDArray[np.str_] | None) -> 
     for cell, rows in tuned.groupby("cell", sort=False):
         first = rows[rows["seed"] == rows["seed"].iloc[0]]
         scores = first[columns].dropna(axis="columns", how="all").to_numpy(np.float64)
+        if first["label"].isna().any():
+            raise UserError(
+                f"{cell}: its rows have several labels, and AUROC here is of classes; the run's "
+                "comparisons.csv holds the tests of such tasks"
+            )
         if scores.shape[1] < 2:
             raise UserError(
                 f"{cell}: its labels were measured, and AUROC is of classes; the run's "
@@ -308,7 +389,8 @@ def _read(file: Path) -> pd.DataFrame:
         raise UserError(f"{file}: cannot be read: {str(error).splitlines()[0]}") from None
     if table.empty:
         raise UserError(f"{file}: has no rows")
-    return table
+    # What pandas writes as the first column unless told not to is the number of the row.
+    return table[[name for name in table if not str(name).startswith("Unnamed: ")]]
 
 
 def _read_tsv(file: Path) -> pd.DataFrame:
@@ -323,7 +405,8 @@ def _labels(column: pd.Series[Any], file: Path, name: str) -> npt.NDArray[np.int
     if len(classes) != 2:
         raise UserError(
             f"{file}: column '{name}' has {len(classes)} classes; AUROC of one score column needs "
-            "exactly two"
+            "exactly two; for one model of more, name its columns after the classes: "
+            f"score_{classes[0]}, score_{classes[-1]} ..."
         )
     return np.asarray(column == classes[1], dtype=np.int64)
 
@@ -345,9 +428,12 @@ def _aligned(models: list[Model]) -> list[Model]:
             labels, scores = model.labels[order], model.scores[order]
             model = Model(model.name, model.task, first.ids, labels, scores, groups)
         if not np.array_equal(model.labels, first.labels):
+            joined = model.ids is not None and first.ids is not None
             raise UserError(
-                f"{model.name}: its labels are not those of {first.name} row by row; a paired test "
-                "needs the same rows (give both an `id` column to join them by)"
+                f"{model.name}: its labels are not those of {first.name} "
+                + ("for the same ids" if joined else "row by row")
+                + "; a paired test needs the same rows"
+                + ("" if joined else " (give both an `id` column to join them by)")
             )
         if not _same(model.groups, first.groups):
             raise UserError(f"{model.name}: its groups are not those of {first.name} row by row")

@@ -128,7 +128,7 @@ def write_manifest(run: Run, searches: Mapping[str, CellSearch]) -> None:
         "dnasweep": versions["dnasweep"],
         "study": plan.study.name,
         "description": plan.study.description,
-        "created": run.started,
+        "created": first_started(run),
         "finished": now(),
         "command": " ".join(["python", *sys.argv]),
         "git_commit": provenance.git_commit(),
@@ -195,6 +195,11 @@ def earlier_seconds(run: Run) -> dict[str, float]:
     """Time per stage that earlier runs in this folder took: a run that goes on adds to it."""
     stages = _earlier(run).get("stages") or {}
     return {stage: float(seconds) for stage, seconds in stages.items()}
+
+
+def first_started(run: Run) -> str:
+    """When the study was started in this folder: a run that goes on did not begin it."""
+    return str(_earlier(run).get("created") or run.started)
 
 
 def _earlier(run: Run) -> Mapping[str, Any]:

@@ -13,6 +13,7 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from engine.compare_files import Comparison, compare_files
+from engine.compare_fits import omnibus_test
 from engine.errors import UserError
 from engine.stats import adjust, auc_ci, delong_omnibus, delong_test, macro_auc_test
 
@@ -375,3 +376,111 @@ def test_an_unknown_correction_and_an_impossible_level_are_told():
     assert refused(file, correction="hulm") == "--correction hulm: did you mean 'holm'?"
     assert refused(file, alternative="grater") == "--alternative grater: did you mean 'greater'?"
     assert refused(file, level=95).startswith("--level 95: give a confidence between 0 and 1")
+
+
+def test_a_model_of_several_classes_has_a_column_for_each():
+    rng = np.random.default_rng(2)
+    labels = np.arange(ROWS) % 3
+    a, b = (rng.dirichlet(np.ones(3), ROWS) for _ in range(2))
+    named = np.array(["EI", "IE", "N"])[labels]  # as `predict` writes them
+    files = [
+        csv(f"{name}.csv", label=named, score_N=m[:, 2], score_EI=m[:, 0], score_IE=m[:, 1])
+        for name, m in (("a", a), ("b", b))
+    ]
+    result = compare_files(files)
+    assert result.scores["model"].tolist() == ["a", "b"]
+    assert result.pairs["p"][0] == macro_auc_test(labels, a, b).p
+    two = csv("two.csv", label=LABEL, score_0=1 - A, score_1=A)
+    assert compare_files([two]).scores["auroc"].tolist() == [
+        pytest.approx(roc_auc_score(LABEL, A), abs=1e-12)
+    ]
+
+
+def test_models_of_one_name_are_told_apart_by_their_files():
+    files = [Path("x/p.csv"), Path("y/p.csv")]
+    for file, scores in zip(files, (A, B), strict=True):
+        file.parent.mkdir()
+        csv(str(file), label=LABEL, s=scores)
+    assert compare_files(files).scores["model"].tolist() == ["x/p", "y/p"]
+    for file, scores in zip(files, (A, B), strict=True):
+        csv(str(file), label=LABEL, s=scores, t=C)
+    names = compare_files(files).scores["model"].tolist()
+    assert names == ["x/p:s", "x/p:t", "y/p:s", "y/p:t"]
+    assert refused(files[0], files[0]) == "x/p:s: given twice; give every model once"
+
+
+def test_the_columns_that_are_models_can_be_named():
+    file = csv("p.csv", label=LABEL, a=A, fold=LABEL * 0 + 1, b=B)
+    assert compare_files([file], columns=["b", "a"]).scores["model"].tolist() == ["b", "a"]
+    assert refused(file, columns=["fol"]) == "p.csv: --score fol: did you mean 'fold'?"
+
+
+def test_the_row_numbers_that_pandas_writes_are_no_model():
+    pd.DataFrame({"label": LABEL, "s": A}).to_csv("p.csv")
+    assert compare_files([Path("p.csv")]).scores["model"].tolist() == ["p"]
+
+
+def test_the_level_is_named_where_the_intervals_stand():
+    text = shown(compare_files([csv("p.csv", label=LABEL, a=A, b=B)], level=0.9))
+    assert text.count("90 % CI") == 2
+    assert "95" not in text.splitlines()[0]
+
+
+def test_files_joined_by_position_are_said_to_be():
+    first, second = csv("a.csv", label=LABEL, s=A), csv("b.csv", id=IDS, label=LABEL, s=B)
+    told = "joined row by row"
+    assert told in shown(compare_files([first, second]))
+    assert told not in shown(compare_files([second, csv("c.csv", id=IDS, label=LABEL, s=A)]))
+    assert told not in shown(compare_files([csv("p.csv", label=LABEL, a=A, b=B)]))
+
+
+def test_labels_that_contradict_the_ids_are_told_as_such():
+    files = [csv("a.csv", id=IDS, label=LABEL, s=A), csv("b.csv", id=IDS, label=1 - LABEL, s=B)]
+    message = refused(*files)
+    assert "for the same ids" in message
+    assert "give both" not in message
+
+
+def test_the_written_table_stands_alone(elsewhere: Path):
+    result = compare_files([csv("p.csv", label=LABEL, a=A, b=B)], "by", 0.9, "greater")
+    result.write(elsewhere / "pairs.csv")
+    row = pd.read_csv(elsewhere / "pairs.csv").iloc[0]
+    assert row["auroc_a"] == pytest.approx(roc_auc_score(LABEL, A), abs=1e-12)
+    assert row["auroc_b"] == pytest.approx(roc_auc_score(LABEL, B), abs=1e-12)
+    assert (row["correction"], row["alternative"], row["level"]) == ("by", "greater", 0.9)
+
+
+def test_few_groups_do_not_tell_many_models_apart_by_chance():
+    # Of five models that are equal in expectation; 16 groups, each of both classes.
+    rng = np.random.default_rng(0)
+    groups, label = np.repeat(np.arange(16), 10), np.tile([0, 1], 80)
+    claims = 0
+    for _ in range(200):
+        luck = rng.normal(size=(5, 16))[:, groups] * (2 * label - 1)
+        scores = label + luck + rng.normal(size=(5, 160))
+        claims += omnibus_test(label, scores, groups)["p"] < 0.05
+    # In 2,000 simulations 7 % by F and 22 % by chi-square: 30 of 200 lie far from either.
+    assert claims < 30
+
+
+def test_all_models_at_once_over_groups_is_hotellings_test():
+    groups = np.repeat(np.arange(12), 5)
+    file = csv("p.csv", label=LABEL, a=A, b=B, c=C, gene=groups)
+    chi2 = delong_omnibus(LABEL, [A, B, C], groups=groups).chi2
+    found = compare_files([file], groups="gene", omnibus=True)
+    assert found.omnibus["p"][0] == pytest.approx(stats.f.sf(chi2 * 10 / (2 * 11), 2, 10))
+    assert "with 2 and 10 degrees of freedom" in shown(found)
+    # For two models it is the square of Student's t.
+    of_two = omnibus_test(LABEL, np.stack([A, B]), groups)
+    t = delong_test(LABEL, A, B, groups=groups).z
+    assert of_two["p"] == pytest.approx(2 * stats.t.sf(abs(t), 11))
+    # Positives of three groups only, negatives of thirty others.
+    apart = np.where(LABEL == 1, np.arange(ROWS) // 2 % 3, 3 + np.arange(ROWS))
+    with pytest.raises(ValueError, match="3 groups of a class cannot tell 4 models apart"):
+        omnibus_test(LABEL, np.stack([A, B, C, np.random.default_rng(9).normal(size=ROWS)]), apart)
+
+
+def test_rows_of_several_labels_are_no_classes():
+    path = predictions()
+    pd.read_parquet(path).assign(label=np.nan).to_parquet(path)
+    assert refused(path).startswith("x/suite/t2/probe: its rows have several labels")

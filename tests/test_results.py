@@ -8,7 +8,7 @@ import pandas as pd
 
 from engine.embedding_quality import Measured, QualityRequest
 from engine.records import TaskSpec
-from engine.results import write_embeddings
+from engine.results import first_started, write_embeddings
 
 
 def test_embeddings_are_written_and_go_with_the_study_that_measured_them(tmp_path: Path) -> None:
@@ -25,3 +25,10 @@ def test_embeddings_are_written_and_go_with_the_study_that_measured_them(tmp_pat
     assert drawn[["label", "x", "y"]].to_numpy().tolist() == [[0, 1, 2], [1, 3, 4]]
     write_embeddings(run, [])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_goes_on_did_not_start_the_study(tmp_path: Path) -> None:
+    run = SimpleNamespace(file=lambda name: tmp_path / name, started="today")
+    assert first_started(run) == "today"
+    (tmp_path / "manifest.json").write_text('{"created": "yesterday"}')
+    assert first_started(run) == "yesterday"

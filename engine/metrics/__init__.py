@@ -57,30 +57,32 @@ _CHECKS: Mapping[TaskKind, Callable[[Any, npt.ArrayLike], tuple[Any, FloatArray]
 }
 
 
-def _metric(name: str, needs: Needs, better: bool, range_: tuple[float, float]) -> Metric:
+def _metric(
+    name: str, label: str, needs: Needs, better: bool, range_: tuple[float, float]
+) -> Metric:
     functions = {kind: of[name] for kind, of in _BY_KIND.items() if name in of}
     overs = {kind: of[name] for kind, of in _OVERS.items() if name in of}
-    return Metric(name, functions, overs, needs, better, range_)
+    return Metric(name, label, functions, overs, needs, better, range_)
 
 
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
-        _metric("auroc", "scores", True, (0.0, 1.0)),
-        _metric("auprc", "scores", True, (0.0, 1.0)),
-        _metric("mcc", "labels", True, (-1.0, 1.0)),
-        _metric("f1", "labels", True, (0.0, 1.0)),
-        _metric("f1_micro", "labels", True, (0.0, 1.0)),
-        _metric("accuracy", "labels", True, (0.0, 1.0)),
-        _metric("balanced_accuracy", "labels", True, (0.0, 1.0)),
-        _metric("log_loss", "probabilities", False, (0.0, inf)),
-        _metric("brier", "probabilities", False, (0.0, 2.0)),
-        _metric("hamming", "labels", False, (0.0, 1.0)),
-        _metric("spearman", "scores", True, (-1.0, 1.0)),
-        _metric("pearson", "scores", True, (-1.0, 1.0)),
-        _metric("r2", "scores", True, (-inf, 1.0)),
-        _metric("mse", "scores", False, (0.0, inf)),
-        _metric("rmse", "scores", False, (0.0, inf)),
+        _metric("auroc", "AUROC", "scores", True, (0.0, 1.0)),
+        _metric("auprc", "AUPRC", "scores", True, (0.0, 1.0)),
+        _metric("mcc", "MCC", "labels", True, (-1.0, 1.0)),
+        _metric("f1", "F1", "labels", True, (0.0, 1.0)),
+        _metric("f1_micro", "micro F1", "labels", True, (0.0, 1.0)),
+        _metric("accuracy", "accuracy", "labels", True, (0.0, 1.0)),
+        _metric("balanced_accuracy", "balanced accuracy", "labels", True, (0.0, 1.0)),
+        _metric("log_loss", "log loss", "probabilities", False, (0.0, inf)),
+        _metric("brier", "Brier score", "probabilities", False, (0.0, 2.0)),
+        _metric("hamming", "Hamming loss", "labels", False, (0.0, 1.0)),
+        _metric("spearman", "Spearman's rho", "scores", True, (-1.0, 1.0)),
+        _metric("pearson", "Pearson's r", "scores", True, (-1.0, 1.0)),
+        _metric("r2", "R²", "scores", True, (-inf, 1.0)),
+        _metric("mse", "MSE", "scores", False, (0.0, inf)),
+        _metric("rmse", "RMSE", "scores", False, (0.0, inf)),
     )
 }
 

@@ -24,6 +24,8 @@ class Metric:
     ----------
     name : str
         What a study calls it.
+    label : str
+        What it is called in print.
     functions : mapping
         Kind of task -> ``function(y, scores) -> float`` on checked input.
     overs : mapping
@@ -39,6 +41,7 @@ class Metric:
     """
 
     name: str
+    label: str
     functions: Mapping[TaskKind, Callable[[Any, FloatArray], float]]
     overs: Mapping[TaskKind, Callable[[Any, FloatArray], Over]]
     needs: Needs

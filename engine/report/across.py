@@ -46,8 +46,6 @@ def sentence(run: Run, found: AcrossTasks) -> str:
     parts = [
         f"Over {units} {labels[0]} has the best mean rank, {best['mean_rank']:.1f} of "
         f"{len(labels)} (95 % CI {best['rank_low']:.1f} to {best['rank_high']:.1f})",
-        f"the models {'' if found.friedman_p < LEVEL else 'are not shown to '}differ in rank "
-        f"(Friedman, {p_equation(found.friedman_p)})",
     ]
     if said[AHEAD]:
         parts.append(f"it is significantly ahead of {plural(len(said[AHEAD]), 'model')}")
@@ -59,6 +57,10 @@ def sentence(run: Run, found: AcrossTasks) -> str:
         )
     if said[LEVEL_WITH]:
         parts.append(f"it cannot be told apart from {listing(said[LEVEL_WITH], limit=SPELLED)}")
+    parts.append(
+        f"all {len(labels)} together {'' if found.friedman_p < LEVEL else 'are not shown to '}"
+        f"differ in rank (Friedman, {p_equation(found.friedman_p)})"
+    )
     text = "; ".join(parts) + "."
     if found.left_out:
         names = listing([cell_label(*model) for model in found.left_out], limit=6)

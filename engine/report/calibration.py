@@ -19,6 +19,8 @@ from engine.stats import (
     top_label,
 )
 
+BINS = 10  # of equally many rows
+
 
 @dataclass(frozen=True)
 class Calibration:
@@ -29,7 +31,8 @@ class Calibration:
     standing : Standing
         Its cell; the model is that of the first seed.
     brier, reliability, ece, mce : float
-        Of the second class where there are two, else of the class that was predicted.
+        Of the second class where there are two, else of the class that was predicted; over the bins
+        of the curve.
     curve : ReliabilityCurve
     """
 
@@ -64,9 +67,10 @@ def calibrations(run: Run, board: Leaderboard) -> dict[str, list[Calibration]]:
 def _calibration(standing: Standing, rows: pd.DataFrame) -> Calibration:
     names = [name for name in rows if name.startswith("score_") and rows[name].notna().all()]
     outcome, probability = _binary(rows["label"].to_numpy(np.int64), rows[names].to_numpy(float))
-    brier = brier_decomposition(outcome, probability)
-    error = calibration_error(outcome, probability)
-    curve = reliability_curve(outcome, probability, strategy="mass")
+    # Of equal width, a bin can hold one row, or all of a model that is never sure.
+    brier = brier_decomposition(outcome, probability, BINS, "mass")
+    error = calibration_error(outcome, probability, BINS, "mass")
+    curve = reliability_curve(outcome, probability, BINS, "mass")
     return Calibration(standing, brier.brier, brier.reliability, error.ece, error.mce, curve)
 
 
@@ -86,7 +90,7 @@ def calibration_grid(run: Run, found: Mapping[str, list[Calibration]]) -> Grid:
         *CELL_COLUMNS,
         Column("Brier", numeric=True, tip="mean squared error of the probability; less is better"),
         Column("Reliability", numeric=True, tip="the part of it that calibration could take away"),
-        Column("ECE", numeric=True, tip="expected calibration error, 15 bins"),
+        Column("ECE", numeric=True, tip="expected calibration error: mean over bins"),
         Column("MCE", numeric=True, tip="largest error of a bin"),
     ]
     rows = [
@@ -100,6 +104,7 @@ def calibration_grid(run: Run, found: Mapping[str, list[Calibration]]) -> Grid:
     ]
     caption = (
         f"Models of seed {run.seeds[0]} on the test split. With two classes: of the probability of "
-        "the second; with more: of the probability of the class that was predicted."
+        "the second; with more: of the probability of the class that was predicted. Reliability, "
+        f"ECE and MCE are over {BINS} bins of equally many rows, those of the curves."
     )
     return for_tasks(run, Grid("calibration", caption, columns, rows))

@@ -40,8 +40,8 @@ class EmbeddingMap:
     layer : int
     points : DataFrame
         ``x, y, label``: places and class numbers.
-    purity : float
-        Share of nearest neighbours of a row's class.
+    purity, chance : float
+        Share of nearest neighbours of a row's class, and what it would be of random ones.
     explained : tuple of float
         Share of the variance that either axis holds.
     """
@@ -52,6 +52,7 @@ class EmbeddingMap:
     layer: int
     points: pd.DataFrame
     purity: float
+    chance: float
     explained: tuple[float, float]
 
 
@@ -89,6 +90,7 @@ def embedding_maps(run: Run) -> dict[str, list[EmbeddingMap]]:
                 layer=int(row["layer"]),
                 points=_thinned(drawn[["x", "y", "label"]], most),
                 purity=float(row["knn_purity"]),
+                chance=float(row["chance_purity"]),
                 explained=(float(row["explained_x"]), float(row["explained_y"])),
             )
         )
@@ -154,6 +156,6 @@ def embeddings_grid(run: Run) -> Grid | None:
 
 
 def told(one: EmbeddingMap) -> str:
-    """What is shown of a map: the pooling, the layer if not the last, the purity."""
+    """What is shown of a map: the pooling, the layer if not the last, the purity beside chance."""
     layer = "" if one.layer == LAST else f", layer {one.layer}"
-    return f"{one.pooling}{layer}; neighbours {score(one.purity)}"
+    return f"{one.pooling}{layer}; neighbours {score(one.purity)} ({score(one.chance)})"

@@ -4,28 +4,13 @@ import math
 from collections.abc import Sequence
 from datetime import datetime
 
+from engine.metrics import METRICS
+
 MISSING = "–"
 SMALLEST_SHOWN = "<1e-300"  # a p-value that underflowed and left no logarithm
 
 NOISE = 1e-12  # what is smaller is nothing but rounding
 
-METRIC_LABELS = {
-    "auroc": "AUROC",
-    "auprc": "AUPRC",
-    "mcc": "MCC",
-    "f1": "F1",
-    "f1_micro": "micro F1",
-    "accuracy": "accuracy",
-    "balanced_accuracy": "balanced accuracy",
-    "log_loss": "log loss",
-    "brier": "Brier score",
-    "hamming": "Hamming loss",
-    "spearman": "Spearman's rho",
-    "pearson": "Pearson's r",
-    "r2": "R²",
-    "mse": "MSE",
-    "rmse": "RMSE",
-}
 CORRECTION_LABELS = {
     "holm": "Holm",
     "bh": "Benjamini-Hochberg",
@@ -51,7 +36,8 @@ def heading(label: str) -> str:
 
 def metric_label(metric: str) -> str:
     """Name of a metric as it is printed."""
-    return METRIC_LABELS.get(metric.lower(), metric)
+    known = METRICS.get(metric)
+    return known.label if known else metric
 
 
 def correction_label(correction: str) -> str:
@@ -102,9 +88,12 @@ def interval(low: float, high: float) -> str:
     """``low to high``, which stays readable when a bound is negative or close to zero."""
     if not (math.isfinite(low) and math.isfinite(high)):
         return MISSING
-    if 0.0005 <= max(abs(low), abs(high)) < 100_000:
-        return f"{_minus(f'{low:.3f}')} to {_minus(f'{high:.3f}')}"
-    return f"{score(low)} to {score(high)}"
+    return f"{_bound(low)} to {_bound(high)}"
+
+
+def _bound(value: float) -> str:
+    """A score, of which one digit does where three decimals show none."""
+    return _minus(f"{value:.1g}") if NOISE < abs(value) < 0.0005 else score(value)
 
 
 def p_value(p: float, log10_p: float = math.nan) -> str:

@@ -18,7 +18,7 @@ from engine.report.blocks import (
     Section,
 )
 from engine.report.figures.drawing import Picture
-from engine.report.grids import Grid
+from engine.report.grids import Entry, Grid
 from engine.report.page import Page
 
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#~])")
@@ -127,11 +127,16 @@ def _(block: Folded) -> Iterator[str]:
     yield from written(block.grid)
 
 
+def _entry(entry: Entry) -> str:
+    text = escape(entry.text)
+    return f"**{text}**" if entry.strong and text else text
+
+
 @written.register
 def _(block: Grid) -> Iterator[str]:
     yield "| " + " | ".join(escape(column.title) for column in block.columns) + " |"
     yield "|" + "|".join("---:" if column.numeric else "---" for column in block.columns) + "|"
     for row in block.rows:
-        yield "| " + " | ".join(escape(entry.text) for entry in row) + " |"
+        yield "| " + " | ".join(map(_entry, row)) + " |"
     if block.caption:
         yield from ("", escape(block.caption))

@@ -109,12 +109,12 @@ def _of_tests(run: Run) -> Iterator[Reference]:
         yield SUN_XU
     if "bootstrap" in tests:
         yield BOOTSTRAP
-    for correction in run.comparisons["correction"].unique():
-        if correction.lower() in CORRECTIONS:
-            yield CORRECTIONS[correction.lower()]
     if (run.comparisons["claim"] == METHODS).any():
         yield SATTERTHWAITE
     if run.comparisons["n_groups"].notna().any():
         yield OBUCHOWSKI
+    for correction in run.comparisons["correction"].unique():
+        if correction.lower() in CORRECTIONS:
+            yield CORRECTIONS[correction.lower()]
     if run.comparisons["equivalence_p"].notna().any():
         yield SCHUIRMANN

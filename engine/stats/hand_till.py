@@ -61,13 +61,16 @@ def hand_till_ci(
     seed: int = 0,
     level: float = 0.95,
     classes: Sequence[int] | None = None,
+    *,
+    groups: npt.ArrayLike | None = None,
 ) -> BootstrapInterval:
-    """Percentile interval of one model's M, rows drawn within each class.
+    """Expanded percentile interval of one model's M, rows drawn within each class.
 
-    Parameters and errors are those of `hand_till_auc` and `bootstrap_ci`.
+    Parameters and errors are those of `hand_till_auc` and `bootstrap_ci`; with `groups` whole
+    groups are drawn.
     """
     labels, (matrix,), _ = checked_classes(y_true, [scores], classes)
-    return bootstrap_ci(labels, matrix, _measure, n_resamples, seed, level)
+    return bootstrap_ci(labels, matrix, _measure, n_resamples, seed, level, groups=groups)
 
 
 def hand_till_test(
@@ -78,13 +81,18 @@ def hand_till_test(
     seed: int = 0,
     level: float = 0.95,
     classes: Sequence[int] | None = None,
+    *,
+    groups: npt.ArrayLike | None = None,
 ) -> BootstrapResult:
     """Compare the M of two models that scored the same rows.
 
-    Parameters and errors are those of `hand_till_auc` and `paired_bootstrap`.
+    Parameters and errors are those of `hand_till_auc` and `paired_bootstrap`; with `groups` whole
+    groups are drawn.
     """
     labels, (matrix_a, matrix_b), _ = checked_classes(y_true, [scores_a, scores_b], classes)
-    return paired_bootstrap(labels, matrix_a, matrix_b, _measure, n_resamples, seed, level)
+    return paired_bootstrap(
+        labels, matrix_a, matrix_b, _measure, n_resamples, seed, level, groups=groups
+    )
 
 
 def _measure(labels: IntArray, scores: FloatArray) -> float:

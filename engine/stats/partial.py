@@ -55,13 +55,16 @@ def partial_auc_ci(
     n_resamples: int = 2000,
     seed: int = 0,
     level: float = 0.95,
+    *,
+    groups: npt.ArrayLike | None = None,
 ) -> BootstrapInterval:
-    """Percentile interval of one model's partial AUC, rows drawn within each class.
+    """Expanded percentile interval of one model's partial AUC, rows drawn within each class.
 
-    Parameters and errors are those of `partial_auc` and `bootstrap_ci`.
+    Parameters and errors are those of `partial_auc` and `bootstrap_ci`; with `groups` whole groups
+    are drawn.
     """
     labels = binary_labels(y_true).astype(np.int64)
-    return bootstrap_ci(labels, scores, _metric(max_fpr), n_resamples, seed, level)
+    return bootstrap_ci(labels, scores, _metric(max_fpr), n_resamples, seed, level, groups=groups)
 
 
 def partial_auc_test(
@@ -72,13 +75,18 @@ def partial_auc_test(
     n_resamples: int = 2000,
     seed: int = 0,
     level: float = 0.95,
+    *,
+    groups: npt.ArrayLike | None = None,
 ) -> BootstrapResult:
     """Compare the partial AUCs of two models that scored the same rows.
 
-    Parameters and errors are those of `partial_auc` and `paired_bootstrap`.
+    Parameters and errors are those of `partial_auc` and `paired_bootstrap`; with `groups` whole
+    groups are drawn.
     """
     labels = binary_labels(y_true).astype(np.int64)
-    return paired_bootstrap(labels, scores_a, scores_b, _metric(max_fpr), n_resamples, seed, level)
+    return paired_bootstrap(
+        labels, scores_a, scores_b, _metric(max_fpr), n_resamples, seed, level, groups=groups
+    )
 
 
 def _metric(max_fpr: float) -> MetricFunction:

@@ -3,10 +3,12 @@
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from engine.report import across, write_report
 from engine.report.figures.critical_difference import critical_difference
@@ -139,3 +141,31 @@ def test_a_model_that_failed_on_a_task_is_named(make_run: Maker) -> None:
     found = across.of_run(run)
     assert found is not None
     assert "without a score on some task: b · probe" in across.sentence(run, found)
+
+
+def test_whom_the_best_leads_is_said_before_the_test_of_all(make_run: Maker) -> None:
+    run = read_run(make_run(cells=CELLS, tasks=TASKS, per_cell=2))
+    found = across.of_run(run)
+    assert found is not None
+    said = across.sentence(run, found)
+    assert re.search(r"; it is significantly ahead of .*; all 3 together differ in rank", said)
+
+
+@pytest.mark.parametrize("n_models", [25, 60])
+def test_numbers_of_ranks_do_not_run_into_each_other(make_run: Maker, n_models: int) -> None:
+    run = read_run(make_run(cells=CELLS, tasks=TASKS, per_cell=2))
+    found = across.of_run(run)
+    assert found is not None
+    many = pd.concat([found.table.head(1)] * n_models, ignore_index=True)
+    many["mean_rank"] = range(1, n_models + 1)
+    many = replace(found, table=many, models=[("a", "probe")] * n_models, cliques=[])
+    figure = critical_difference(run, many).figure
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    boxes = [
+        text.get_window_extent(canvas.get_renderer())
+        for text in figure.axes[0].get_xticklabels()
+        if text.get_text()
+    ]
+    assert all(a.x1 < b.x0 for a, b in pairwise(boxes))
+    assert figure.axes[0].get_xticks()[0] == 1

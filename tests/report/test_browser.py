@@ -9,6 +9,10 @@ from pathlib import Path
 import pytest
 
 from engine.report import ReportPaths
+from engine.report.blocks import Section
+from engine.report.grids import Column, Entry, Grid
+from engine.report.html import render_html
+from engine.report.page import Page
 
 CHROMIUM = (
     shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -62,15 +66,19 @@ class Paragraphs(HTMLParser):
             self.inside = False
 
 
-def visit(page: Path, profile: Path, width: int) -> tuple[str, str]:
-    """The page's elements after its scripts ran, and what the browser wrote to its log."""
+def chromium(page: Path, profile: Path, *options: str) -> subprocess.CompletedProcess[str]:
     command = [
         *(str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic"),
         *("--no-first-run", "--disable-background-networking", "--disable-component-update"),
-        *("--disable-sync", f"--user-data-dir={profile}", f"--window-size={width},900"),
-        *("--enable-logging=stderr", "--dump-dom", page.as_uri()),
+        *("--disable-sync", f"--user-data-dir={profile}", *options, page.as_uri()),
     ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+
+
+def visit(page: Path, profile: Path, width: int) -> tuple[str, str]:
+    """The page's elements after its scripts ran, and what the browser wrote to its log."""
+    options = (f"--window-size={width},900", "--enable-logging=stderr", "--dump-dom")
+    done = chromium(page, profile, *options)
     return done.stdout, done.stderr
 
 
@@ -107,3 +115,18 @@ def test_page_is_no_wider_than_a_telephone(probed: Path, tmp_path: Path) -> None
     width = re.search(r"width=(\d+)</p>", document)
     assert width
     assert int(width[1]) <= 500  # chromium opens no narrower window
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="pdftotext is not installed")
+def test_a_printed_table_has_its_headings_on_every_page(tmp_path: Path) -> None:
+    columns = [Column("Place"), Column("Verdict", tip="what is said")]
+    rows = [[Entry(f"row {n}"), Entry("tied", pill="accent")] for n in range(200)]
+    table = Section("leaderboard", "Leaderboard", [Grid("leaderboard", "", columns, rows)])
+    page, paper = tmp_path / "report.html", tmp_path / "report.pdf"
+    page.write_text(render_html(Page("n", "", "q?", [], "", [], [table])), encoding="utf-8")
+    chromium(page, tmp_path / "profile", f"--print-to-pdf={paper}", "--no-pdf-header-footer")
+    told = subprocess.run(["pdftotext", paper, "-"], capture_output=True, text=True, check=True)
+    pages = told.stdout.split("\f")[:-1]
+    assert len(pages) > 3
+    assert all("Verdict" in page for page in pages)

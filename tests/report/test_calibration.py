@@ -69,3 +69,15 @@ def test_the_page_shows_it_where_there_are_predictions(out: Path) -> None:
 def test_a_run_without_predictions_has_none(make_run: Maker) -> None:
     run = read_run(make_run(cells=CELLS, tasks=("t",), per_cell=2))
     assert calibrations(run, leaderboard(run)) == {}
+
+
+def test_a_model_that_is_never_sure_is_not_taken_for_calibrated(make_run: Maker) -> None:
+    folder = make_run(cells={("a", "probe"): (0.9,)}, tasks=("t",), per_cell=2)
+    # Always right and never sure: one bin of equal width would hold all of it, with no error.
+    timid = np.where(LABELS == 1, 0.51, 0.49)
+    predictions("a/t/probe", timid).to_parquet(folder / "predictions.parquet")
+    run = read_run(folder)
+    (found,) = calibrations(run, leaderboard(run))["t"]
+    assert found.ece == pytest.approx(0.49)
+    assert found.mce == pytest.approx(0.49)
+    assert found.reliability == pytest.approx(0.49**2)

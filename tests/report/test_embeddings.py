@@ -139,3 +139,10 @@ def test_a_file_that_lacks_a_column_is_one_clear_line(make_run: Maker) -> None:
     table.to_csv(out / "embeddings.csv", index=False)
     with pytest.raises(UserError, match=r"embeddings\.csv lacks the column 'silhouette'"):
         _ = read_run(out).embeddings
+
+
+def test_purity_stands_beside_what_chance_would_give(make_run: Maker) -> None:
+    run = read_run(with_embeddings(make_run(cells=CELLS, tasks=("t",), per_cell=2)))
+    drawing = embedding_map(run, embedding_maps(run)["t"])
+    assert drawing.figure.axes[0].get_xlabel() == "max; neighbours 0.700 (0.500)"
+    assert "by chance" in drawing.caption

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.metrics import METRICS
 from engine.report.formats import (
     adjustment,
     correction_label,
@@ -13,6 +14,7 @@ from engine.report.formats import (
     interval,
     listing,
     magnitude,
+    metric_label,
     moment,
     p_equation,
     p_value,
@@ -82,7 +84,8 @@ def test_scores_and_intervals_use_a_true_minus_and_a_dash_for_nothing() -> None:
     assert [score(v) for v in (3.24e-7, 123_456.0, 1e-17)] == ["3.2e-7", "1.2e5", "0.000"]
     assert interval(-0.009, 0.015) == "−0.009 to 0.015"
     assert interval(math.nan, 0.1) == "–"
-    assert interval(-0.0003, 0.004) == "−0.000 to 0.004"
+    assert interval(-0.0003, 0.004) == "−0.0003 to 0.004"
+    assert interval(0.00024, 0.024) == "0.0002 to 0.024"
     assert interval(-2e-5, 3e-5) == "−2e-5 to 3e-5"
     assert magnitude(-0.02) == "0.020"
 
@@ -126,3 +129,10 @@ def test_words_around_numbers() -> None:
     assert moment("yesterday") == "yesterday"
     assert correction_label("holm") == "Holm"
     assert adjustment("none") == "not adjusted"
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_every_metric_has_a_name_in_print(name: str) -> None:
+    assert metric_label(name) == METRICS[name].label
+    assert METRICS[name].label.strip("_") == METRICS[name].label != ""
+    assert "_" not in METRICS[name].label

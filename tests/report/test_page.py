@@ -6,10 +6,11 @@ from typing import get_args
 
 import pytest
 
+from engine.report.answer import Answer
 from engine.report.blocks import Block
-from engine.report.html import TEMPLATES
+from engine.report.html import TEMPLATES, render_html
 from engine.report.markdown import written
-from engine.report.page import question
+from engine.report.page import Page, TaskAnswer, question
 from engine.report.run import read_run
 
 Maker = Callable[..., Path]
@@ -27,3 +28,11 @@ def test_a_study_of_one_cell_asks_for_no_difference(make_run: Maker) -> None:
     text = (out / "study.yaml").read_text().replace("  lora: search_spaces/lora.yaml\n", "")
     (out / "study.yaml").write_text(text)
     assert question(read_run(out)) == "How good is a, adapted by probe, on t?"
+
+
+def test_warnings_of_many_tasks_are_under_their_mark() -> None:
+    said = Answer("t", "none", "", "No cell of this task produced a fitted model.", ())
+    tasks = [TaskAnswer(f"t{n}", said, ["Rows leak.", "Rows are short."][:n]) for n in range(4)]
+    text = render_html(Page("n", "", "q?", [], "", tasks, []))
+    assert 'title="Rows leak.\nRows are short." aria-label="warnings about its data: 2"' in text
+    assert text.count("warnings about its data") == 3

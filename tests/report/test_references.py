@@ -2,10 +2,12 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from engine.report.references import references
 from engine.report.run import read_run
+from engine.report.sections.methods import methods_paragraph
 from engine.report.works import DELONG, HOLM, LORA, SUN_XU
 
 Maker = Callable[..., Path]
@@ -63,3 +65,16 @@ def test_lora_is_cited_under_whatever_name_the_study_gives_it(
     text = study.read_text().replace("lora: search_spaces/lora.yaml", f"adapted: {resolved}")
     study.write_text(text)
     assert (LORA in references(read_run(out))) == resolved.startswith("{")
+
+
+def test_works_are_numbered_in_the_order_of_the_paragraph(make_run: Maker) -> None:
+    cells = {("a", "probe"): (0.9,), ("b", "lora"): (0.8,)}
+    out = make_run(cells=cells, tasks=("t",))
+    pairs = pd.read_csv(out / "comparisons.csv")
+    pairs = pairs.assign(claim="methods", n_groups=9, equivalence_p=0.5)
+    pairs.to_csv(out / "comparisons.csv", index=False)
+    run = read_run(out)
+    cited = references(run)
+    text = methods_paragraph(run, None, cited)
+    places = [int(n) for many in re.findall(r"\[([\d, ]+)\]", text) for n in many.split(", ")]
+    assert list(dict.fromkeys(places)) == sorted(set(places)) == [*range(1, len(cited) + 1)]

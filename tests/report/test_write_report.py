@@ -247,3 +247,19 @@ def test_tasks_with_the_same_letters_get_different_figures(make_run: Maker) -> N
     cells = {("a", "probe"): (0.9, 0.8)}
     paths = write_report(make_run(cells=cells, tasks=("x/y", "x y"), per_cell=3))
     assert len(set(paths.figures)) == len(paths.figures) == 20
+
+
+def test_what_is_bold_in_the_page_is_bold_in_the_markdown(demo_report: ReportPaths) -> None:
+    lines = demo_report.markdown.read_text(encoding="utf-8").splitlines()
+    scores = next(line for line in lines if line.startswith("| tiny-bert | lora |"))
+    assert "| **0.972** |" in scores
+    assert "| 0.951 |" in scores or "| **0.951** |" in scores
+
+
+def test_a_tip_is_told_where_there_is_no_pill_to_carry_it(demo_report: ReportPaths) -> None:
+    text = demo_report.html.read_text(encoding="utf-8")
+    assert '<td class="number strong" title="best">0.972</td>' in text
+
+
+def test_long_names_break_after_an_underscore(demo_report: ReportPaths) -> None:
+    assert "<td>splice_<wbr>junctions</td>" in demo_report.html.read_text(encoding="utf-8")

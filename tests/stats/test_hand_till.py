@@ -68,3 +68,14 @@ def test_areas_of_the_classes_average_to_the_macro_auc():
     tests = ovr_auc_test(y, a, b)
     deltas = [test.delta for test in tests.values()]
     assert np.mean(deltas) == pytest.approx(macro_auc_test(y, a, b).delta, abs=1e-12)
+
+
+def test_copies_of_rows_are_no_evidence_where_they_are_one_group():
+    y, (a, b) = classified(np.random.default_rng(4), (30, 20, 20))
+    once, groups = np.arange(70), np.repeat(np.arange(70), 9)
+    for found in (
+        lambda rows, **of: hand_till_ci(y[rows], a[rows], n_resamples=200, **of).se,
+        lambda rows, **of: hand_till_test(y[rows], a[rows], b[rows], n_resamples=200, **of).se,
+    ):
+        assert found(groups, groups=groups) == pytest.approx(found(once), rel=0.25)
+        assert found(groups) < found(once) / 2

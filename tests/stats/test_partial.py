@@ -38,3 +38,16 @@ def test_models_that_cross_are_told_apart_at_the_left_end():
     assert found.value_a == partial_auc(y, late, 0.05)
     alone = partial_auc_ci(y, early, 0.05, n_resamples=400)
     assert alone.ci_low < found.value_b == alone.value < alone.ci_high
+
+
+def test_copies_of_rows_are_no_evidence_where_they_are_one_group():
+    rng = np.random.default_rng(2)
+    y = np.repeat([0, 1], 40)
+    a, b = rng.normal(size=(2, 80)) + np.outer([1, 0.5], y)
+    once, groups = np.arange(80), np.repeat(np.arange(80), 9)
+    for found in (
+        lambda rows, **of: partial_auc_ci(y[rows], a[rows], 0.3, n_resamples=400, **of).se,
+        lambda rows, **of: partial_auc_test(y[rows], a[rows], b[rows], 0.3, 400, **of).se,
+    ):
+        assert found(groups, groups=groups) == pytest.approx(found(once), rel=0.2)
+        assert found(groups) < found(once) / 2

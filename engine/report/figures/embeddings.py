@@ -72,8 +72,8 @@ def embedding_map(run: Run, maps: Sequence[EmbeddingMap]) -> Drawing:
         figure,
         "Embeddings by class",
         f"First two principal components of rows of the train split; they hold {shares} of the "
-        "variance. Of each encoder the pooling whose nearest neighbours are purest is shown. "
-        f"Panels have scales of their own.{rest}",
+        "variance. Of each encoder the pooling whose nearest neighbours are purest is shown; in "
+        f"brackets their purity by chance. Panels have scales of their own.{rest}",
         {},
     )
 

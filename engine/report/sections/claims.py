@@ -131,8 +131,7 @@ def _independence_claim(run: Run) -> tuple[str, str]:
         return (
             "Groups of test sequences count as independent",
             f"Rows of one group may resemble each other; tests and intervals allow for it: {told}. "
-            "Groups are taken to be independent of each other; with fewer than some 30 the "
-            "interval of a single model is too narrow.",
+            "Groups are taken to be independent of each other.",
         )
     return (
         "Test sequences, or groups of them, count as independent",

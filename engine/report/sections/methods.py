@@ -43,6 +43,9 @@ from engine.report.works import (
     Reference,
 )
 
+#: Metrics of two classes whose value of several is a mean.
+AVERAGED = ("auroc", "auprc", "f1")
+
 
 def sections(found: Findings, album: Album) -> Iterator[Section]:
     """The paragraph, and its references as text and as BibTeX."""
@@ -102,8 +105,8 @@ def _methods(run: Run, over: AcrossTasks | None, cited: list[Reference]) -> Iter
     yield (
         f"The configuration with the best validation score of a cell was refitted with "
         f"{'seeds' if len(run.seeds) > 1 else 'seed'} {seeds}; only then was the test split read. "
-        f"Scores are {metrics} on the test split, given as mean over seeds with the 95 % "
-        f"confidence interval of the model of seed {run.seeds[0]}."
+        f"Scores are {metrics}{_averages(run)} on the test split, given as mean over seeds with "
+        f"the 95 % confidence interval of the model of seed {run.seeds[0]}."
     )
     if len(run.comparisons):
         yield _comparison_sentence(run, cite)
@@ -176,6 +179,20 @@ def _comparison_sentence(run: Run, cite: Callable[..., str]) -> str:
         f"two-sided, models of seed {run.seeds[0]}){clustered}; {adjusted}; the level "
         f"was 5 %.{equivalence}{drawn}{unstable}"
     )
+
+
+def _averages(run: Run) -> str:
+    """How a metric of two classes becomes one of several, where a task needs it."""
+    averaged = [task for task in run.tasks if run.metric(task) in AVERAGED]
+    parts = []
+    if any(
+        run.kind(task) == "classification" and len(run.task(task).get("classes") or []) > 2
+        for task in averaged
+    ):
+        parts.append("of more than two classes the mean over classes, each against the rest")
+    if any(run.kind(task) == "multilabel" for task in averaged):
+        parts.append("of several labels the mean over labels")
+    return f" ({'; '.join(parts)})" if parts else ""
 
 
 def _noun(run: Run) -> str:

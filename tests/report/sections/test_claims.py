@@ -119,3 +119,22 @@ def test_one_pair_is_and_two_pairs_are(make_run: Maker) -> None:
         ),
     ):
         assert words in told_of(make_run(cells=cells, tasks=("t",), per_cell=2))
+
+
+def test_intervals_of_few_groups_are_students_and_not_called_too_narrow(make_run: Maker) -> None:
+    out = make_run(cells={("a", "probe"): (0.9,), ("b", "probe"): (0.8,)}, tasks=("t",))
+    pairs = pd.read_csv(out / "comparisons.csv")
+    pairs.assign(n_groups=8).to_csv(out / "comparisons.csv", index=False)
+    assert "too narrow" not in told_of(out)
+
+
+def test_the_paper_says_how_several_classes_and_labels_are_averaged(make_run: Maker) -> None:
+    cells = {("a", "probe"): (0.9, 0.9), ("b", "probe"): (0.8, 0.8)}
+    run = read_run(make_run(cells=cells, tasks=("t", "promoters")))
+    several = "AUROC (of more than two classes the mean over classes, each against the rest)"
+    assert several in methods_paragraph(run, None, references(run))
+    run.manifest["tasks"]["t"]["kind"] = "multilabel"
+    text = methods_paragraph(run, None, references(run))
+    assert "AUROC (of several labels the mean over labels) on" in text
+    del run.manifest["tasks"]["t"]
+    assert "AUROC on the test split" in methods_paragraph(run, None, references(run))
