@@ -1,9 +1,6 @@
 """A whole study on a Ray of its own: what it leaves, what a second run repeats."""
 
 import json
-import logging
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +9,7 @@ import yaml
 
 from engine.plan import make_plan
 from engine.study import load_study
+from tests.conftest import Run
 from tests.small_study import ONE_WORKER, command, run, trial_files
 
 #: A study takes a minute on a quiet machine; beside another one, several.
@@ -94,36 +92,15 @@ def test_the_resolved_study_is_a_study_again(
     assert [p.cell for p in make_plan(load_study(resolved)).cells] == [p.cell for p in given.cells]
 
 
-@pytest.fixture
-def logging_kept() -> Iterator[None]:
-    """The command line sends all logs to the run's file."""
-    root = logging.getLogger()
-    handlers, level = root.handlers, root.level
-    yield
-    for handler in root.handlers:
-        if handler not in handlers:
-            handler.close()
-    root.handlers, root.level = handlers, level
-    logging.captureWarnings(False)
-
-
 def test_a_second_run_does_nothing_again(
-    finished: tuple[Path, str],
-    in_repository: Path,
-    logging_kept: None,
-    monkeypatch: pytest.MonkeyPatch,
+    finished: tuple[Path, str], in_repository: Path, run_here: Run
 ) -> None:
     folder, _ = finished
     before = trial_files(folder)
     fits = sorted((folder / "out" / "fits").rglob("*.npy"))
     stamps = [p.stat().st_mtime for p in fits]
-    monkeypatch.syspath_prepend(in_repository)
-    monkeypatch.setattr(sys, "argv", command(folder)[1:])
-    import run_search
-
-    with pytest.raises(SystemExit) as ended:
-        run_search.main()
-    assert ended.value.code == 0
+    done = run_here(*command(folder)[2:])
+    assert done.code == 0, done.err
     assert trial_files(folder) == before
     assert [p.stat().st_mtime for p in fits] == stamps
     manifest = json.loads((folder / "out" / "manifest.json").read_text())

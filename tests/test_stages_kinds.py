@@ -14,7 +14,7 @@ from sklearn.metrics import roc_auc_score
 
 from engine.predict import predict
 from engine.tasks import load_task
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, Run
 from tests.small_study import ONE_WORKER
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -116,18 +116,10 @@ def test_an_exported_winner_predicts_what_the_run_did(
 
 
 def test_status_and_best_look_at_the_finished_run(
-    finished: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    finished: Path, run_here: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.syspath_prepend(REPOSITORY)
     monkeypatch.chdir(finished)
-    import run_search
-
-    def shown(*arguments: str) -> str:
-        monkeypatch.setattr(sys, "argv", ["run_search.py", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            run_search.main()
-        assert ended.value.code == 0
-        return capsys.readouterr().out
-
-    assert shown("status", "out").count("2/2") == 4
-    assert "out/best/kmer--content--probe" in shown("best", "out")
+    status, best = run_here("status", "out"), run_here("best", "out")
+    assert (status.code, best.code) == (0, 0)
+    assert status.out.count("2/2") == 4
+    assert "out/best/kmer--content--probe" in best.out
