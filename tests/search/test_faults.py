@@ -29,7 +29,7 @@ REAL = ("meth_5hmc_human", "ori_yeast", "splice_uci_primate")
 TRIALS = int(os.environ.get("FAULT_TRIALS", "6"))
 
 
-def study() -> dict:
+def study(store: Path, tracked: bool) -> dict:
     """Six cells; trials of the smallest task take a fraction of what a worker takes to begin."""
     small = {
         "encoders": ["kmer", "onehot", {"name": "tiny-bert", "weights": "random"}],
@@ -49,6 +49,8 @@ def study() -> dict:
         "trials_per_cell": TRIALS,
         "seeds": [0],
         "search": {"storage": None},
+        "tracking": {"enabled": tracked},
+        "store": str(store),
         **(real if "FAULT_TRIALS" in os.environ and SHARED.is_dir() else small),
     }
 
@@ -78,12 +80,15 @@ def trials_of(folder: Path) -> int:
 
 
 def run(
-    folder: Path, address: str, at_half: Callable[[subprocess.Popen], None] | None = None
+    folder: Path,
+    address: str,
+    at_half: Callable[[subprocess.Popen], None] | None = None,
+    tracked: bool = False,
 ) -> subprocess.Popen:
     """Run the study; call `at_half` with the driver once half of the trials are on disk."""
     folder.mkdir(exist_ok=True)
     file = folder / "faults.yaml"
-    file.write_text(yaml.safe_dump(study()))
+    file.write_text(yaml.safe_dump(study(folder.parent / "faults-store", tracked)))
     command = [sys.executable, "run_search.py", str(file), "--address", address]
     log = folder / f"log-{time.monotonic_ns()}.txt"
     with log.open("w") as said:
@@ -137,11 +142,12 @@ def runs_in_mlflow(folder: Path) -> int:
 def test_a_killed_driver_is_started_again_and_goes_on(
     nodes: Node2, undisturbed: pd.DataFrame, tmp_path: Path
 ) -> None:
-    killed = run(tmp_path, nodes.cluster.address, lambda d: os.killpg(d.pid, signal.SIGKILL))
+    address = nodes.cluster.address
+    killed = run(tmp_path, address, lambda d: os.killpg(d.pid, signal.SIGKILL), tracked=True)
     assert killed.returncode == -signal.SIGKILL
     before = {p.name: p.stat().st_mtime for p in (tmp_path / "out" / "trials").iterdir()}
     assert len(before) < 6 * TRIALS
-    done = run(tmp_path, nodes.cluster.address)
+    done = run(tmp_path, address, tracked=True)
     assert done.returncode == 0
     after = {p.name: p.stat().st_mtime for p in (tmp_path / "out" / "trials").iterdir()}
     assert {name: after[name] for name in before if name in after} == before, "none ran again"
