@@ -115,18 +115,13 @@ def test_every_sampler_draws_active_parameters_only_and_starts_at_the_default(
         assert ("C" in record.params) != forest
 
 
-@pytest.mark.parametrize(
-    ("sampler", "budget"),
-    [("tpe", 40), ("cmaes", 40), pytest.param("gp", 24, marks=pytest.mark.slow)],
-)
-def test_samplers_that_learn_beat_random_on_a_bowl(
-    cell_plan: Make, sampler: str, budget: int
-) -> None:
+@pytest.mark.parametrize("sampler", ["tpe", "cmaes", pytest.param("gp", marks=pytest.mark.slow)])
+def test_samplers_that_learn_beat_random_on_a_bowl(cell_plan: Make, sampler: str) -> None:
     """Equal budget, a smooth function with its best at 1: the mean distance from it is smaller.
 
-    Over the second half of the trials and three seeds. Random points lie 0.593 below on average:
+    Over the second half of 40 trials and three seeds. Random points lie 0.593 below on average:
     0.1 for the pooling, and var x + (0.7 - 0.5)^2 = 1/12 + 0.04 for each of the four numbers. The
-    margin is 40 %; measured distances are 0.09 (TPE), 0.25 (CMA-ES) and, of 24, 0.25 (GP).
+    margin is 40 %; measured distances are 0.09 (TPE) and 0.25 (CMA-ES).
     """
     plan = cell_plan(of=space_of(NUMBERS))
 
@@ -134,7 +129,7 @@ def test_samplers_that_learn_beat_random_on_a_bowl(
         return statistics.mean(
             record.result.score or 0.0
             for seed in range(3)
-            for record in run(plan, name, budget, key=str(seed))[budget // 2 :]
+            for record in run(plan, name, 40, key=str(seed))[20:]
         )
 
     assert mean("random") == pytest.approx(1 - 0.1 - 4 * (1 / 12 + 0.2**2), abs=0.12)
