@@ -12,29 +12,19 @@ from itertools import combinations
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from engine.compare_fits import FloatArray, Labels, interval, paired_test
 from engine.compare_methods import equivalence, method_test
-from engine.metrics import METRICS, compute, compute_all, kind_of
+from engine.metrics import METRICS, compute, compute_all
 from engine.records import Cell
 from engine.select import FinalFit
 from engine.stats.adjust import adjust, adjust_log10, headline_pairs
-from engine.stats.bootstrap import bootstrap_ci, paired_bootstrap, strata_of
-from engine.stats.clustered import group_numbers, resampling_factor, units_of_evidence
-from engine.stats.delong import auc_ci, delong_test
-from engine.stats.inference import student_difference
 from engine.stats.method_level import agreement
-from engine.stats.multiclass import macro_auc_ci, macro_auc_test
 
 Family = Literal["per_task", "whole_study", "headline"]
 Correction = Literal["holm", "bh", "by", "none"]
-IntArray = npt.NDArray[np.int64]
-Labels = npt.NDArray[np.int64 | np.float64]
-FloatArray = npt.NDArray[np.float64]
-
 LEVEL = 0.05
-RESAMPLES = 2000
 
 
 @dataclass(frozen=True)
@@ -91,37 +81,6 @@ def score_table(tasks: Sequence[TaskFits]) -> pd.DataFrame:
                 }
             )
     return pd.DataFrame(rows)
-
-
-def interval(
-    metric: str,
-    labels: Labels,
-    scores: FloatArray,
-    level: float = 0.95,
-    groups: Sequence[str] | None = None,
-) -> tuple[float, float]:
-    """Interval of one fitted model's score over test rows; NaN where the rows allow none."""
-    by_class = kind_of(labels, scores) == "classification"
-    try:
-        if metric == "auroc" and by_class:
-            return _auc_interval(labels.astype(np.int64), scores, level, groups)
-        function = METRICS[metric].function
-        drawn = bootstrap_ci(
-            labels, scores, function, RESAMPLES, level=level, by_class=by_class, groups=groups
-        )
-    except ValueError:
-        return float("nan"), float("nan")
-    return drawn.ci_low, drawn.ci_high
-
-
-def _auc_interval(
-    labels: IntArray, scores: FloatArray, level: float, groups: Sequence[str] | None
-) -> tuple[float, float]:
-    if scores.shape[1] == 2:
-        area = auc_ci(labels, scores[:, 1], level, groups=groups)
-    else:
-        area = macro_auc_ci(labels, scores, level, np.unique(labels).tolist(), groups=groups)
-    return area.ci_low, area.ci_high
 
 
 def comparison_table(
@@ -278,92 +237,3 @@ def _of_methods(
         "method_note": note,
         **equivalence(result.delta, result.se, margin, result.df),
     }
-
-
-def paired_test(
-    metric: str,
-    labels: Labels,
-    a: FloatArray,
-    b: FloatArray,
-    level: float = 0.95,
-    groups: Sequence[str] | None = None,
-) -> dict[str, Any]:
-    """Difference of two fitted models on the same rows, with interval and p-value.
-
-    Parameters
-    ----------
-    metric : str
-        AUROC of classes is tested by DeLong (macro for more than two; against Student's t where
-        rows come in groups), all else by paired bootstrap.
-    labels : ndarray
-    a, b : ndarray, shape (N, K)
-    level : float
-        Confidence of the interval.
-    groups : sequence of str, length N, optional
-        Rows of one group are not independent.
-
-    Returns
-    -------
-    dict
-        ``test, delta, se, ci_low, ci_high, z, df, p, log10_p, note``; where the rows allow no test,
-        the numbers are NaN and the note says why.
-
-    Notes
-    -----
-    DeLong's statistic is taken as normal, and df infinite. That of a bootstrap (difference over its
-    standard error), and of any test over groups, is Student's t with one degree of freedom less
-    than the rows of the rarest class, or the groups that hold it.
-    """
-    name = "paired bootstrap"
-    by_class = kind_of(labels, a) == "classification"
-    try:
-        if metric == "auroc" and by_class:
-            name = "DeLong" if a.shape[1] == 2 else "macro DeLong"
-            found = _delong(labels.astype(np.int64), a, b, level, groups)
-        else:
-            found = _bootstrap(metric, labels, a, b, level, groups, by_class)
-    except ValueError as error:
-        delta = compute(metric, labels, a) - compute(metric, labels, b)
-        unknown = dict.fromkeys(_TESTED, float("nan"))
-        return {"test": name, **unknown, "delta": delta, "note": str(error)}
-    return {"test": name, **found, "note": ""}
-
-
-_TESTED = ("delta", "se", "ci_low", "ci_high", "z", "df", "p", "log10_p")
-
-
-def _delong(
-    labels: IntArray, a: FloatArray, b: FloatArray, level: float, groups: Sequence[str] | None
-) -> dict[str, float]:
-    if a.shape[1] == 2:
-        result = delong_test(labels, a[:, 1], b[:, 1], level=level, groups=groups)
-    else:
-        present = np.unique(labels).tolist()
-        result = macro_auc_test(labels, a, b, level=level, classes=present, groups=groups)
-    if groups is not None:
-        units = units_of_evidence(labels, group_numbers(groups, labels))
-        return _student(result.delta, result.se, units, level)
-    of_rows = result._asdict() | {"df": float("inf")}
-    return {name: float(of_rows[name]) for name in _TESTED}
-
-
-def _bootstrap(
-    metric: str,
-    labels: Labels,
-    a: FloatArray,
-    b: FloatArray,
-    level: float,
-    groups: Sequence[str] | None,
-    by_class: bool,
-) -> dict[str, float]:
-    """By its standard error: a share of 2,000 resamples is too coarse for a family of 100 tests."""
-    function = METRICS[metric].function
-    drawn = paired_bootstrap(labels, a, b, function, RESAMPLES, by_class=by_class, groups=groups)
-    strata = strata_of(labels, by_class)
-    units = units_of_evidence(strata, group_numbers(groups, strata))
-    return _student(drawn.delta, drawn.se * np.sqrt(resampling_factor(units)), units, level)
-
-
-def _student(delta: float, se: float, units: int, level: float) -> dict[str, float]:
-    tested = student_difference(delta, se, units - 1, level)._asdict()
-    return {"delta": delta, "se": float(se), "z": tested.pop("t"), **tested}

@@ -23,17 +23,14 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.compare import Correction
+from engine.compare_fits import TESTED, auc_interval, auc_test, auc_test_name
 from engine.errors import UserError, nearest
 from engine.files import replacing
 from engine.metrics import compute
 from engine.report.formats import p_value
 from engine.stats.adjust import adjust
 from engine.stats.checks import Alternative
-from engine.stats.clustered import group_numbers, units_of_evidence
 from engine.stats.contrasts import delong_omnibus
-from engine.stats.delong import auc_ci, delong_test
-from engine.stats.inference import student_difference
-from engine.stats.multiclass import macro_auc_ci, macro_auc_test
 
 LABELS = ("label", "y_true", "y", "target")
 CORRECTIONS: tuple[Correction, ...] = ("holm", "bh", "by", "none")
@@ -176,12 +173,7 @@ def _score(model: Model, level: float) -> dict[str, object]:
     """AUROC of a model and its interval, NaN where the rows allow none."""
     low, high, note = float("nan"), float("nan"), ""
     try:
-        if model.scores.shape[1] == 2:
-            area = auc_ci(model.labels, model.scores[:, 1], level, groups=model.groups)
-        else:
-            classes = np.unique(model.labels).tolist()
-            area = macro_auc_ci(model.labels, model.scores, level, classes, groups=model.groups)
-        low, high = area.ci_low, area.ci_high
+        low, high = auc_interval(model.labels, model.scores, level, model.groups)
     except ValueError as error:
         note = str(error)
     return {
@@ -196,30 +188,14 @@ def _score(model: Model, level: float) -> dict[str, object]:
 
 def _pair(a: Model, b: Model, alternative: Alternative, level: float) -> dict[str, object]:
     """DeLong's test of two models of a task; where the rows allow none, the note says why."""
-    binary = a.scores.shape[1] == 2
+    note = ""
     try:
-        if binary:
-            scores = a.scores[:, 1], b.scores[:, 1]
-            test = delong_test(a.labels, *scores, alternative, level, groups=a.groups)
-        else:
-            classes = np.unique(a.labels).tolist()
-            test = macro_auc_test(
-                a.labels, a.scores, b.scores, alternative, level, classes, groups=a.groups
-            )
-        found, note = test._asdict(), ""
-        if a.groups is not None:
-            df = units_of_evidence(a.labels, group_numbers(a.groups, a.labels)) - 1
-            student = student_difference(test.delta, test.se, df, level, alternative)
-            found |= student._asdict() | {"z": student.t}
+        found = auc_test(a.labels, a.scores, b.scores, alternative, level, a.groups)
     except ValueError as error:
         areas = (compute("auroc", m.labels, m.scores) for m in (a, b))
-        found, note = {"delta": next(areas) - next(areas)}, str(error)
-    names = ("delta", "ci_low", "ci_high", "z", "p", "log10_p")
-    return {
-        "test": "DeLong" if binary else "macro DeLong",
-        **{name: found.get(name, float("nan")) for name in names},
-        "note": note,
-    }
+        found = dict.fromkeys(TESTED, float("nan")) | {"delta": next(areas) - next(areas)}
+        note = str(error)
+    return {"test": auc_test_name(a.scores), **found, "note": note}
 
 
 def _all_equal(models: Sequence[Model], wanted: bool) -> pd.DataFrame:

@@ -3,10 +3,12 @@
 import hashlib
 import json
 import os
+import re
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +71,20 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file durably."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def file_names(texts: Iterable[str]) -> dict[str, str]:
+    """A file name for each text: as like it as safe letters allow, no two the same."""
+    names: dict[str, str] = {}
+    taken: set[str] = set()  # some file systems take "a" and "A" for one name
+    for text in dict.fromkeys(texts):
+        stem = name = re.sub(r"[^A-Za-z0-9_.-]+", "-", text).strip("-.") or "unnamed"
+        numbers = count(2)
+        while name.casefold() in taken:
+            name = f"{stem}-{next(numbers)}"
+        taken.add(name.casefold())
+        names[text] = name
+    return names
 
 
 def canonical_json(value: Any) -> str:

@@ -305,4 +305,4 @@ def _track_results(
     files = [run.file(name) for name in (*names, "manifest.json")]
     some = [run.file(name) for name in (*OVER_TASKS, *EMBEDDINGS)]
     files += [file for file in some if file.is_file()]
-    tracker.report([*files, paths.html, paths.markdown, run.file("figures")])
+    tracker.report([*files, paths.html, paths.markdown, run.file("tables"), run.file("figures")])

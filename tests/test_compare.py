@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from scipy import stats
 from sklearn.metrics import matthews_corrcoef, roc_auc_score
@@ -13,12 +12,10 @@ from sklearn.metrics import matthews_corrcoef, roc_auc_score
 from engine.compare import (
     TaskFits,
     comparison_table,
-    interval,
-    paired_test,
     score_table,
     verdict,
 )
-from engine.compare_methods import method_test
+from engine.compare_fits import interval
 from engine.metrics import METRICS, metrics_of
 from engine.records import Cell
 from engine.select import FinalFit
@@ -27,30 +24,11 @@ from engine.stats import (
     adjust_log10,
     auc_ci,
     delong_test,
-    macro_auc_ci,
     macro_auc_test,
     method_auc_test,
     tost,
 )
-
-Scores = npt.NDArray[np.float64]
-BINARY = np.repeat([0, 1], [30, 30])
-THREE = np.repeat([0, 1, 2], [20, 20, 20])
-
-
-def scores(labels: npt.NDArray[np.int64], strength: float, draw: int) -> Scores:
-    """Class probabilities that know the label the better, the greater the strength."""
-    rng = np.random.default_rng(draw)
-    logits = rng.normal(size=(len(labels), labels.max() + 1))
-    logits[np.arange(len(labels)), labels] += strength
-    likelihood = np.exp(logits)
-    return likelihood / likelihood.sum(axis=1, keepdims=True)
-
-
-def fit(
-    encoder: str, values: Scores, seed: int = 0, task: str = "t", variant: str = "tuned"
-) -> FinalFit:
-    return FinalFit(Cell(encoder, task, "probe"), variant, seed, 0.9, values, 1.5, 10)
+from tests.fits import BINARY, THREE, fit, scores
 
 
 def table(fits: Sequence[FinalFit], labels=BINARY, seeds=(0,), metric="auroc", **how):
@@ -97,7 +75,7 @@ def test_a_class_without_test_rows_is_left_out_of_the_average():
 
 @pytest.mark.parametrize("metric", ["mcc", "log_loss"])
 def test_other_metrics_are_tested_by_paired_bootstrap(metric: str, monkeypatch):
-    monkeypatch.setattr("engine.compare.RESAMPLES", 200)
+    monkeypatch.setattr("engine.compare_fits.RESAMPLES", 200)
     a, b = scores(BINARY, 3.0, 1), scores(BINARY, 0.0, 2)
     (row,) = table([fit("a", a), fit("b", b)], metric=metric).to_dict("records")
     assert row["test"] == "paired bootstrap"
@@ -111,28 +89,6 @@ def test_other_metrics_are_tested_by_paired_bootstrap(metric: str, monkeypatch):
     assert row["delta"] - row["ci_low"] == pytest.approx(half_width)
     assert row["log10_p"] == pytest.approx(np.log10(row["p"]))
     assert (row["delta"] > 0) == METRICS[metric].greater_is_better
-
-
-def test_a_bootstrap_is_the_test_of_methods_without_luck_of_seeds(monkeypatch):
-    monkeypatch.setattr("engine.compare.RESAMPLES", 100)
-    monkeypatch.setattr("engine.compare_methods.RESAMPLES", 100)
-    groups = [f"g{row % 8}" for row in range(len(BINARY))]
-    a, b = scores(BINARY, 1.0, 1), scores(BINARY, 0.5, 2)
-    for known in (None, groups):
-        of_fits = paired_test("mcc", BINARY, a, b, groups=known)
-        of_methods = method_test("mcc", BINARY, [a, a], [b, b], known).result
-        assert of_methods is not None
-        assert (of_fits["p"], of_fits["df"]) == pytest.approx((of_methods.p, of_methods.df))
-
-
-def test_a_value_by_mcc_is_that_of_scikit_learn(monkeypatch):
-    monkeypatch.setattr("engine.compare.RESAMPLES", 50)
-    a = scores(BINARY, 1.0, 1)
-    result = paired_test("mcc", BINARY, a, scores(BINARY, 0.5, 2))
-    expected = matthews_corrcoef(BINARY, a.argmax(axis=1)) - matthews_corrcoef(
-        BINARY, scores(BINARY, 0.5, 2).argmax(axis=1)
-    )
-    assert result["delta"] == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -307,29 +263,9 @@ def test_rows_of_one_group_are_not_independent():
     assert row["se"] == pytest.approx(alone.se, rel=1e-9)
     assert np.sqrt(row["var_test"]) == pytest.approx(alone.se, rel=1e-9)
     first = score_table(tasks).iloc[0]
-    expected = auc_ci(BINARY, a[::2, 1])
-    assert (first["ci_low"], first["ci_high"]) == pytest.approx(
-        (expected.ci_low, expected.ci_high), rel=1e-9
-    )
-
-
-def test_few_groups_are_tested_with_few_degrees_of_freedom():
-    groups = [f"g{row % 8}" for row in range(len(BINARY))]
-    a, b = scores(BINARY, 1.5, 1), scores(BINARY, 0.8, 2)
-    plain = delong_test(BINARY, a[:, 1], b[:, 1], groups=groups)
-    found = paired_test("auroc", BINARY, a, b, groups=groups)
-    assert (found["se"], found["z"]) == (plain.se, plain.z)
-    assert found["p"] == pytest.approx(2 * stats.t.sf(abs(plain.z), 7))
-    half_width = stats.t.ppf(0.975, 7) * plain.se
-    assert found["ci_high"] == pytest.approx(plain.delta + half_width)
-    assert found["ci_low"] == pytest.approx(plain.delta - half_width)
-    (row,) = comparison_table(
-        [TaskFits("t", "auroc", BINARY, [fit("a", a), fit("b", b)], groups)],
-        (0,),
-        "per_task",
-        "holm",
-    ).to_dict("records")
-    assert row["equivalence_p"] == tost(plain.delta, plain.se, 0.01, 7).p
+    area = auc_ci(BINARY, a[::2, 1])
+    low = area.auc - stats.t.ppf(0.975, 29) * area.se  # 30 groups hold either class
+    assert (first["ci_low"], first["ci_high"]) == pytest.approx((low, 1), rel=1e-9)
 
 
 def test_the_headline_family_is_the_best_by_validation_against_each_other():
@@ -402,12 +338,14 @@ def test_scores_have_an_interval_and_every_metric():
     assert (row["validation"], row["seconds"], row["trainable_parameters"]) == (0.9, 1.5, 10)
 
 
-def test_intervals_follow_the_metric_and_the_number_of_classes(monkeypatch):
-    monkeypatch.setattr("engine.compare.RESAMPLES", 200)
-    three = scores(THREE, 1.0, 1)
-    expected = macro_auc_ci(THREE, three)
-    assert interval("auroc", THREE, three) == (expected.ci_low, expected.ci_high)
-    low, high = interval("accuracy", THREE, three)
-    assert low < np.mean(three.argmax(axis=1) == THREE) < high
-    narrow = interval("auroc", THREE, three, level=0.5)
-    assert expected.ci_low < narrow[0] < narrow[1] < expected.ci_high
+def test_equivalence_over_few_groups_has_few_degrees_of_freedom():
+    groups = [f"g{row % 8}" for row in range(len(BINARY))]
+    a, b = scores(BINARY, 1.5, 1), scores(BINARY, 0.8, 2)
+    plain = delong_test(BINARY, a[:, 1], b[:, 1], groups=groups)
+    (row,) = comparison_table(
+        [TaskFits("t", "auroc", BINARY, [fit("a", a), fit("b", b)], groups)],
+        (0,),
+        "per_task",
+        "holm",
+    ).to_dict("records")
+    assert row["equivalence_p"] == tost(plain.delta, plain.se, 0.01, 7).p

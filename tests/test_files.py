@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.files import canonical_json, content_key, file_hash, replacing, write_text
+from engine.files import (
+    canonical_json,
+    content_key,
+    file_hash,
+    file_names,
+    replacing,
+    write_text,
+)
 
 plain = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -83,3 +91,21 @@ def test_what_is_not_plain_is_refused_rather_than_keyed_by_its_address():
 
     with pytest.raises(TypeError, match="Thing"):
         content_key(Thing(1))
+
+
+@given(st.lists(st.text(max_size=6), max_size=8))
+def test_names_of_files_are_safe_and_differ(texts):
+    names = file_names(texts)
+    assert set(names) == set(texts)
+    # Some file systems take "a" and "A" for one name.
+    assert len({name.casefold() for name in names.values()}) == len(names)
+    assert all(re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", name) for name in names.values())
+
+
+def test_a_name_that_is_safe_stays():
+    assert file_names(["x/y", "x y", "x-y-2", "4mC_E.coli"]) == {
+        "x/y": "x-y",
+        "x y": "x-y-2",
+        "x-y-2": "x-y-2-2",
+        "4mC_E.coli": "4mC_E.coli",
+    }

@@ -47,6 +47,7 @@ ORDER = (
     "embedding_ray",
     "embedding_quality",
     "select",
+    "compare_fits",
     "compare_methods",
     "compare",
     "compare_tasks",

@@ -201,7 +201,7 @@ def task_fits(name: str, metric: str) -> TaskFits:
 
 @pytest.fixture
 def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.compare.RESAMPLES", 300)
+    monkeypatch.setattr("engine.compare_fits.RESAMPLES", 300)
 
 
 @pytest.mark.usefixtures("few_resamples")
@@ -235,7 +235,7 @@ def test_a_study_of_several_kinds_has_one_table_with_gaps():
 
 def test_the_interval_of_a_correlation_is_that_of_fisher(monkeypatch: pytest.MonkeyPatch):
     # Normal data: atanh(r) has the standard error 1 / sqrt(N - 3) (Fisher 1915).
-    monkeypatch.setattr("engine.compare.RESAMPLES", 1000)
+    monkeypatch.setattr("engine.compare_fits.RESAMPLES", 1000)
     rng = np.random.default_rng(0)
     y = rng.normal(size=400)
     scores = 0.7 * y + np.sqrt(1 - 0.7**2) * rng.normal(size=400)

@@ -1,9 +1,10 @@
-"""The report of a finished study: report.html, report.md and figures/."""
+"""The report of a finished study: report.html, report.md, tables/ and figures/."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine.files import write_text
+from engine.report.csv_tables import write_tables
 from engine.report.html import render_html
 from engine.report.markdown import render_markdown
 from engine.report.page import compose
@@ -17,12 +18,15 @@ class ReportPaths:
     Attributes
     ----------
     html, markdown : Path
+    tables : tuple of Path
+        A CSV file per table.
     figures : tuple of Path
         An SVG and a PNG file per figure.
     """
 
     html: Path
     markdown: Path
+    tables: tuple[Path, ...]
     figures: tuple[Path, ...]
 
 
@@ -32,7 +36,7 @@ def write_report(out: Path) -> ReportPaths:
     Parameters
     ----------
     out : Path
-        Folder of a finished run; gets report.html, report.md and figures/.
+        Folder of a finished run; gets report.html, report.md, tables/ and figures/.
 
     Returns
     -------
@@ -44,9 +48,10 @@ def write_report(out: Path) -> ReportPaths:
         If the folder lacks a file of a finished run or holds one that cannot be read.
     """
     run = read_run(out)
-    page, gallery = compose(run, out / "figures")
+    page = compose(run, out / "figures")
     html, markdown = out / "report.html", out / "report.md"
     write_text(html, render_html(page))
     write_text(markdown, render_markdown(page))
-    figures = tuple(path for picture in gallery.pictures for path in picture.files)
-    return ReportPaths(html, markdown, figures)
+    figures = tuple(path for picture in page.pictures for path in picture.files)
+    tables = tuple(write_tables(page, out / "tables"))
+    return ReportPaths(html, markdown, tables, figures)

@@ -4,6 +4,7 @@ import math
 
 from engine.compare import LEVEL
 from engine.compare_tasks import AcrossTasks, across_tasks
+from engine.report.answer import SPELLED
 from engine.report.formats import (
     difference,
     interval,
@@ -52,12 +53,12 @@ def sentence(run: Run, found: AcrossTasks) -> str:
         parts.append(f"it is significantly ahead of {plural(len(said[AHEAD]), 'model')}")
     if said[BEHIND]:
         parts.append(
-            f"{listing(said[BEHIND], limit=4)} {'is' if len(said[BEHIND]) == 1 else 'are'} "
+            f"{listing(said[BEHIND], limit=SPELLED)} {'is' if len(said[BEHIND]) == 1 else 'are'} "
             "significantly ahead of it by Wilcoxon's test, which weighs how large the differences "
             "are"
         )
     if said[LEVEL_WITH]:
-        parts.append(f"it cannot be told apart from {listing(said[LEVEL_WITH], limit=4)}")
+        parts.append(f"it cannot be told apart from {listing(said[LEVEL_WITH], limit=SPELLED)}")
     text = "; ".join(parts) + "."
     if found.left_out:
         names = listing([cell_label(*model) for model in found.left_out], limit=6)

@@ -19,6 +19,8 @@ from engine.report.formats import (
 )
 from engine.report.tables import Standing
 
+#: Names in one sentence before the rest is counted; the leaderboard has them all.
+SPELLED = 2
 Outcome = Literal["winner", "tie", "beaten", "untested", "alone", "none"]
 
 VERDICTS = {
@@ -113,11 +115,11 @@ def _of_chosen(task: str, chosen: Standing, others: list[Standing]) -> Answer:
         f"{first.label} {_leads(first)} ({score(first.mean)})"
     ]
     if ahead:
-        parts.append(f"{listing(ahead, limit=4)} {_be(ahead)} significantly ahead of it")
+        parts.append(f"{listing(ahead, limit=SPELLED)} {_be(ahead)} significantly ahead of it")
     if tied:
-        parts.append(f"it cannot be told apart from {listing(tied, limit=4)}")
+        parts.append(f"it cannot be told apart from {listing(tied, limit=SPELLED)}")
     if untested:
-        parts.append(f"{listing(untested, limit=4)} {_be(untested)} not compared with it")
+        parts.append(f"{listing(untested, limit=SPELLED)} {_be(untested)} not compared with it")
     if behind:
         parts.append(f"it is significantly ahead of {_rest(behind, behind == len(others))}")
     outcome: Outcome = "beaten" if ahead else "tie" if tied else "untested"
@@ -192,9 +194,9 @@ def _company(others: list[Standing], tied: tuple[str, ...], untested: tuple[str,
     parts = []
     if further:
         either = " either" if len(further) < len(tied) else ""
-        parts.append(f"it cannot be told apart from {listing(further, limit=4)}{either}")
+        parts.append(f"it cannot be told apart from {listing(further, limit=SPELLED)}{either}")
     if untested:
-        parts.append(f"{listing(untested, limit=4)} {_be(untested)} not compared with it")
+        parts.append(f"{listing(untested, limit=SPELLED)} {_be(untested)} not compared with it")
     if behind > 1 or (behind and tied):
         parts.append(f"it is significantly ahead of {_rest(behind, behind == len(others))}")
     return parts

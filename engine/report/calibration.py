@@ -8,10 +8,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from engine.report.formats import score
-from engine.report.grids import CELL_COLUMNS, Column, Entry, Grid, for_tasks
+from engine.report.grids import CELL_COLUMNS, Column, Entry, Grid, cell_entries, for_tasks
 from engine.report.run import Run
 from engine.report.tables import Leaderboard, Standing
-from engine.report.theme import hue
 from engine.stats import (
     ReliabilityCurve,
     brier_decomposition,
@@ -93,8 +92,7 @@ def calibration_grid(run: Run, found: Mapping[str, list[Calibration]]) -> Grid:
     rows = [
         [
             Entry(task),
-            Entry(cell.standing.encoder, hue=hue(cell.standing.encoder, run.encoders).name),
-            Entry(cell.standing.method),
+            *cell_entries(run, cell.standing.encoder, cell.standing.method),
             *(Entry(score(v), v) for v in (cell.brier, cell.reliability, cell.ece, cell.mce)),
         ]
         for task, cells in found.items()

@@ -4,11 +4,10 @@ import math
 from collections.abc import Iterable, Sequence
 
 from engine.report.formats import count, duration, hours, size
-from engine.report.grids import CELL_COLUMNS, Column, Entry, Grid, for_tasks, scored
+from engine.report.grids import CELL_COLUMNS, Column, Entry, Grid, cell_entries, for_tasks, scored
 from engine.report.run import Run
 from engine.report.searches import Search
 from engine.report.tables import Leaderboard, Standing
-from engine.report.tuning import search_entries
 
 
 def pareto(cells: Sequence[Standing], cost: str, sign: int) -> list[Standing]:
@@ -50,7 +49,8 @@ def cost_grid(run: Run, board: Leaderboard, found: Iterable[Search]) -> Grid:
         on_gpu = (search.seconds + refits) * run.gpus(search.cell) / 3600
         rows.append(
             [
-                *search_entries(run, search),
+                Entry(search.task),
+                *cell_entries(run, search.encoder, search.method),
                 Entry(duration(search.seconds), search.seconds),
                 Entry(duration(refits), refits),
                 Entry(hours(on_gpu), on_gpu),

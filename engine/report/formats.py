@@ -37,6 +37,18 @@ CORRECTION_LABELS = {
 }
 
 
+FAMILIES = {
+    "per_task": "all pairs of one task",
+    "whole_study": "all pairs of the whole study",
+    "headline": "the pairs of a task's best cell by validation with each other cell",
+}
+
+
+def heading(label: str) -> str:
+    """A label at the top of a column: its first letter is large, its abbreviations stay."""
+    return label[:1].upper() + label[1:]
+
+
 def metric_label(metric: str) -> str:
     """Name of a metric as it is printed."""
     return METRIC_LABELS.get(metric.lower(), metric)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from engine.report.formats import MISSING, difference, score
 from engine.report.run import Run
+from engine.report.theme import hue
 
 LONG = 28  # letters; a longer entry may break over lines
 NUMBER = re.compile(r"[+−]?\d+(\.\d+)?(e-\d+)?")  # what the page's script reads as a number
@@ -118,6 +119,11 @@ def records_grid(
     """A plain table of facts as they stand."""
     rows = [[Entry(MISSING if value in (None, "") else str(value)) for value in r] for r in records]
     return Grid(name, caption, [Column(title) for title in titles], rows)
+
+
+def cell_entries(run: Run, encoder: str, method: str) -> list[Entry]:
+    """An encoder in its colour, and a method."""
+    return [Entry(encoder, hue=hue(encoder, run.encoders).name), Entry(method)]
 
 
 def for_tasks(run: Run, grid: Grid) -> Grid:

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
+from engine.report.blocks import Block
 from engine.report.page import Page
 from engine.report.theme import css_variables
 
@@ -34,6 +35,13 @@ def render_html(page: Page) -> str:
     )
     environment.filters["own"] = Markup
     environment.filters["some"] = _some_attributes
+    environment.filters["breakable"] = _breakable
+    macros = environment.get_template("macros.html.j2").module
+
+    def written(block: Block) -> Markup:
+        return Markup(getattr(macros, type(block).__name__.lower())(block))
+
+    environment.filters["written"] = written
     return environment.get_template("report.html.j2").render(
         page=page,
         light=css_variables("light"),
@@ -41,6 +49,11 @@ def render_html(page: Page) -> str:
         style=(TEMPLATES / "report.css").read_text(encoding="utf-8"),
         script=(TEMPLATES / "report.js").read_text(encoding="utf-8"),
     )
+
+
+def _breakable(name: str) -> Markup:
+    """A name that may go on in the next line after an underscore."""
+    return escape(name).replace("_", Markup("_<wbr>"))
 
 
 def _some_attributes(attributes: Mapping[str, str]) -> Markup:

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from engine.errors import UserError
 from engine.metrics import METRICS
 from engine.stats import EmbeddingQuality
+from engine.yamlio import parse_yaml
 
 SCORE_TEXT = ("cell", "encoder", "task", "method", "variant", "metric")
 SCORE_NUMBERS = (
@@ -254,10 +254,9 @@ def _require(path: Path) -> Path:
 def _read_mapping(path: Path) -> Mapping[str, Any]:
     text = _require(path).read_text(encoding="utf-8")
     try:
-        content = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
-    except (json.JSONDecodeError, yaml.YAMLError) as error:
-        line = str(error).splitlines()[0]
-        raise UserError(f"{path} cannot be read ({line}); run the study again") from error
+        content = json.loads(text) if path.suffix == ".json" else parse_yaml(text, str(path))
+    except json.JSONDecodeError as error:
+        raise UserError(f"{path} cannot be read ({error}); run the study again") from error
     if not isinstance(content, dict):
         raise UserError(f"{path} holds no mapping of names to values; run the study again")
     return content

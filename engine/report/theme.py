@@ -75,6 +75,7 @@ FIGURE_STYLE: dict[str, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.unicode_minus": True,
+    "axes.titley": 1.0,  # else every drawing measures all labels, lest one touch a title
     "xtick.color": LINE.light,
     "ytick.color": LINE.light,
     "xtick.labelcolor": SOFT.light,

@@ -1,13 +1,15 @@
 """One model's interval and two models' paired comparison by any metric: rows resampled."""
 
+import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy import stats
 
 from engine.stats.checks import FloatArray, IntArray, check_level
-from engine.stats.clustered import group_numbers
+from engine.stats.clustered import group_numbers, resampling_factor, units_of_evidence
 from engine.stats.inference import ZeroVarianceError
 from engine.stats.pairs import ROUNDING, MetricFunction, checked_pair, count_as_extreme, evaluate
 
@@ -22,7 +24,7 @@ class BootstrapResult(NamedTuple):
     delta, se : float
         ``value_a - value_b`` and the standard deviation of its bootstrap values.
     ci_low, ci_high : float
-        Percentile interval of ``delta``.
+        Expanded percentile interval of ``delta``.
     p : float
         Two-sided p-value, never 0.
     """
@@ -44,7 +46,7 @@ class BootstrapInterval(NamedTuple):
     value, se : float
         On the rows as they are, and the standard deviation of its bootstrap values.
     ci_low, ci_high : float
-        Percentile interval.
+        Expanded percentile interval.
     """
 
     value: float
@@ -64,22 +66,22 @@ def bootstrap_ci(
     *,
     groups: npt.ArrayLike | None = None,
 ) -> BootstrapInterval:
-    """Percentile interval of one model's metric.
+    """Expanded percentile interval of one model's metric.
 
     Parameters and errors are those of `paired_bootstrap`, with one model.
     """
     check_level(level)
     labels, rows, _ = checked_pair(y_true, scores, scores, n_resamples, by_class)
+    strata = strata_of(labels, by_class)
     drawn = [
-        evaluate(metric, labels[i], rows[i])
-        for i in resamples(strata_of(labels, by_class), groups, n_resamples, seed)
+        evaluate(metric, labels[i], rows[i]) for i in resamples(strata, groups, n_resamples, seed)
     ]
-    ci_low, ci_high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+    ci_low, ci_high = _percentiles(drawn, level, strata, groups)
     return BootstrapInterval(
         value=evaluate(metric, labels, rows),
         se=float(np.std(drawn, ddof=1)),
-        ci_low=float(ci_low),
-        ci_high=float(ci_high),
+        ci_low=ci_low,
+        ci_high=ci_high,
     )
 
 
@@ -135,10 +137,12 @@ def paired_bootstrap(
     -----
     Both models see the same resampled rows; by class, each class keeps its number, unless groups
     are drawn. The interval is the percentile interval (Efron and Tibshirani, An Introduction to the
-    Bootstrap, 1993, chapter 13). The p-value shifts the bootstrap differences to the null
-    hypothesis, p = (1 + #{|d* - d| >= |d|}) / (1 + B) (their chapter 16; the added 1: Davison and
-    Hinkley, Bootstrap Methods and Their Application, 1997, section 4.4). It says that two fitted
-    models differ, as DeLong's does.
+    Bootstrap, 1993, chapter 13), expanded for few rows or groups as Hesterberg has it (The American
+    Statistician 69:371, 2015): of n units of the rarest class, resamples spread too little and a
+    normal tail is too short, which sqrt(n / (n - 1)) and Student's t make good. The p-value shifts
+    the bootstrap differences to the null hypothesis, p = (1 + #{|d* - d| >= |d|}) / (1 + B)
+    (Efron and Tibshirani, chapter 16; the added 1: Davison and Hinkley, Bootstrap Methods and Their
+    Application, 1997, section 4.4). It says that two fitted models differ, as DeLong's does.
     """
     check_level(level)
     labels, rows_a, rows_b = checked_pair(y_true, scores_a, scores_b, n_resamples, by_class)
@@ -155,16 +159,29 @@ def paired_bootstrap(
             f"the metrics differ by {delta:.6g} on every resample: no p-value; "
             "use paired_permutation or more test rows"
         )
-    ci_low, ci_high = np.quantile(deltas, [(1 - level) / 2, (1 + level) / 2])
+    ci_low, ci_high = _percentiles(deltas, level, strata, groups)
     return BootstrapResult(
         value_a=value_a,
         value_b=value_b,
         delta=delta,
         se=se,
-        ci_low=float(ci_low),
-        ci_high=float(ci_high),
+        ci_low=ci_low,
+        ci_high=ci_high,
         p=(1 + count_as_extreme(deltas - delta, delta)) / (1 + n_resamples),
     )
+
+
+def _percentiles(
+    drawn: list[float] | FloatArray,
+    level: float,
+    strata: IntArray,
+    groups: npt.ArrayLike | None,
+) -> tuple[float, float]:
+    n_units = units_of_evidence(strata, group_numbers(groups, strata))
+    reach = stats.t.isf((1 - level) / 2, n_units - 1) * math.sqrt(resampling_factor(n_units))
+    tail = float(stats.norm.sf(reach))
+    low, high = np.quantile(drawn, [tail, 1 - tail])
+    return float(low), float(high)
 
 
 def strata_of(labels: npt.NDArray[Any], by_class: bool) -> IntArray:

@@ -183,19 +183,19 @@ def reliability_curve(
     positive, values = _checked(y_true, probability)
     low, high, members = zip(*_bins(values, n_bins, strategy), strict=True)
     count = np.array([len(rows) for rows in members], dtype=np.int64)
-    hits = [int(positive[rows].sum()) for rows in members]
-    wilson = [
-        stats.binomtest(k, n).proportion_ci(level, method="wilson")
-        for k, n in zip(hits, count.tolist(), strict=True)
-    ]
+    observed = np.array([positive[rows].mean() for rows in members])
+    z2 = float(stats.norm.isf((1 - level) / 2)) ** 2
+    center = (observed + z2 / (2 * count)) / (1 + z2 / count)
+    half_width = np.sqrt(z2 * (observed * (1 - observed) + z2 / (4 * count)) / count)
+    half_width /= 1 + z2 / count
     return ReliabilityCurve(
         low=np.array(low),
         high=np.array(high),
         rows=count,
         predicted=np.array([values[rows].mean() for rows in members]),
-        observed=hits / count,
-        ci_low=np.array([interval.low for interval in wilson]),
-        ci_high=np.array([interval.high for interval in wilson]),
+        observed=observed,
+        ci_low=np.maximum(0.0, center - half_width),
+        ci_high=np.minimum(1.0, center + half_width),
     )
 
 

@@ -223,6 +223,22 @@ def paired_difference(
     )
 
 
+def student_interval(
+    estimate: float, se: float, df: float, level: float = 0.95
+) -> tuple[float, float]:
+    """Two-sided interval of an estimate whose standard error few rows or groups tell.
+
+    Parameters and errors are those of `student_difference`, with an estimate of any kind.
+
+    Returns
+    -------
+    low, high : float
+    """
+    check_level(level)
+    half_width = float(stats.t.isf((1 - level) / 2, df)) * se
+    return estimate - half_width, estimate + half_width
+
+
 def student_difference(
     delta: float,
     se: float,
@@ -261,9 +277,8 @@ def student_difference(
     check_level(level)
     delta, se = delta_and_se(delta, se**2)
     t = delta / se if se else 0.0
-    half_width = float(stats.t.isf((1 - level) / 2, df)) * se
     p, log10_p = student_p(t, df, alternative)
-    return StudentResult(t, df, delta - half_width, delta + half_width, p, log10_p)
+    return StudentResult(t, df, *student_interval(delta, se, df, level), p, log10_p)
 
 
 def unpaired_difference(

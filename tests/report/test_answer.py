@@ -145,7 +145,7 @@ def test_many_ties_are_counted_and_not_all_spelled_out(cells: list[Standing]) ->
     tied = [replace(cells[1], encoder=f"E{i}", status="tied", against_best=duel) for i in range(9)]
     found = answer("t", [cells[0], *tied])
     assert len(found.tied) == 9
-    assert "E1 · probe, E2 · probe, E3 · probe, E4 · probe and 4 others either" in found.rest
+    assert "E1 · probe, E2 · probe and 6 others either" in found.rest
 
 
 def test_of_a_loss_the_best_score_is_not_the_highest(cells: list[Standing]) -> None:

@@ -18,7 +18,8 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not instal
 # Runs after the page's own script and leaves what it saw in the page.
 PROBE = """
 <script>
-const table = document.querySelector("#leaderboard table");
+const figure = document.querySelector("[data-table=leaderboard]");
+const table = figure.querySelector("table");
 const column = (title) => [...table.tHead.rows[0].cells].findIndex((c) => c.textContent === title);
 const shown = (title) => [...table.tBodies[0].rows].filter((row) => !row.hidden)
   .map((row) => row.cells[column(title)].textContent.trim()).join(" ");
@@ -32,13 +33,13 @@ const click = (title) => table.tHead.rows[0].cells[column(title)].querySelector(
 click("AUROC"); report("largest first", shown("AUROC"));
 click("AUROC"); report("smallest first", shown("AUROC"));
 click("Adjusted p"); report("p", shown("Adjusted p"));
-const choice = document.querySelector("#leaderboard select");
+const choice = figure.querySelector("select");
 choice.value = "promoters"; choice.dispatchEvent(new Event("change"));
 report("filtered", shown("Task"));
-const search = document.querySelector("#leaderboard input");
+const search = figure.querySelector("input");
 search.value = "LORA hyena"; search.dispatchEvent(new Event("input"));
 report("searched", shown("Encoder"));
-report("count", document.querySelector("#leaderboard output").textContent);
+report("count", figure.querySelector("output").textContent);
 report("requests", performance.getEntriesByType("resource").length);
 report("width", document.documentElement.scrollWidth);
 </script>

@@ -13,9 +13,9 @@ from engine.errors import UserError
 from engine.report import write_report
 from engine.report.embeddings import FEWEST_POINTS, embedding_maps, embeddings_grid
 from engine.report.figures.embeddings import SHAPES, embedding_map
-from engine.report.methods_text import methods_paragraph
 from engine.report.references import references
 from engine.report.run import EMBEDDING_NUMBERS, read_run
+from engine.report.sections.methods import methods_paragraph
 from engine.report.works import WANG_ISOLA
 
 Maker = Callable[..., Path]

@@ -7,10 +7,10 @@ import pandas as pd
 import yaml
 
 from engine.report.answer import answer
-from engine.report.boards import leaderboard_grid
 from engine.report.duels import duels
-from engine.report.prose import claims
 from engine.report.run import Run, read_run
+from engine.report.sections.claims import claims
+from engine.report.sections.leaderboard import leaderboard_grid
 from engine.report.tables import leaderboard
 
 Maker = Callable[..., Path]

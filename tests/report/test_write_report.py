@@ -13,7 +13,7 @@ import pytest
 from engine.report import ReportPaths, write_report
 
 Maker = Callable[..., Path]
-VOID = {"meta", "link", "br", "img", "input", "hr"}
+VOID = {"meta", "link", "br", "img", "input", "hr", "wbr"}
 PAIR = {("a", "probe"): (0.9,), ("b", "probe"): (0.8,)}
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss
 
@@ -65,6 +66,13 @@ def test_intervals_are_wilsons():
     curve = reliability_curve(y, p)
     assert len(curve.rows) == 1
     assert (curve.ci_low[0], curve.ci_high[0]) == pytest.approx((0.4902, 0.9433), abs=5e-5)
+
+
+@pytest.mark.parametrize("hits", [0, 1, 50, 99, 100])
+def test_intervals_of_rare_and_certain_events_are_those_of_scipy(hits):
+    curve = reliability_curve([1] * hits + [0] * (100 - hits), [0.3] * 100, level=0.9)
+    theirs = stats.binomtest(hits, 100).proportion_ci(0.9, method="wilson")
+    assert (curve.ci_low[0], curve.ci_high[0]) == pytest.approx(tuple(theirs), abs=1e-15)
 
 
 def test_bins_of_equal_mass_hold_equally_many_rows():

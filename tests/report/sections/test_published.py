@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from engine.report.published import matches, published_grid
 from engine.report.run import read_run
+from engine.report.sections.published import matches, published_grid
 from engine.report.tables import leaderboard
 
 Maker = Callable[..., Path]

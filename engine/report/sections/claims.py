@@ -1,88 +1,24 @@
-"""The sentences of the report: the question, the size of the study, what the tests claim."""
+"""The section on what the statistics of a run say and do not say."""
 
-import json
 import math
+from collections.abc import Iterator
 
 import pandas as pd
 
+from engine.report.blocks import Claims, Section
 from engine.report.duels import Duels
-from engine.report.formats import (
-    adjustment,
-    count,
-    listing,
-    percent,
-    plural,
-    score,
-)
+from engine.report.figures.album import Album
+from engine.report.findings import Findings
+from engine.report.formats import FAMILIES, adjustment, count, listing, percent, plural, score
 from engine.report.run import Run
 from engine.report.tables import Leaderboard
 
-FAMILIES = {
-    "per_task": "all pairs of one task",
-    "whole_study": "all pairs of the whole study",
-    "headline": "the pairs of a task's best cell by validation with each other cell",
-}
 
-
-def question(run: Run) -> str:
-    """What the study asks, with its own names where there are few of them."""
-    encoders = _few(run.encoders, "encoder")
-    which = f"Which of {encoders}" if len(run.encoders) > 1 else f"How good is {encoders}"
-    methods = f", adapted by {listing(run.methods)}," if run.methods else ""
-    best = "is best" if len(run.encoders) > 1 else ""
-    tasks = _few(run.tasks, "task")
-    real = ", and is the difference real" if max(len(run.encoders), len(run.methods)) > 1 else ""
-    return f"{which}{methods} {best} on {tasks}{real}?".replace("  ", " ")
-
-
-def facts(run: Run) -> list[str]:
-    """The size of the study in a few words each."""
-    tuned = run.scores[run.scores["variant"] == "tuned"]
-    return [
-        plural(len(run.tasks), "task"),
-        plural(len(run.encoders), "encoder"),
-        plural(len(run.methods), "method"),
-        plural(run.trials["cell"].nunique(), "cell"),
-        plural(len(run.trials), "trial"),
-        plural(len(tuned), "refit"),
-        plural(len(run.seeds), "seed"),
-    ]
-
-
-#: What became of sequences that are too long, by ``truncate``.
-CUT = {
-    "center": "cut to their centre",
-    "start": "cut to their start",
-    "chunk": "read in windows side by side, whose vectors are averaged",
-    "error": "refused",
-}
-
-
-def task_notes(run: Run, task: str) -> list[str]:
-    """What the run found in a task's data that a reader must know before believing its scores."""
-    notes = [str(warning) for warning in run.task(task).get("warnings") or []]
-    for name in run.encoders:
-        cut = (run.encoder(name).get("truncated") or {}).get(task, 0)
-        if cut:
-            how = CUT[run.encoder(name).get("truncate", "center")]
-            notes.append(f"{plural(int(cut), 'sequence')} longer than {name} can read: {how}.")
-    return notes + _cut_by_methods(run, task)
-
-
-def _cut_by_methods(run: Run, task: str) -> list[str]:
-    """Sequences that fit into an encoder but not beside what a method adds to them."""
-    notes = []
-    trials = run.trials[(run.trials["task"] == task) & (run.trials["status"] == "complete")]
-    for (encoder, method), cell in trials.groupby(["encoder", "method"], sort=False):
-        known = (run.encoder(str(encoder)).get("truncated") or {}).get(task, 0)
-        costs = cell["cost"].dropna() if "cost" in cell else []
-        cut = max((int(json.loads(cost).get("cut", 0)) for cost in costs), default=0)
-        if cut > known:
-            notes.append(
-                f"Up to {plural(cut, 'sequence')} of train and validation cut by {method} of "
-                f"{encoder}, whose virtual tokens take room."
-            )
-    return notes
+def sections(found: Findings, album: Album) -> Iterator[Section]:
+    """What this run's tests are about."""
+    said = claims(found.run, found.board, found.tested)
+    title = "What the tests say, and what they do not"
+    yield Section("claims", title, [Claims(said)], link="What the tests say")
 
 
 def claims(run: Run, board: Leaderboard, tested: Duels) -> list[tuple[str, str]]:
@@ -100,10 +36,6 @@ def claims(run: Run, board: Leaderboard, tested: Duels) -> list[tuple[str, str]]
             "A method with a larger search space may need more to show what it can do.",
         ),
     ]
-
-
-def _few(names: list[str], noun: str) -> str:
-    return listing(names) if len(names) <= 5 else plural(len(names), noun)
 
 
 def _subject_claim(run: Run, tested: Duels) -> tuple[str, str]:

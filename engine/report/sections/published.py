@@ -1,14 +1,16 @@
-"""Scores that others published of the same encoder on the same task, beside ours."""
+"""The section on scores that others published of the same encoder on the same task."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.report.blocks import Section
+from engine.report.figures.album import Album
+from engine.report.findings import Findings
 from engine.report.formats import count, difference, listing, score
-from engine.report.grids import Column, Entry, Grid
+from engine.report.grids import Column, Entry, Grid, cell_entries
 from engine.report.run import Run
 from engine.report.tables import Leaderboard, Standing
-from engine.report.theme import hue
 from engine.tasks.published import PublishedScore, published_as, published_scores
 
 #: What the two versions of the study differ by for one model and task.
@@ -42,6 +44,14 @@ class Match:
         if self.differs:
             return "another protocol"
         return "within tolerance" if abs(self.delta) <= TOLERANCE else "outside tolerance"
+
+
+def sections(found: Findings, album: Album) -> Iterator[Section]:
+    """Their scores beside ours; nothing where nobody published any."""
+    known = matches(found.run, found.board)
+    if known:
+        grid = published_grid(found.run, known)
+        yield Section("published", "Beside published scores", [grid], link="Published scores")
 
 
 def matches(run: Run, board: Leaderboard) -> list[Match]:
@@ -101,8 +111,7 @@ def published_grid(run: Run, found: list[Match]) -> Grid:
     rows = [
         [
             Entry(match.standing.task, tip=match.published.task),
-            Entry(match.standing.encoder, hue=hue(match.standing.encoder, run.encoders).name),
-            Entry(match.standing.method),
+            *cell_entries(run, match.standing.encoder, match.standing.method),
             Entry(score(match.standing.mean), match.standing.mean),
             Entry(score(match.published.value), match.published.value),
             Entry(difference(match.delta), match.delta),

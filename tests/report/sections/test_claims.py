@@ -1,6 +1,5 @@
 """What the report claims of its tests."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,10 +7,10 @@ import pandas as pd
 import pytest
 
 from engine.report.duels import duels
-from engine.report.methods_text import methods_paragraph
-from engine.report.prose import claims, question, task_notes
 from engine.report.references import references
 from engine.report.run import read_run
+from engine.report.sections.claims import claims
+from engine.report.sections.methods import methods_paragraph
 from engine.report.tables import leaderboard
 
 Maker = Callable[..., Path]
@@ -37,17 +36,6 @@ def test_what_counts_as_independent_follows_the_groups(
     told = dict(claims(run, leaderboard(run), duels(run)))
     for task, number in groups.items():
         assert f"{task} ({number} groups)" in told[heading]
-
-
-def test_what_a_method_cuts_beside_the_encoder_is_told(make_run: Maker) -> None:
-    out = make_run(cells={("a", "prompt"): (0.9,), ("a", "lora"): (0.8,)}, tasks=("t",))
-    trials = pd.read_parquet(out / "trials.parquet")
-    trials["cost"] = [json.dumps({"cut": 7} if m == "prompt" else {}) for m in trials["method"]]
-    trials.to_parquet(out / "trials.parquet")
-    assert [note for note in task_notes(read_run(out), "t") if "prompt" in note] == [
-        "Up to 7 sequences of train and validation cut by prompt of a, whose virtual tokens take "
-        "room."
-    ]
 
 
 def pairs_of_methods(out: Path, **columns: object) -> None:
@@ -131,10 +119,3 @@ def test_one_pair_is_and_two_pairs_are(make_run: Maker) -> None:
         ),
     ):
         assert words in told_of(make_run(cells=cells, tasks=("t",), per_cell=2))
-
-
-def test_a_study_of_one_cell_asks_for_no_difference(make_run: Maker) -> None:
-    out = make_run(cells={("a", "probe"): (0.9,)}, tasks=("t",), per_cell=2)
-    text = (out / "study.yaml").read_text().replace("  lora: search_spaces/lora.yaml\n", "")
-    (out / "study.yaml").write_text(text)
-    assert question(read_run(out)) == "How good is a, adapted by probe, on t?"

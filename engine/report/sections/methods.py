@@ -1,11 +1,16 @@
-"""The methods paragraph, to be pasted into a paper."""
+"""The section to be pasted into a paper: the methods and what to cite."""
 
 from collections.abc import Callable, Iterator
 
-from engine.compare import METHODS, RESAMPLES
+from engine.compare import METHODS
+from engine.compare_fits import RESAMPLES
 from engine.compare_methods import RESAMPLES as METHOD_RESAMPLES
 from engine.compare_tasks import AcrossTasks
+from engine.report.blocks import Bibliography, Heading, Paragraph, Paste, Section
+from engine.report.figures.album import Album
+from engine.report.findings import Findings
 from engine.report.formats import (
+    FAMILIES,
     adjustment,
     count,
     listing,
@@ -13,8 +18,7 @@ from engine.report.formats import (
     moment,
     plural,
 )
-from engine.report.prose import FAMILIES
-from engine.report.references import CORRECTIONS
+from engine.report.references import CORRECTIONS, references
 from engine.report.run import Run
 from engine.report.works import (
     ASHA,
@@ -39,6 +43,18 @@ from engine.report.works import (
     WILCOXON,
     Reference,
 )
+
+
+def sections(found: Findings, album: Album) -> Iterator[Section]:
+    """The paragraph, and its references as text and as BibTeX."""
+    cited = references(found.run, found.over)
+    blocks = (
+        Paragraph("For a paper; one click selects it.", "quiet"),
+        Paste(methods_paragraph(found.run, found.over, cited)),
+        Heading("References"),
+        Bibliography(cited),
+    )
+    yield Section("methods", "Methods text", blocks)
 
 
 def methods_paragraph(run: Run, over: AcrossTasks | None, cited: list[Reference]) -> str:

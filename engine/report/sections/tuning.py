@@ -1,31 +1,62 @@
-"""What tuning brought, what it depended on, and the cells that it lost."""
+"""The section on tuning: what it brought, and what it depended on."""
 
 import json
 import math
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-import pandas as pd
-
-from engine.report.formats import MISSING, count, percent, plural
+from engine.report.blocks import Block, Heading, Paragraph, Section
+from engine.report.figures.album import Album
+from engine.report.figures.curves import search_curves
+from engine.report.figures.learning import learning_curves, trained_trials
+from engine.report.figures.poolings import pooling_effect
+from engine.report.findings import Findings
+from engine.report.formats import MISSING, count, percent
 from engine.report.grids import (
     CELL_COLUMNS,
     Column,
     Entry,
     Grid,
+    cell_entries,
     for_tasks,
-    records_grid,
     scored,
     signed,
 )
+from engine.report.pooling import pooling_grid
 from engine.report.run import Run
 from engine.report.searches import Search
 from engine.report.tables import Leaderboard
-from engine.report.theme import hue
 from engine.space import Space, parse_space
 
 STATUSES = ("complete", "pruned", "failed", "infeasible")
 SHOWN = 5  # hyperparameters of a cell
+
+
+def sections(found: Findings, album: Album) -> Iterator[Section]:
+    """Gain and drop of every cell, its trials, hyperparameters, poolings and curves."""
+    yield Section("tuning", "Tuning", list(_blocks(found, album)))
+
+
+def _blocks(found: Findings, album: Album) -> Iterator[Block]:
+    run = found.run
+    said = "Did the search help, and does what it found hold on the test split?"
+    yield Paragraph(said, "lead")
+    yield tuning_grid(run, found.board, found.searches)
+    yield from (Heading("Trials"), trials_grid(run, found.searches))
+    important = importance_grid(run)
+    if important:
+        yield from (Heading("Importance of hyperparameters"), important)
+    if found.pooled:
+        yield Heading("Pooling")
+        yield album.add(pooling_effect(run, found.pooled), "pooling")
+        yield pooling_grid(run, found.pooled)
+    trained = trained_trials(run)
+    done = run.trials["score"].notna() & (run.trials["status"] == "complete")
+    for task in run.tasks:
+        if (done & (run.trials["task"] == task)).any():
+            yield from (Heading(task), album.add(search_curves(run, task), "search", task))
+            learned = learning_curves(run, task, trained)
+            if learned:
+                yield album.add(learned, "learning", task)
 
 
 def tuning_grid(run: Run, board: Leaderboard, found: Iterable[Search]) -> Grid:
@@ -45,7 +76,8 @@ def tuning_grid(run: Run, board: Leaderboard, found: Iterable[Search]) -> Grid:
         standing = standings.get(search.cell)
         rows.append(
             [
-                *search_entries(run, search),
+                Entry(search.task),
+                *cell_entries(run, search.encoder, search.method),
                 scored(search.default),
                 scored(search.best),
                 scored(standing.default if standing else math.nan),
@@ -76,7 +108,8 @@ def trials_grid(run: Run, found: Iterable[Search]) -> Grid:
         best = math.nan if search.best_number is None else search.best_number
         rows.append(
             [
-                *search_entries(run, search),
+                Entry(search.task),
+                *cell_entries(run, search.encoder, search.method),
                 *(Entry(count(number), number) for number in numbers),
                 Entry(count(best), best),
             ]
@@ -86,21 +119,6 @@ def trials_grid(run: Run, found: Iterable[Search]) -> Grid:
         "as with too little memory. Best at: the number of the trial that won; 0 is the default."
     )
     return for_tasks(run, Grid("trials", caption, columns, rows))
-
-
-def lost_grid(run: Run) -> Grid | None:
-    """Cells of which no trial completed, each with the reason; None where there are none."""
-    records = []
-    for cell, trials in run.trials.groupby("cell", sort=False):
-        if not (trials["status"] == "complete").any():
-            errors = trials["error"] if "error" in trials else pd.Series(dtype=str)
-            told = Counter(str(error) for error in errors if isinstance(error, str) and error)
-            reason = told.most_common(1)[0][0] if told else "no trial completed"
-            records.append((cell, plural(len(trials), "trial"), reason))
-    if not records:
-        return None
-    caption = "Cells without any model: no trial completed. The reason is the most frequent error."
-    return records_grid("lost", caption, ("Cell", "Trials", "Reason"), records)
 
 
 def importance_grid(run: Run) -> Grid | None:
@@ -123,9 +141,9 @@ def importance_grid(run: Run) -> Grid | None:
         if not found:
             continue
         top = list(found.items())[:SHOWN]
-        colour = hue(str(first["encoder"]), run.encoders).name
-        cell = [Entry(str(first["task"])), Entry(str(first["encoder"]), hue=colour)]
-        cell += [Entry(str(first["method"])), Entry(str(len(complete)), len(complete))]
+        task, encoder, method = (str(first[name]) for name in ("task", "encoder", "method"))
+        cell = [Entry(task), *cell_entries(run, encoder, method)]
+        cell.append(Entry(str(len(complete)), len(complete)))
         cell += [Entry(f"{name} {percent(share)}", share) for name, share in top]
         rows.append(cell + [Entry(MISSING, math.nan)] * (SHOWN - len(top)))
     if not rows:
@@ -137,12 +155,6 @@ def importance_grid(run: Run) -> Grid | None:
         "tells the best quarter of the trials from all (Optuna's PED-ANOVA)."
     )
     return for_tasks(run, Grid("importance", caption, columns, rows))
-
-
-def search_entries(run: Run, search: Search) -> list[Entry]:
-    """What `CELL_COLUMNS` hold of a search."""
-    colour = hue(search.encoder, run.encoders).name
-    return [Entry(search.task), Entry(search.encoder, hue=colour), Entry(search.method)]
 
 
 def _space(run: Run, method: str) -> Space | None:

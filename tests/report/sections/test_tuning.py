@@ -9,7 +9,8 @@ import yaml
 
 from engine.report.run import read_run
 from engine.report.searches import searches
-from engine.report.tuning import importance_grid, lost_grid
+from engine.report.sections.lost import lost_grid
+from engine.report.sections.tuning import importance_grid
 
 Maker = Callable[..., Path]
 CELLS = {("a", "probe"): (0.9,), ("b", "probe"): (0.8,), ("c", "lora"): (0.85,)}

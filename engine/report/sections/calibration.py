@@ -1,0 +1,20 @@
+"""The section on probabilities."""
+
+from collections.abc import Iterator
+
+from engine.report.blocks import Paragraph, Section
+from engine.report.calibration import calibration_grid
+from engine.report.figures.album import Album
+from engine.report.figures.panels import reliability
+from engine.report.findings import Findings
+
+
+def sections(found: Findings, album: Album) -> Iterator[Section]:
+    """Brier score and calibration errors; nothing without predictions of classes."""
+    if found.calibrated:
+        blocks = (
+            Paragraph("Do the probabilities mean what they say?", "lead"),
+            album.add(reliability(found.run, found.calibrated), "reliability"),
+            calibration_grid(found.run, found.calibrated),
+        )
+        yield Section("calibration", "Calibration", blocks)

@@ -1,0 +1,17 @@
+"""The section on cost."""
+
+from collections.abc import Iterator
+
+from engine.report.blocks import Section
+from engine.report.cost import cost_grid
+from engine.report.figures.album import Album
+from engine.report.figures.panels import COSTS, score_against_cost
+from engine.report.findings import Findings
+
+
+def sections(found: Findings, album: Album) -> Iterator[Section]:
+    """Score against each cost, and the table."""
+    run, board = found.run, found.board
+    drawn = {cost: score_against_cost(run, board, cost) for cost in COSTS}
+    pictures = [album.add(plot, f"cost-{cost}") for cost, plot in drawn.items() if plot]
+    yield Section("cost", "Cost", [*pictures, cost_grid(run, board, found.searches)])

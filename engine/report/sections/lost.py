@@ -1,0 +1,72 @@
+"""The section on what has no score: cells that were lost or skipped, trials that failed."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+import pandas as pd
+
+from engine.report.blocks import Section
+from engine.report.figures.album import Album
+from engine.report.findings import Findings
+from engine.report.formats import plural
+from engine.report.grids import Grid, records_grid
+from engine.report.run import Run
+
+
+def sections(found: Findings, album: Album) -> Iterator[Section]:
+    """Three tables; nothing where nothing was lost."""
+    grids = (lost_grid(found.run), _skipped_grid(found.run), _failures_grid(found.run))
+    if any(grids):
+        yield Section("failures", "Skipped and failed", [grid for grid in grids if grid])
+
+
+def lost_grid(run: Run) -> Grid | None:
+    """Cells of which no trial completed, each with the reason; None where there are none."""
+    records = []
+    for cell, trials in run.trials.groupby("cell", sort=False):
+        if not (trials["status"] == "complete").any():
+            errors = trials["error"] if "error" in trials else pd.Series(dtype=str)
+            told = Counter(str(error) for error in errors if isinstance(error, str) and error)
+            reason = told.most_common(1)[0][0] if told else "no trial completed"
+            records.append((cell, plural(len(trials), "trial"), reason))
+    if not records:
+        return None
+    caption = "Cells without any model: no trial completed. The reason is the most frequent error."
+    return records_grid("lost", caption, ("Cell", "Trials", "Reason"), records)
+
+
+def _skipped_grid(run: Run) -> Grid | None:
+    cells: dict[tuple[str, str, str], list[str]] = {}
+    for item in run.manifest.get("skipped") or []:
+        encoder, _, method = _parts(str(item["cell"]))
+        cells.setdefault((encoder, method, str(item["reason"])), []).append(str(item["cell"]))
+    records = []
+    for (encoder, method, reason), names in cells.items():
+        # One line says it of all tasks.
+        everywhere = len(names) == len(run.tasks) > 1
+        shown = [f"{encoder}/*/{method}"] if everywhere else names
+        records += [(name, reason) for name in shown]
+    if not records:
+        return None
+    return records_grid("skipped", "Cells that were not run.", ("Cell", "Reason"), records)
+
+
+def _parts(cell: str) -> tuple[str, str, str]:
+    """Encoder, task and method of a cell's name; a task's own name may hold slashes."""
+    encoder, _, rest = cell.partition("/")
+    task, _, method = rest.rpartition("/")
+    return encoder, task, method
+
+
+def _failures_grid(run: Run) -> Grid | None:
+    records = [
+        (item["cell"], item["number"], item["error"]) for item in run.manifest.get("failures") or []
+    ]
+    if not records:
+        return None
+    return records_grid(
+        "failures",
+        "Trials that raised an error; the search went on without them.",
+        ("Cell", "Trial", "Error"),
+        records,
+    )

@@ -1,0 +1,80 @@
+"""The section on where the numbers come from."""
+
+import json
+from collections.abc import Iterator
+
+from engine.report.blocks import Caution, Facts, Folded, Section
+from engine.report.figures.album import Album
+from engine.report.findings import Findings
+from engine.report.formats import count, duration, moment
+from engine.report.grids import Grid, records_grid
+from engine.report.run import Run
+
+
+def sections(found: Findings, album: Album) -> Iterator[Section]:
+    """What ran where, with which versions, weights and configurations."""
+    run = found.run
+    notes = [Caution(str(note)) for note in run.manifest.get("notes") or []]
+    records = [Folded(heading, grid) for heading, grid in _records(run) if grid.rows]
+    yield Section("provenance", "Provenance", [Facts(_provenance(run)), *notes, *records])
+
+
+def _provenance(run: Run) -> list[tuple[str, str]]:
+    hardware = run.manifest.get("hardware") or {}
+    gpus = ", ".join(str(gpu) for gpu in hardware.get("gpus") or [])
+    pairs = [
+        ("Command", str(run.manifest.get("command") or "")),
+        ("Started", moment(str(run.manifest.get("created") or ""))),
+        ("Finished", moment(str(run.manifest.get("finished") or ""))),
+        ("Git commit", str(run.manifest.get("git_commit") or "not in a git repository")),
+        ("Processor", f"{hardware.get('cpu', '?')}, {hardware.get('cores', '?')} cores"),
+        ("Memory", f"{hardware.get('memory_gb', '?')} GB"),
+        ("GPU", gpus or "none"),
+        ("Seeds", ", ".join(str(seed) for seed in run.seeds)),
+        ("Trials per cell", str(run.study.get("trials_per_cell") or "")),
+        ("Correction", f"{run.compare.get('correction', '')}, {run.compare.get('family', '')}"),
+    ]
+    return [(heading, text) for heading, text in pairs if text.strip(", ")]
+
+
+def _records(run: Run) -> list[tuple[str, Grid]]:
+    """Tables of provenance, each with the heading under which it folds."""
+    encoders = [
+        (
+            name,
+            run.encoder(name).get("family"),
+            run.encoder(name).get("weights"),
+            run.encoder(name).get("weights_hash"),
+            count(float(run.encoder(name).get("parameters") or 0)),
+            run.encoder(name).get("hidden_size"),
+            run.encoder(name).get("tokens"),
+            run.encoder(name).get("licence"),
+            run.encoder(name).get("source"),
+        )
+        for name in run.encoders
+    ]
+    titles = (
+        *("Encoder", "Family", "Weights", "Hash", "Parameters"),
+        *("Width", "Tokens", "Licence", "Source"),
+    )
+    best = [
+        (cell, ", ".join(f"{name} = {_plain(value)}" for name, value in params.items()))
+        for cell, params in run.best.items()
+    ]
+    stages = run.manifest.get("stages") or {}
+    versions = run.manifest.get("versions") or {}
+    return [
+        ("Winning configurations", records_grid("best", "", ("Cell", "Hyperparameters"), best)),
+        ("Encoders", records_grid("encoders", "", titles, encoders)),
+        (
+            "Time per stage",
+            records_grid(
+                "stages", "", ("Stage", "Time"), [(k, duration(v)) for k, v in stages.items()]
+            ),
+        ),
+        ("Versions", records_grid("versions", "", ("Package", "Version"), versions.items())),
+    ]
+
+
+def _plain(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
