@@ -11,8 +11,8 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
-#: Files that take longest, since each of their studies starts a Ray. They begin first, lest a
-#: worker wait at the end for another that has just begun one.
+#: Files that take longest, most of them since they start a Ray. They begin first, lest a worker
+#: wait at the end for another that has just begun one.
 FIRST = (
     "tests/search/test_faults.py",
     "tests/test_stages_restarts.py",
@@ -20,6 +20,9 @@ FIRST = (
     "tests/test_stages_cluster.py",
     "tests/test_stages_kinds.py",
     "tests/test_embedding_ray.py",
+    "tests/test_footprint.py",
+    "tests/test_cluster.py",
+    "tests/test_storage_check.py",
 )
 
 

@@ -26,11 +26,12 @@ seeds: [0, 1]
 CPUS = len(os.sched_getaffinity(0))
 #: One trial at a time: a worker takes seconds to begin, most of them imports, and a trial none.
 ONE_WORKER = ("--set", f"resources={{cpus_per_trial: {CPUS}}}")
-#: The same with one cell.
+#: The same with one cell, which is not tracked.
 ONE_PROBE = (
     *("--set", "encoders=[{name: tiny-bert, weights: random}]"),
     *("--set", "methods={probe: search_spaces/probe.yaml}"),
     *("--set", "seeds=[0]"),
+    *("--set", "tracking={enabled: false}"),
     *ONE_WORKER,
 )
 
