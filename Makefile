@@ -9,8 +9,8 @@ READY  := $(VENV)/.ready
 search: install          ## install, then run the demo study
 	$(BIN)/python run_search.py
 
-# One file stays on one worker, since its tests may share a study or a server.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+# One file stays on one worker, since its tests may share a study or a server; the order is that of tests/conftest.py.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test: install            ## install, then the fast tests
 	$(PYTEST)

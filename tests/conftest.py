@@ -1,10 +1,29 @@
 """What every test may use."""
 
+import logging
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
 
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+#: Files that take longest, most of them since they start a Ray. They begin first, lest a worker
+#: wait at the end for another that has just begun one.
+FIRST = (
+    "tests/search/test_faults.py",
+    "tests/test_stages_restarts.py",
+    "tests/test_stages.py",
+    "tests/test_stages_cluster.py",
+    "tests/test_stages_kinds.py",
+    "tests/test_embedding_ray.py",
+    "tests/test_footprint.py",
+    "tests/test_cluster.py",
+    "tests/test_storage_check.py",
+)
 
 
 def devices() -> list[str]:
@@ -19,11 +38,63 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("device", devices())
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first; the others stay in their order."""
+    places = {name: place for place, name in enumerate(FIRST)}
+    items.sort(key=lambda item: places.get(item.nodeid.partition("::")[0], len(FIRST)))
+
+
 @pytest.fixture
 def in_repository(monkeypatch: pytest.MonkeyPatch) -> Path:
     """The repository as working directory, since studies name search spaces relative to it."""
     monkeypatch.chdir(REPOSITORY)
     return REPOSITORY
+
+
+class Done(NamedTuple):
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Done]
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """The command line as a module; where it sends logs is forgotten afterwards."""
+    monkeypatch.syspath_prepend(REPOSITORY)
+    import run_search
+
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    yield run_search
+    for handler in root.handlers:
+        if handler not in handlers:
+            handler.close()
+    root.handlers, root.level = handlers, level
+    logging.captureWarnings(False)
+
+
+@pytest.fixture
+def run_here(
+    command: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Run:
+    """Run a command in this process."""
+
+    def run(*arguments: str) -> Done:
+        monkeypatch.setattr(sys, "argv", ["run_search.py", *arguments])
+        capsys.readouterr()
+        try:
+            command.main()
+            code = 0
+        except SystemExit as end:
+            code = int(end.code or 0)
+        return Done(code, *capsys.readouterr())
+
+    return run
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -118,7 +119,10 @@ def _imports(node: ast.AST, lazy: bool) -> Iterator[Import]:
         yield from _imports(child, lazy)
 
 
-IMPORTS = {name: list(imports(path)) for name, path in FILES.items()}
+@cache
+def imports_of(name: str) -> list[Import]:
+    """Imports of a module of ours."""
+    return list(imports(FILES[name]))
 
 
 def place(name: str) -> str:
@@ -133,9 +137,7 @@ def ours(name: str) -> bool:
 def importers(library: str) -> set[str]:
     """Modules of ours that import a library anywhere."""
     return {
-        name
-        for name, found in IMPORTS.items()
-        if any(i.name.split(".")[0] == library for i in found)
+        name for name in FILES if any(i.name.split(".")[0] == library for i in imports_of(name))
     }
 
 
@@ -151,7 +153,7 @@ def reachable(start: str) -> set[str]:
         if name in seen:
             continue
         seen.add(name)
-        waiting += [i.name for i in IMPORTS[name] if ours(i.name)]
+        waiting += [i.name for i in imports_of(name) if ours(i.name)]
         if name in PACKAGES and name != "engine":
             waiting += [inner for inner in FILES if inner.startswith(name + ".")]
     return seen
@@ -184,14 +186,14 @@ def test_a_file_imports_only_what_stands_above_it(name: str):
     own = ORDER.index(place(name))
     below = [
         f"line {i.line}: {i.name}"
-        for i in IMPORTS[name]
+        for i in imports_of(name)
         if ours(i.name) and place(i.name) != place(name) and ORDER.index(place(i.name)) > own
     ]
     assert below == []
 
 
 def test_the_package_itself_imports_nothing():
-    assert IMPORTS["engine"] == []
+    assert imports_of("engine") == []
 
 
 @pytest.mark.parametrize("package", sorted(PACKAGES - {"engine"}))
@@ -199,7 +201,7 @@ def test_within_a_package_no_files_import_each_other_in_a_circle(package: str):
     """At import time; a registry may load the file that a user named when it is asked to."""
     inner = [name for name in FILES if name == package or name.startswith(package + ".")]
     graph = {
-        name: {i.name for i in IMPORTS[name] if i.name in inner and not i.lazy} for name in inner
+        name: {i.name for i in imports_of(name) if i.name in inner and not i.lazy} for name in inner
     }
     assert cycle(graph) == []
 
@@ -232,7 +234,7 @@ def test_the_body_of_a_trial_leads_to_none_of_the_three(start: str):
 def test_statistics_know_nothing_of_the_engine():
     for name in FILES:
         if name.startswith("engine.stats"):
-            assert {i.name for i in IMPORTS[name] if ours(i.name)} <= {
+            assert {i.name for i in imports_of(name) if ours(i.name)} <= {
                 other for other in FILES if other.startswith("engine.stats")
             }
 

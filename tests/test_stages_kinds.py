@@ -14,10 +14,11 @@ from sklearn.metrics import roc_auc_score
 
 from engine.predict import predict
 from engine.tasks import load_task
+from tests.conftest import REPOSITORY, Run
+from tests.small_study import ONE_WORKER
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 ROWS = 150
 STUDY = """
 name: kinds
@@ -54,23 +55,18 @@ def write_data(folder: Path) -> None:
     (folder / "motifs.csv").write_text("\n".join(motifs))
 
 
-def command(folder: Path, *arguments: str) -> str:
-    done = subprocess.run(
-        [sys.executable, str(REPOSITORY / "run_search.py"), *arguments],
-        cwd=folder, capture_output=True, text=True, timeout=400, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("kinds")
     write_data(folder)
     (folder / "kinds.yaml").write_text(STUDY)
-    shown = command(folder, "kinds.yaml", "--out", "out")
-    assert "content, test Spearman's rho" in shown
-    assert "motifs, test AUROC" in shown
+    done = subprocess.run(
+        [sys.executable, REPOSITORY / "run_search.py", "kinds.yaml", "--out", "out", *ONE_WORKER],
+        cwd=folder, capture_output=True, text=True, timeout=400, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "content, test Spearman's rho" in done.stdout
+    assert "motifs, test AUROC" in done.stdout
     return folder
 
 
@@ -80,7 +76,6 @@ def predictions(folder: Path, task: str) -> pd.DataFrame:
     return chosen[(chosen["variant"] == "tuned") & (chosen["seed"] == 0)]
 
 
-@pytest.mark.slow
 def test_scores_are_those_of_the_predictions(finished: Path) -> None:
     scores = pd.read_csv(finished / "out" / "scores.csv")
     first = scores[(scores["variant"] == "tuned") & (scores["seed"] == 0)].set_index("cell")
@@ -101,14 +96,12 @@ def test_scores_are_those_of_the_predictions(finished: Path) -> None:
     assert comparisons["p"].notna().all()
 
 
-@pytest.mark.slow
 def test_the_report_names_the_kinds(finished: Path) -> None:
     text = (finished / "out" / "report.md").read_text()
     assert "Spearman's rho" in text
     assert "caat, gc, tata" in text
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("encoder", ["kmer", "tiny-bert@random"])
 @pytest.mark.parametrize("task", ["content", "motifs"])
 def test_an_exported_winner_predicts_what_the_run_did(
@@ -122,7 +115,11 @@ def test_an_exported_winner_predicts_what_the_run_did(
     np.testing.assert_allclose(predicted.scores, expected, atol=1e-5)
 
 
-@pytest.mark.slow
-def test_status_and_best_look_at_the_finished_run(finished: Path) -> None:
-    assert command(finished, "status", "out").count("2/2") == 4
-    assert "out/best/kmer--content--probe" in command(finished, "best", "out")
+def test_status_and_best_look_at_the_finished_run(
+    finished: Path, run_here: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(finished)
+    status, best = run_here("status", "out"), run_here("best", "out")
+    assert (status.code, best.code) == (0, 0)
+    assert status.out.count("2/2") == 4
+    assert "out/best/kmer--content--probe" in best.out

@@ -1,4 +1,3 @@
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -94,10 +93,9 @@ def test_a_failing_store_is_told_and_ends_nothing(tmp_path: Path) -> None:
     tracker = Tracker(f"sqlite:///{tmp_path / 'file' / 'mlflow.db'}", "s", tmp_path, {})
     tracker.cell("k", CELL, {})
     tracker.trial(replace(RECORDS[0], cell_key="k"), "auroc")
-    started = time.monotonic()
     tracker.close()
-    assert time.monotonic() - started < 60
-    assert tracker.failed
+    assert tracker.failed is not None
+    assert "File exists" in tracker.failed, "what went wrong, and not that it took too long"
 
 
 def test_uri_of_the_study_wins_over_the_environment(

@@ -1,12 +1,13 @@
 """Every fine-tuning method on every form of network: three steps of training, or why not."""
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 
 import pytest
 
-from engine.encoders import cards
+from engine.encoders import Encoder, cards
 from tests.conftest import REPOSITORY
+from tests.encoders.contract import copied
 from tests.methods.support import columns, outcome, read, render, rows, small_encoder
 
 DOCUMENT = REPOSITORY / "docs" / "methods.md"
@@ -27,8 +28,10 @@ PAIRS = [(row, column) for row in rows() for column in columns()]
 
 
 @pytest.fixture(scope="module")
-def encoder_of(tmp_path_factory: pytest.TempPathFactory) -> Callable:
-    return partial(small_encoder, folder=tmp_path_factory.mktemp("small"))
+def encoder_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Encoder]:
+    """A copy of an encoder by its name, to be changed; each is loaded once."""
+    loaded = cache(partial(small_encoder, folder=tmp_path_factory.mktemp("small")))
+    return lambda name: copied(loaded(name))
 
 
 @pytest.fixture(scope="module")

@@ -99,8 +99,8 @@ def test_a_restart_proposes_what_an_undisturbed_search_would(
     for kept in cuts:
         restarted = run(plan, sampler, budget, records=undisturbed[:kept])
         assert [r.params for r in restarted] == [r.params for r in undisturbed]
-    other = run(plan, sampler, budget, key="other")
-    assert [r.params for r in other] != [r.params for r in undisturbed]
+    other = run(plan, sampler, 4, key="other")
+    assert [r.params for r in other] != [r.params for r in undisturbed[:4]]
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "random", "gp", "cmaes"])

@@ -90,7 +90,6 @@ def _fit(
     from engine.methods.training.ladder import Ladder
     from engine.methods.training.model import head_size
     from engine.methods.training.objective import objective_of
-    from engine.methods.training.peft_adapters import merge
     from engine.methods.training.scoring import Scorer
 
     task, params = cached_task(spec.task), spec.params
@@ -118,6 +117,8 @@ def _fit(
         # Of weights or the optimizer's state: what a batch takes is the ladder's affair.
         raise InfeasibleError(f"out of memory: {str(error).splitlines()[0]}") from None
     if adaptation.peft:
+        from engine.methods.training.peft_adapters import merge
+
         merge(model.network)
     return Fitted(
         validation=trained.validation,
@@ -166,11 +167,13 @@ def _save(
     adaptation: Adaptation, adapted: Adapted, model: Model, objective: Objective, folder: Path
 ) -> None:
     """Write what was trained, and what scores are made of; the encoder's own weights stay out."""
-    from engine.methods.training import peft_adapters
     from engine.methods.training.parameters import save_parameters
 
     folder.mkdir(parents=True, exist_ok=True)
     if adaptation.peft:
+        # Not above: PEFT imports transformers, which takes longer than a small training.
+        from engine.methods.training import peft_adapters
+
         peft_adapters.save(adapted, folder)
     else:
         save_parameters(model.network, folder / NETWORK_FILE)
@@ -197,7 +200,6 @@ def _load(
     """
     import torch
 
-    from engine.methods.training import peft_adapters
     from engine.methods.training.ladder import Ladder
     from engine.methods.training.objective import Objective
     from engine.methods.training.parameters import load_parameters
@@ -213,14 +215,15 @@ def _load(
     # What is drawn here is overwritten with what was saved.
     with torch.random.fork_rng(devices=devices):
         if adaptation.peft:
+            from engine.methods.training import peft_adapters
+
             adapted = peft_adapters.load(encoder, folder)
+            model = _model(adapted, str(spec.params["pooling"]), objective.outputs)
+            peft_adapters.merge(model.network)
         else:
             adapted = adaptation.attach(encoder, spec.params, 1)
-        model = _model(adapted, str(spec.params["pooling"]), objective.outputs)
-    if adaptation.peft:
-        peft_adapters.merge(model.network)
-    else:
-        load_parameters(model.network, folder / NETWORK_FILE)
+            model = _model(adapted, str(spec.params["pooling"]), objective.outputs)
+            load_parameters(model.network, folder / NETWORK_FILE)
     load_parameters(model.head_modules(), folder / HEAD_FILE)
     conjoined = bool(spec.params.get("conjoined", False))
     return Scorer(model, Ladder(adapted.encoder), objective, spec.encoder.truncate, conjoined)
