@@ -1,66 +1,42 @@
-"""DeLong tests over anybody's prediction files: one model a file, or one a column.
-
-A file is CSV, TSV or Parquet with a column of labels (``label``, ``y_true``, ``y`` or ``target``)
-and one numeric column of scores per model, the score of the second of two classes; or, for one
-model, ``score_CLASS`` of each class. Several files are joined by ``id`` where all have that column,
-else by position. The ``predictions.parquet`` of a run (``cell``, ``seed``, ``score_0`` ...) is
-understood too: a model per tuned cell, its first seed.
-A column may name groups of rows that are not independent: chromosomes, gene families.
-"""
+"""Tests over anybody's prediction files: of fitted models, and of methods over a run's seeds."""
 
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
 from engine.compare import Correction
-from engine.compare_fits import OMNIBUS, TESTED, auc_interval, auc_test, auc_test_name, omnibus_test
+from engine.compare_fits import (
+    OMNIBUS,
+    TESTED,
+    auc_interval,
+    auc_test,
+    auc_test_name,
+    gather,
+    omnibus_test,
+)
+from engine.compare_methods import method_test
 from engine.errors import UserError, nearest
 from engine.files import replacing
 from engine.metrics import compute
-from engine.report.formats import p_value, plural
+from engine.prediction_files import Model, read_models
+from engine.report.formats import p_value
 from engine.stats.adjust import adjust
 from engine.stats.checks import Alternative
 
-LABELS = ("label", "y_true", "y", "target")
 CORRECTIONS: tuple[Correction, ...] = ("holm", "bh", "by", "none")
+OF_METHODS = ("delta", "ci_low", "ci_high", "t", "df", "p", "log10_p")
 ALTERNATIVES: tuple[Alternative, ...] = ("two-sided", "greater", "less")
-
-
-@dataclass(frozen=True)
-class Model:
-    """One model's scores.
-
-    Attributes
-    ----------
-    name : str
-    task : str
-        Models of different tasks are not compared.
-    ids : tuple of str or None
-    labels : ndarray, shape (N,), int64
-    scores : ndarray, shape (N, K)
-    groups : ndarray of str, shape (N,), or None
-        Which rows are not independent.
-    """
-
-    name: str
-    task: str
-    ids: tuple[str, ...] | None
-    labels: npt.NDArray[np.int64]
-    scores: npt.NDArray[np.float64]
-    groups: npt.NDArray[np.str_] | None
 
 
 @dataclass(frozen=True)
@@ -86,46 +62,59 @@ class Comparison:
     by_position: bool
 
     def rich(self) -> Group:
-        """Tables for the terminal."""
-        first = Table(box=None, pad_edge=False, header_style="bold")
-        interval = f"{100 * self.level:g} % CI"
-        for name in ("model", "AUROC", interval, "rows"):
-            first.add_column(name, justify="left" if name == "model" else "right")
-        for row in self.scores.to_dict("records"):
-            bounds = row["note"] or f"{row['ci_low']:.4f} to {row['ci_high']:.4f}"
-            first.add_row(Text(row["model"]), f"{row['auroc']:.4f}", bounds, f"{row['rows']:,}")
-        second = Table(box=None, pad_edge=False, header_style="bold")
-        sign = {"two-sided": "", "greater": ", a > b", "less": ", a < b"}[self.alternative]
-        heads = ("a", "b", "difference", interval, "z", f"p{sign}", f"p ({self.correction})")
-        for name in heads:
-            second.add_column(name, justify="left" if name in "ab" else "right")
-        for row in self.pairs.to_dict("records"):
-            second.add_row(
-                Text(row["a"]),
-                Text(row["b"]),
-                f"{row['delta']:+.4f}",
-                f"{row['ci_low']:+.4f} to {row['ci_high']:+.4f}",
-                f"{row['z']:.2f}",
-                p_value(row["p"], row["log10_p"]),
-                p_value(row["p_adjusted"]) if not row["note"] else row["note"],
-            )
-        if not len(self.pairs):
-            return Group(first)
-        parts: list[Table | Text | str] = [first, "", second]
+        """Tables for the terminal, task by task."""
+        parts: list[Table | Text | str] = []
+        for task in dict.fromkeys(self.scores["task"]):
+            parts += self._task(task)
         if self.by_position:
             said = "Files were joined row by row; an 'id' column in each would join them by name."
             parts.append(Text(said, "dim"))
-        for row in self.omnibus.to_dict("records"):
-            said = row["note"] or f"{_statistic(row)}, p {p_value(row['p'], row['log10_p'])}"
-            task = f"{row['task']}: " if row["task"] else ""
-            parts.append(Text(f"{task}all {row['models']} equal? {said}"))
         if self.groups:
             said = f"Rows of one '{self.groups}' count together (Obuchowski; against Student's t)."
             parts.append(Text(said, "dim"))
-        parts.append(
-            "[dim]DeLong speaks of these fitted models, not of the methods that made them.[/]"
-        )
+        if len(self.pairs):
+            of_fits = "the models of the first seed" if self.of_methods else "these fitted models"
+            said = f"DeLong speaks of {of_fits}, not of the methods that made them."
+            parts.append(Text(said, "dim"))
         return Group(*parts)
+
+    @property
+    def of_methods(self) -> bool:
+        """Whether any pair has seeds enough for a claim about methods."""
+        return bool(len(self.pairs) and self.pairs["method_p"].notna().any())
+
+    def _task(self, task: str) -> list[Table | Text | str]:
+        scores, pairs, omnibus = (
+            table[table["task"] == task].to_dict("records") if len(table) else []
+            for table in (self.scores, self.pairs, self.omnibus)
+        )
+        interval = f"{100 * self.level:g} % CI"
+        shown = _table("model", "AUROC", interval, "rows")
+        for row in scores:
+            bounds = row["note"] or f"{row['ci_low']:.4f} to {row['ci_high']:.4f}"
+            auroc, n = f"{row['auroc']:.4f}", f"{row['rows']:,}"
+            shown.add_row(_short(row["model"], task), auroc, bounds, n)
+        parts: list[Table | Text | str] = [Text(task, "bold"), ""] if task else []
+        parts += [shown, ""]
+        if not pairs:
+            return parts
+        sign = {"two-sided": "", "greater": ", a > b", "less": ", a < b"}[self.alternative]
+        heads = ("a", "b", "difference", interval)
+        ends = (f"p{sign}", f"p ({self.correction})")
+        fits, methods = _table(*heads, "z", *ends), _table(*heads, "t", *ends)
+        for row in pairs:
+            names = _short(row["a"], task), _short(row["b"], task)
+            fits.add_row(*names, *_tested(row, "", "z"), row["note"] or p_value(row["p_adjusted"]))
+            if not math.isnan(row["method_p"]):
+                adjusted = p_value(row["method_p_adjusted"])
+                methods.add_row(*names, *_tested(row, "method_", "method_t"), adjusted)
+        parts += [fits, ""]
+        if methods.row_count:
+            parts += [f"The methods, over {pairs[0]['seeds']} seeds", methods, ""]
+        for row in omnibus:
+            said = row["note"] or f"{_statistic(row)}, p {p_value(row['p'], row['log10_p'])}"
+            parts += [f"all {row['models']} equal? {said}", ""]
+        return parts
 
     def write(self, path: Path) -> None:
         """Write the pairs as CSV."""
@@ -172,12 +161,13 @@ def compare_files(
         raise UserError(f"--alternative {alternative}: {nearest(alternative, ALTERNATIVES)}")
     if not 0 < level < 1:
         raise UserError(f"--level {level}: give a confidence between 0 and 1, for example 0.95")
-    found = [(file, model) for file in files for model in _models(file, groups, columns)]
-    by_position = len(files) > 1 and any(model.ids is None for _, model in found)
-    models = _aligned(_named_apart(found))
+    models = read_models(files, groups, columns)
+    by_position = len(files) > 1 and any(model.ids is None for model in models)
     pairs = pd.DataFrame(
         [
-            {"a": a.name, "b": b.name} | _pair(a, b, side, level)
+            {"task": a.task, "a": a.name, "b": b.name}
+            | _pair(a, b, side, level)
+            | _methods(a, b, side, level)
             for a, b in combinations(models, 2)
             if a.task == b.task
         ]
@@ -186,11 +176,34 @@ def compare_files(
     if len(pairs):
         areas = dict(zip(scores["model"], scores["auroc"], strict=True))
         for place, name in enumerate("ab"):
-            pairs.insert(2 + place, f"auroc_{name}", pairs[name].map(areas))
-        pairs["p_adjusted"] = adjust(pairs["p"].to_numpy(float), correction)
+            pairs.insert(3 + place, f"auroc_{name}", pairs[name].map(areas))
+        for of in ("", "method_"):
+            pairs[f"{of}p_adjusted"] = adjust(pairs[f"{of}p"].to_numpy(float), correction)
         pairs = pairs.assign(correction=correction, alternative=side, level=level)
     every = _all_equal(models, omnibus)
     return Comparison(scores, pairs, every, correction, side, level, groups, by_position)
+
+
+def _table(*heads: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in heads:
+        left = name in ("model", "a", "b")
+        table.add_column(name, justify="left" if left else "right", no_wrap=not left)
+    return table
+
+
+def _short(name: str, task: str) -> Text:
+    """A cell's name without its task, which stands above the table."""
+    return Text(name.replace(f"/{task}/", " · ") if task else name)
+
+
+def _tested(row: dict[str, Any], of: str, statistic: str) -> tuple[str, str, str, str]:
+    return (
+        f"{row[of + 'delta']:+.4f}",
+        f"{row[of + 'ci_low']:+.4f} to {row[of + 'ci_high']:+.4f}",
+        f"{row[statistic]:.2f}",
+        p_value(row[of + "p"], row[of + "log10_p"]),
+    )
 
 
 def _statistic(row: dict[str, Any]) -> str:
@@ -209,6 +222,7 @@ def _score(model: Model, level: float) -> dict[str, object]:
     except ValueError as error:
         note = str(error)
     return {
+        "task": model.task,
         "model": model.name,
         "auroc": compute("auroc", model.labels, model.scores),
         "ci_low": low,
@@ -230,6 +244,22 @@ def _pair(a: Model, b: Model, alternative: Alternative, level: float) -> dict[st
     return {"test": auc_test_name(a.scores), **found, "note": note}
 
 
+def _methods(a: Model, b: Model, alternative: Alternative, level: float) -> dict[str, object]:
+    """Test of the two methods over their seeds; NaN where a side has one fit."""
+    evidence = gather("auroc", a.labels, [*a.fits, *b.fits], a.groups)
+    result, note = method_test(evidence, a.fits, b.fits, level, alternative)
+    found = dict.fromkeys(OF_METHODS, float("nan")) if result is None else result._asdict()
+    return {
+        "seeds": _seeds(len(a.fits), len(b.fits)),
+        **{f"method_{name}": found[name] for name in OF_METHODS},
+        "method_note": note,
+    }
+
+
+def _seeds(of_a: int, of_b: int) -> str:
+    return str(of_a) if of_a == of_b else f"{of_a} and {of_b}"
+
+
 def _all_equal(models: Sequence[Model], wanted: bool) -> pd.DataFrame:
     """The omnibus test of each task of two classes that has three models or more."""
     rows = []
@@ -246,200 +276,3 @@ def _all_equal(models: Sequence[Model], wanted: bool) -> pd.DataFrame:
             note = str(error)
         rows.append({"task": task, "models": len(of_task), **found, "note": note})
     return pd.DataFrame(rows)
-
-
-def _models(file: Path, groups: str | None, columns: Sequence[str]) -> list[Model]:
-    table = _read(file)
-    names = None if groups is None else _groups(table, file, groups)
-    if {"cell", "seed", "variant", "label"} <= set(table.columns):
-        return _models_of_run(table, names)
-    label = next((name for name in LABELS if name in table.columns), None)
-    if label is None:
-        there = ", ".join(map(str, table.columns))
-        raise UserError(
-            f"{file}: no column of labels ({', '.join(LABELS)}); it has {there}; rename the one "
-            "that holds the true class"
-        )
-    ids = tuple(map(str, table["id"])) if "id" in table.columns else None
-    others = table.drop(columns=[c for c in (label, "id", groups) if c in table.columns])
-    if columns:
-        others = others[[_known(others, file, name) for name in columns]]
-    numeric = others.select_dtypes("number")
-    _check_text(others.select_dtypes(["object", "string"]), file)
-    if numeric.shape[1] == 0:
-        raise UserError(f"{file}: no numeric column of scores beside '{label}'; add one per model")
-    scores = {str(name): _finite(numeric[name], file) for name in numeric.columns}
-    of_classes = _of_classes(list(scores), table[label])
-    if of_classes:
-        place = {name: number for number, name in enumerate(of_classes)}
-        labels = table[label].map(lambda known: place[f"score_{known}"]).to_numpy(np.int64)
-        matrix = np.column_stack([scores[name] for name in of_classes])
-        return [Model(file.stem, "", ids, labels, matrix, names)]
-    labels = _labels(table[label], file, label)
-    return [
-        Model(
-            file.stem if len(scores) == 1 else name,
-            *("", ids, labels, np.column_stack([-values, values]), names),
-        )
-        for name, values in scores.items()
-    ]
-
-
-def _known(table: pd.DataFrame, file: Path, name: str) -> str:
-    """A column that the user named."""
-    if name not in table.columns:
-        raise UserError(f"{file}: --score {name}: {nearest(name, list(map(str, table.columns)))}")
-    return name
-
-
-def _finite(column: pd.Series[Any], file: Path) -> npt.NDArray[np.float64]:
-    values: npt.NDArray[np.float64] = column.to_numpy(np.float64)
-    bad = np.flatnonzero(~np.isfinite(values))
-    if len(bad):
-        raise UserError(
-            f"{file}: column '{column.name}', row {bad[0] + 1}: the score is not finite "
-            f"({plural(len(bad), 'such row')}); remove the rows from all models"
-        )
-    return values
-
-
-def _of_classes(names: Sequence[str], labels: pd.Series[Any]) -> list[str]:
-    """Columns of one model, where every class has its own; none where each column is a model."""
-    columns = sorted(name for name in names if name.startswith("score_"))
-    wanted = {f"score_{label}" for label in labels.unique()}
-    return columns if len(columns) > 1 and wanted <= set(columns) else []
-
-
-def _named_apart(found: Sequence[tuple[Path, Model]]) -> list[Model]:
-    """The models, those of one name with that of their file."""
-    times = Counter(model.name for _, model in found)
-    models = []
-    for file, model in found:
-        if times[model.name] > 1:
-            path = file.with_suffix("").as_posix()
-            own = path if model.name == file.stem else f"{path}:{model.name}"
-            model = replace(model, name=own)
-        models.append(model)
-    twice = [name for name, number in Counter(m.name for m in models).items() if number > 1]
-    if twice:
-        raise UserError(f"{twice[0]}: given twice; give every model once")
-    return models
-
-
-def _groups(table: pd.DataFrame, file: Path, name: str) -> npt.NDArray[np.str_]:
-    if name not in table.columns:
-        raise UserError(f"{file}: --groups {name}: {nearest(name, list(map(str, table.columns)))}")
-    if table[name].isna().any():
-        row = int(np.flatnonzero(table[name].isna())[0]) + 1
-        raise UserError(f"{file}: column '{name}', row {row}: the group is missing")
-    return np.asarray(table[name].astype(str), dtype=np.str_)
-
-
-def _check_text(columns: pd.DataFrame, file: Path) -> None:
-    """Refuse text among numbers: a model must not drop out for one value that is none."""
-    for name in columns:
-        numbers = pd.to_numeric(columns[name], errors="coerce").notna().to_numpy()
-        if numbers.any():
-            row = int(np.argmin(numbers))
-            raise UserError(
-                f"{file}: column '{name}', row {row + 1}: {columns[name].iloc[row]!r} stands as "
-                "text among numbers; make them all numbers, or take the column out"
-            )
-
-
-def _models_of_run(table: pd.DataFrame, groups: npt.NDArray[np.str_] | None) -> list[Model]:
-    table = table.reset_index(drop=True)
-    models = []
-    columns = [c for c in table.columns if c.startswith("score_")]
-    tuned = table[table["variant"] == "tuned"]
-    for cell, rows in tuned.groupby("cell", sort=False):
-        first = rows[rows["seed"] == rows["seed"].iloc[0]]
-        scores = first[columns].dropna(axis="columns", how="all").to_numpy(np.float64)
-        if first["label"].isna().any():
-            raise UserError(
-                f"{cell}: its rows have several labels, and AUROC here is of classes; the run's "
-                "comparisons.csv holds the tests of such tasks"
-            )
-        if scores.shape[1] < 2:
-            raise UserError(
-                f"{cell}: its labels were measured, and AUROC is of classes; the run's "
-                "comparisons.csv holds the tests of such tasks"
-            )
-        labels = first["label"].to_numpy(np.int64)
-        task = str(cell).split("/", 1)[1].rsplit("/", 1)[0]
-        ids = tuple(first["id"].astype(str))
-        of_rows = None if groups is None else groups[first.index]
-        models.append(Model(str(cell), task, ids, labels, scores, of_rows))
-    return models
-
-
-def _read(file: Path) -> pd.DataFrame:
-    readers = {".csv": pd.read_csv, ".parquet": pd.read_parquet, ".tsv": _read_tsv}
-    if not file.is_file():
-        there = [p.name for p in file.parent.glob("*") if p.suffix.lower() in readers]
-        raise UserError(
-            f"{file}: no such file; "
-            + (nearest(file.name, there) if there else "its folder has no prediction file")
-        )
-    if file.suffix.lower() not in readers:
-        raise UserError(f"{file}: give CSV, TSV or Parquet, not '{file.suffix}'")
-    try:
-        table: pd.DataFrame = readers[file.suffix.lower()](file)
-    except (ValueError, OSError) as error:
-        raise UserError(f"{file}: cannot be read: {str(error).splitlines()[0]}") from None
-    if table.empty:
-        raise UserError(f"{file}: has no rows")
-    # What pandas writes as the first column unless told not to is the number of the row.
-    return table[[name for name in table if not str(name).startswith("Unnamed: ")]]
-
-
-def _read_tsv(file: Path) -> pd.DataFrame:
-    return pd.read_csv(file, sep="\t")
-
-
-def _labels(column: pd.Series[Any], file: Path, name: str) -> npt.NDArray[np.int64]:
-    if column.isna().any():
-        row = int(np.flatnonzero(column.isna())[0]) + 1
-        raise UserError(f"{file}: column '{name}', row {row}: the label is missing")
-    classes = sorted(column.unique())
-    if len(classes) != 2:
-        raise UserError(
-            f"{file}: column '{name}' has {len(classes)} classes; AUROC of one score column needs "
-            "exactly two; for one model of more, name its columns after the classes: "
-            f"score_{classes[0]}, score_{classes[-1]} ..."
-        )
-    return np.asarray(column == classes[1], dtype=np.int64)
-
-
-def _aligned(models: list[Model]) -> list[Model]:
-    """Bring all models of a task into the row order of the first."""
-    aligned: list[Model] = []
-    first_of: dict[str, Model] = {}
-    for model in models:
-        first = first_of.setdefault(model.task, model)
-        if model.ids is not None and first.ids is not None and model.ids != first.ids:
-            position = {name: i for i, name in enumerate(model.ids)}
-            if not len(position) == len(model.ids) == len(first.ids) or (
-                set(position) != set(first.ids)
-            ):
-                raise UserError(f"{model.name}: its ids are not those of {first.name}, each once")
-            order = np.array([position[name] for name in first.ids])
-            groups = None if model.groups is None else model.groups[order]
-            labels, scores = model.labels[order], model.scores[order]
-            model = Model(model.name, model.task, first.ids, labels, scores, groups)
-        if not np.array_equal(model.labels, first.labels):
-            joined = model.ids is not None and first.ids is not None
-            raise UserError(
-                f"{model.name}: its labels are not those of {first.name} "
-                + ("for the same ids" if joined else "row by row")
-                + "; a paired test needs the same rows"
-                + ("" if joined else " (give both an `id` column to join them by)")
-            )
-        if not _same(model.groups, first.groups):
-            raise UserError(f"{model.name}: its groups are not those of {first.name} row by row")
-        aligned.append(model)
-    return aligned
-
-
-def _same(a: npt.NDArray[np.str_] | None, b: npt.NDArray[np.str_] | None) -> bool:
-    return a is b or (a is not None and b is not None and np.array_equal(a, b))

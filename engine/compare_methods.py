@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from engine.compare_fits import Evidence, FloatArray
+from engine.stats.checks import Alternative
 from engine.stats.equivalence import tost
 from engine.stats.method_level import MethodResult, method_auc_test, method_of
 
@@ -33,6 +34,7 @@ def method_test(
     fits_a: Sequence[FloatArray],
     fits_b: Sequence[FloatArray],
     level: float = 0.95,
+    alternative: Alternative = "two-sided",
 ) -> MethodTest:
     """Compare the expected scores of two methods over seeds and test rows.
 
@@ -44,6 +46,7 @@ def method_test(
         Scores of each method, one per seed.
     level : float
         Confidence of the interval.
+    alternative : {"two-sided", "greater", "less"}
 
     Returns
     -------
@@ -55,11 +58,13 @@ def method_test(
     try:
         if evidence.by_area:
             areas = (a[:, :, 1], b[:, :, 1]) if a.shape[2] == 2 else (a, b)
-            result = method_auc_test(evidence.labels, *areas, level=level, groups=evidence.groups)
+            result = method_auc_test(
+                evidence.labels, *areas, alternative, level, groups=evidence.groups
+            )
         else:
             draws, places = evidence.drawn([*fits_a, *fits_b])
             sides = places[: len(fits_a)], places[len(fits_a) :]
-            result = method_of(draws, *sides, level=level)
+            result = method_of(draws, *sides, alternative, level)
     except ValueError as error:
         return MethodTest(None, str(error))
     same = [side for side, fits in (("a", a), ("b", b)) if (fits == fits[0]).all()]

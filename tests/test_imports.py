@@ -65,6 +65,7 @@ ORDER = (
     "status",
     "winners",
     "store_commands",
+    "prediction_files",
     "compare_files",
     "doctor",
 )

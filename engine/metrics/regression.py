@@ -27,8 +27,9 @@ def pearson(y: FloatArray, scores: FloatArray) -> float:
 
 def r2(y: FloatArray, scores: FloatArray) -> float:
     """Coefficient of determination, 1 - SS_res / SS_tot; below 0 if worse than the mean of y."""
-    total = ((y - y.mean()) ** 2).sum()
-    return float(1 - ((y - scores[:, 0]) ** 2).sum() / total) if total > 0 else -np.inf
+    if (y == y[0]).all():
+        return -np.inf
+    return float(1 - ((y - scores[:, 0]) ** 2).sum() / ((y - y.mean()) ** 2).sum())
 
 
 def mse(y: FloatArray, scores: FloatArray) -> float:
