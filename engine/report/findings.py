@@ -14,6 +14,9 @@ from engine.report.run import Run
 from engine.report.searches import Search, searches
 from engine.report.tables import Leaderboard, leaderboard
 
+#: Beyond, a page of all details would be slow to open.
+MANY_TASKS = 24
+
 
 @dataclass(frozen=True)
 class Findings:
@@ -47,6 +50,11 @@ class Findings:
     pooled: Sequence[Pooled]
     calibrated: Mapping[str, list[Calibration]]
     maps: Mapping[str, list[EmbeddingMap]]
+
+    @property
+    def brief(self) -> bool:
+        """Whether the page leaves details of single tasks to the run's tables."""
+        return len(self.run.tasks) > MANY_TASKS
 
 
 def findings(run: Run) -> Findings:

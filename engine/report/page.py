@@ -11,7 +11,7 @@ from engine.report.answer import Answer
 from engine.report.blocks import Section
 from engine.report.figures.album import album
 from engine.report.figures.drawing import Picture
-from engine.report.findings import findings
+from engine.report.findings import Findings, findings
 from engine.report.formats import duration, listing, moment, plural
 from engine.report.run import Run
 from engine.report.sections import SECTIONS
@@ -89,12 +89,22 @@ def compose(run: Run, figures: Path) -> Page:
         description=str(run.study.get("description") or ""),
         question=question(run),
         facts=_facts(run),
-        across=across.sentence(run, found.over) if found.over else "",
+        across=_across(found),
         answers=[
             TaskAnswer(task, found.answers[task], task_notes(run, task)) for task in run.tasks
         ],
         sections=sections,
     )
+
+
+def _across(found: Findings) -> str:
+    """The answer over all tasks: how many have one best cell, and which model is best over them."""
+    if found.over is None:
+        return ""
+    outcomes = [answer.outcome for answer in found.answers.values()]
+    won = outcomes.count("winner")
+    tally = f"{plural(won, 'task')} of {len(outcomes)} {'has' if won == 1 else 'have'} one winner. "
+    return tally + across.sentence(found.run, found.over)
 
 
 def question(run: Run) -> str:

@@ -173,7 +173,8 @@ def _standing(run: Run, rows: pd.DataFrame) -> Standing:
         },
         n_test=float(first["n_test"]),
         seconds=float(rows["seconds"].sum()),
-        trainable_parameters=float(first["trainable_parameters"]),
+        # A forest or a vote of neighbours has none: it is not a network of size 0.
+        trainable_parameters=float(first["trainable_parameters"]) or math.nan,
     )
 
 

@@ -228,7 +228,7 @@ def _leaks(splits: Sequence[str], molecules: Sequence[str]) -> list[str]:
             rest = "train" if name == "validation" else "train or validation"
             warnings.append(
                 f"{leaking} of {len(of[name])} {name} sequences also stand in {rest}, as they are"
-                f" or as the reverse complement; scores on {name} are too good"
+                f" or as the reverse complement; scores on {name} may be too good"
             )
     return warnings
 

@@ -1,14 +1,20 @@
 """What cells cost, and the front of score and cost."""
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import matplotlib
+import pandas as pd
+
 from engine.report.cost import cost_grid, pareto
+from engine.report.figures.panels import score_against_cost
 from engine.report.run import Run, read_run
 from engine.report.searches import searches
 from engine.report.tables import leaderboard
+from engine.report.theme import FIGURE_STYLE
 
 Maker = Callable[..., Path]
 CELLS = {("a", "probe"): (0.9,), ("b", "probe"): (0.8,), ("c", "lora"): (0.85,)}
@@ -31,6 +37,21 @@ def test_gpu_hours_are_the_time_of_a_cell_times_its_share(make_run: Maker) -> No
     # 10 trials of 14.2 s, 5 refits of 21.5 s; half a GPU.
     hours = (10 * 14.2 + 5 * 21.5) * 0.5 / 3600
     assert costs(read_run(out))["GPU-hours"] == f"{hours:.2g}"
+
+
+def test_a_model_without_parameters_is_no_smallest_network(make_run: Maker) -> None:
+    out = make_run(cells=CELLS, tasks=("t",), per_cell=2)
+    scores = pd.read_csv(out / "scores.csv")
+    scores.loc[scores["encoder"] == "b", "trainable_parameters"] = 0
+    scores.to_csv(out / "scores.csv", index=False)
+    run = read_run(out)
+    board = leaderboard(run)
+    assert [s.encoder for s in board["t"] if math.isnan(s.trainable_parameters)] == ["b"]
+    with matplotlib.rc_context(FIGURE_STYLE):
+        drawing = score_against_cost(run, board, "trainable_parameters")
+    assert drawing is not None
+    assert len(drawing.tips) == 2
+    assert drawing.caption.endswith("Cells without such a number are left out.")
 
 
 def costs(run: Run) -> dict[str, str]:

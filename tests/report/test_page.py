@@ -1,5 +1,6 @@
 """The question a study asks, and that either form of the page can write every kind of block."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
@@ -10,7 +11,7 @@ from engine.report.answer import Answer
 from engine.report.blocks import Block
 from engine.report.html import TEMPLATES, render_html
 from engine.report.markdown import written
-from engine.report.page import Page, TaskAnswer, question
+from engine.report.page import Page, TaskAnswer, compose, question
 from engine.report.run import read_run
 
 Maker = Callable[..., Path]
@@ -36,3 +37,22 @@ def test_warnings_of_many_tasks_are_under_their_mark() -> None:
     text = render_html(Page("n", "", "q?", [], "", tasks, []))
     assert 'title="Rows leak.\nRows are short." aria-label="warnings about its data: 2"' in text
     assert text.count("warnings about its data") == 3
+
+
+def test_the_answer_over_all_tasks_counts_those_with_one_winner(make_run: Maker) -> None:
+    # At a standard error of about 0.006: one task with a clear winner, four without.
+    tasks = ("t", "u", "v", "w", "x")
+    cells = {("a", "probe"): (0.9, 0.9, 0.9, 0.9, 0.9), ("b", "probe"): (0.8, 0.9, 0.9, 0.9, 0.9)}
+    out = make_run(cells=cells, tasks=tasks, per_cell=2)
+    page = compose(read_run(out), out / "figures")
+    assert page.across.startswith("1 task of 5 has one winner. Over 5 tasks")
+
+
+def test_answers_of_many_tasks_are_folded_and_none_is_lost(make_run: Maker) -> None:
+    tasks = tuple(f"task{place}" for place in range(14))
+    out = make_run(cells={("a", "probe"): (0.9,) * 14}, tasks=tasks, per_cell=2)
+    html = render_html(compose(read_run(out), out / "figures"))
+    first, _, folded = html.partition('<details class="more">')
+    assert "The other 2 tasks" in folded
+    shown = [re.findall(r'href="#task-(\d+)">task', part) for part in (first, folded)]
+    assert shown == [[str(n) for n in range(1, 15)] + [str(n) for n in range(1, 13)], ["13", "14"]]

@@ -263,3 +263,17 @@ def test_a_tip_is_told_where_there_is_no_pill_to_carry_it(demo_report: ReportPat
 
 def test_long_names_break_after_an_underscore(demo_report: ReportPaths) -> None:
     assert "<td>splice_<wbr>junctions</td>" in demo_report.html.read_text(encoding="utf-8")
+
+
+def test_a_page_of_many_tasks_is_brief_and_says_what_it_leaves_out(
+    make_run: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.report.findings.MANY_TASKS", 1)
+    cells = {(name, "probe"): (0.9 - k / 50, 0.9 - k / 50) for k, name in enumerate("abc")}
+    out = make_run(cells=cells, tasks=("t", "u"), per_cell=3)
+    paths = write_report(out)
+    text = "".join(check(paths.html).text)
+    assert "Search and learning curves of 2 tasks are left out here" in text
+    assert "Only pairs with the best cell; all are in comparisons.csv." in text
+    assert not [path for path in paths.figures if path.name.startswith("search-")]
+    assert len(pd.read_csv(out / "comparisons.csv")) == 6

@@ -37,7 +37,7 @@ MOST_WRITTEN = 14  # cells; beyond, a number no longer fits its square
 SIDE, ROW = 0.78, 0.38  # inches: the widest a square gets, the height of a written row
 
 
-def p_matrix(standings: Sequence[Standing], tested: Duels) -> Drawing:
+def p_matrix(standings: Sequence[Standing], tested: Duels, *, brief: bool = False) -> Drawing:
     """Draw adjusted p-values of all pairs of a task's cells, and differences where there is room.
 
     Parameters
@@ -45,13 +45,15 @@ def p_matrix(standings: Sequence[Standing], tested: Duels) -> Drawing:
     standings : sequence of Standing
         At least two cells with a score, best first.
     tested : mapping of (str, str) to Duel
+    brief : bool
+        Colours only, however few the cells are.
 
     Returns
     -------
     Drawing
     """
     size = len(standings)
-    written = size <= MOST_WRITTEN
+    written = size <= MOST_WRITTEN and not brief
     labels = [f"{shorten(s.label)}\u2003{place}" for place, s in enumerate(standings, 1)]
     left, top, bottom = text_width(labels) + 0.2, 0.35, 0.6
     side = min(SIDE, (WIDTH - left - 0.1) / size)

@@ -1,5 +1,6 @@
 """Small multiples with one panel per task: score against cost, and calibration."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -37,14 +38,16 @@ def score_against_cost(run: Run, board: Leaderboard, cost: str) -> Drawing | Non
     Drawing or None
         None where no cell has a score.
     """
-    tasks = [task for task in run.tasks if any(s.status != "no score" for s in board[task])]
+    scored = [s for task in run.tasks for s in board[task] if s.status != "no score"]
+    shown = [s for s in scored if math.isfinite(getattr(s, cost))]
+    tasks = [task for task in run.tasks if any(s.task == task for s in shown)]
     if not tasks:
         return None
     label, say = COSTS[cost]
     figure, drawn = panels(len(tasks))
     tips = {}
     for at, (axes, task) in enumerate(zip(drawn, tasks, strict=True)):
-        cells = [s for s in board[task] if s.status != "no score"]
+        cells = [s for s in shown if s.task == task]
         front = pareto(cells, cost, run.sign(task))
         # On a logarithmic scale a cost of nothing has no place.
         axes.set_xscale("symlog", linthresh=1.0)
@@ -60,13 +63,13 @@ def score_against_cost(run: Run, board: Leaderboard, cost: str) -> Drawing | Non
         label_panel(axes, task, label)
         axes.tick_params(labelleft=True, labelsize=7)
         axes.set_ylabel(metric_label(run.metric(task)), fontsize=8)
-    scored = [s for task in tasks for s in board[task] if s.status != "no score"]
-    legend_of_cells(figure, run, [(s.encoder, s.method) for s in scored])
+    legend_of_cells(figure, run, [(s.encoder, s.method) for s in shown])
+    left_out = " Cells without such a number are left out." if len(shown) < len(scored) else ""
     return Drawing(
         figure,
         f"Score against {label}",
         f"One point per cell: mean test score against {label}, logarithmic. On the line: cells "
-        "that no other cell beats in both.",
+        f"that no other cell beats in both.{left_out}",
         tips,
     )
 

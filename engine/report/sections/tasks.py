@@ -50,8 +50,8 @@ def _blocks(found: Findings, album: Album, task: str) -> Iterator[Block]:
     if cells:
         yield album.add(forest(run, cells, found.answers[task]), "forest", task)
     if any((a.cell, b.cell) in tested for a in cells for b in cells):
-        yield album.add(p_matrix(cells, tested), "p", task)
-    pairs = pairs_grid(task, board, tested)
+        yield album.add(p_matrix(cells, tested, brief=found.brief), "p", task)
+    pairs = pairs_grid(task, board, tested, brief=found.brief)
     if pairs.rows:
         yield Folded("Pairs of cells", pairs)
     yield Folded("All metrics", metrics_grid(run, task, board))
@@ -119,10 +119,12 @@ def _facts(run: Run, task: str) -> list[tuple[str, str]]:
     return [(name, text) for name, text in pairs if text and text != "0 bases"]
 
 
-def pairs_grid(task: str, standings: Sequence[Standing], tested: Duels) -> Grid:
-    """The compared pairs of a task; for many cells only those with the best."""
+def pairs_grid(
+    task: str, standings: Sequence[Standing], tested: Duels, *, brief: bool = False
+) -> Grid:
+    """The compared pairs of a task; in brief, or for many cells, only those with the best."""
     ranked = [standing for standing in standings if standing.status != "no score"]
-    short = len(ranked) * (len(ranked) - 1) // 2 > MOST_PAIRS
+    short = brief or len(ranked) * (len(ranked) - 1) // 2 > MOST_PAIRS
     firsts = ranked[:1] if short else ranked
     rows = []
     for place, first in enumerate(firsts):

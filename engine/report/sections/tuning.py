@@ -49,6 +49,13 @@ def _blocks(found: Findings, album: Album) -> Iterator[Block]:
         yield Heading("Pooling")
         yield album.add(pooling_effect(run, found.pooled), "pooling")
         yield pooling_grid(run, found.pooled)
+    if found.brief:
+        said = (
+            f"Search and learning curves of {count(len(run.tasks))} tasks are left out here; "
+            "trials.parquet holds every trial."
+        )
+        yield Paragraph(said, "quiet")
+        return
     trained = trained_trials(run)
     done = run.trials["score"].notna() & (run.trials["status"] == "complete")
     for task in run.tasks:
