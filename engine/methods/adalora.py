@@ -84,6 +84,10 @@ METHOD = fine_tuning(
         },
         attach=attach,
         count=count,
+        citation=(
+            "Zhang et al. 2023, Adaptive budget allocation for parameter-efficient fine-tuning, "
+            "ICLR"
+        ),
         peft=True,
         ranges={"rank": COUNT, "alpha": POSITIVE, "dropout": SHARE, "orthogonality": NOT_NEGATIVE},
     )

@@ -101,6 +101,8 @@ class Method:
         Hyperparameters that are numbers -> which they can be; any where one is missing.
     takes : callable
         ``takes(params) -> int``: tokens of an encoder's window that are not left to a sequence.
+    citation : str
+        The work that a paper cites for it; empty for what needs none.
     """
 
     name: str
@@ -115,6 +117,7 @@ class Method:
     fit_many: Callable[[Sequence[TrialSpec]], list[Fitted]] | None = None
     ranges: Mapping[str, Range] = field(default_factory=dict)
     takes: Callable[[Mapping[str, Any]], int] = lambda _: 0
+    citation: str = ""
 
 
 def check_encoder(fingerprint: str, spec: TrialSpec, folder: Path) -> None:

@@ -49,5 +49,9 @@ METHOD = fine_tuning(
         parameters={},
         attach=attach,
         count=count,
+        citation=(
+            "Ben Zaken et al. 2022, BitFit: simple parameter-efficient fine-tuning for "
+            "transformer-based masked language-models, ACL"
+        ),
     )
 )

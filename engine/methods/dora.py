@@ -40,6 +40,7 @@ METHOD = fine_tuning(
         },
         attach=attach,
         count=count,
+        citation="Liu et al. 2024, DoRA: weight-decomposed low-rank adaptation, ICML",
         peft=True,
         ranges={
             "rank": COUNT,

@@ -40,6 +40,10 @@ METHOD = fine_tuning(
         parameters={"targets": ("default", "all_linear")},
         attach=attach,
         count=count,
+        citation=(
+            "Liu et al. 2022, Few-shot parameter-efficient fine-tuning is better and cheaper than "
+            "in-context learning, NeurIPS"
+        ),
         peft=True,
     )
 )

@@ -41,6 +41,7 @@ METHOD = fine_tuning(
         },
         attach=attach,
         count=count,
+        citation="Hu et al. 2022, LoRA: low-rank adaptation of large language models, ICLR",
         peft=True,
         ranges={
             "rank": COUNT,

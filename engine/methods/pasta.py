@@ -60,5 +60,9 @@ METHOD = fine_tuning(
         parameters={},
         attach=attach,
         count=count,
+        citation=(
+            "Yang et al. 2022, Parameter-efficient tuning with special token adaptation, "
+            "arXiv:2210.04382"
+        ),
     )
 )

@@ -62,6 +62,9 @@ METHOD = fine_tuning(
         parameters={"virtual_tokens": ()},
         attach=attach,
         count=count,
+        citation=(
+            "Lester et al. 2021, The power of scale for parameter-efficient prompt tuning, EMNLP"
+        ),
         ranges={"virtual_tokens": COUNT},
         takes=takes,
     )

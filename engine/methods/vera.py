@@ -60,6 +60,7 @@ METHOD = fine_tuning(
         },
         attach=attach,
         count=count,
+        citation="Kopiczko et al. 2024, VeRA: vector-based random matrix adaptation, ICLR",
         peft=True,
         ranges={"rank": COUNT, "dropout": SHARE},
     )

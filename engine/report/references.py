@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from engine.compare import METHODS
 from engine.compare_tasks import AcrossTasks
+from engine.methods import methods
 from engine.report.run import Run
 from engine.report.works import (
     ASHA,
@@ -17,7 +18,6 @@ from engine.report.works import (
     HOLM,
     HUBERT_ARABIE,
     IMAN_DAVENPORT,
-    LORA,
     OBUCHOWSKI,
     OPTUNA,
     RAY_TUNE,
@@ -78,15 +78,14 @@ def _from_manifest(run: Run) -> Iterator[Reference]:
             citation = str(facts(name).get("citation") or "").strip()
             if citation and citation not in known:
                 known.add(citation)
-                key = re.sub(r"[^A-Za-z0-9]+", "-", f"{section}-{name}").strip("-").lower()
-                yield Reference(key, "misc", "", citation)
+                yield Reference(_key(section, name), "misc", "", citation)
 
 
 def _of_search(run: Run) -> Iterator[Reference]:
     used = run.manifest.get("versions") or {}
-    methods = run.study.get("methods") or {}
-    if any(name == "lora" or _kind(chosen) == "lora" for name, chosen in methods.items()):
-        yield LORA
+    by_citation = {citation: name for name, citation in method_citations(run).items() if citation}
+    for citation, name in by_citation.items():
+        yield Reference(_key("method", name), "misc", "", citation)
     if "scikit-learn" in used:
         yield SCIKIT_LEARN
     if "optuna" in used:
@@ -97,9 +96,19 @@ def _of_search(run: Run) -> Iterator[Reference]:
         yield ASHA
 
 
-def _kind(method: object) -> object:
-    """What a resolved method is made of: its name in a study is the user's choice."""
-    return method.get("method") if isinstance(method, dict) else method
+def method_citations(run: Run) -> dict[str, str]:
+    """What to cite for each method of a study; its name there is the user's choice."""
+    known = methods()
+    chosen = run.study.get("methods") or {}
+    kinds = {
+        name: str(chosen[name].get("method", name)) if isinstance(chosen.get(name), dict) else name
+        for name in run.methods
+    }
+    return {name: known[kind].citation if kind in known else "" for name, kind in kinds.items()}
+
+
+def _key(section: str, name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9]+", "-", f"{section}-{name}").strip("-").lower()
 
 
 def _of_tests(run: Run) -> Iterator[Reference]:

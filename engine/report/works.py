@@ -162,15 +162,6 @@ ASHA = Reference(
     "2020",
     "2:230-246",
 )
-LORA = Reference(
-    "hu2022",
-    "inproceedings",
-    "Hu, Edward J. and Shen, Yelong and Wallis, Phillip and Allen-Zhu, Zeyuan and Li, Yuanzhi and "
-    "Wang, Shean and Wang, Lu and Chen, Weizhu",
-    "LoRA: low-rank adaptation of large language models",
-    "International Conference on Learning Representations",
-    "2022",
-)
 SCIKIT_LEARN = Reference(
     "pedregosa2011",
     "article",

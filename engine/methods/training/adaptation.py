@@ -90,6 +90,8 @@ class Adaptation:
         See `engine.methods.base.Method`.
     takes : callable
         ``takes(params) -> int``: tokens of an encoder's window that are not left to a sequence.
+    citation : str
+        See `engine.methods.base.Method`.
     """
 
     name: str
@@ -101,3 +103,4 @@ class Adaptation:
     trains: Literal["adapters", "everything"] = "adapters"
     ranges: Mapping[str, Range] = field(default_factory=dict)
     takes: Callable[[Params], int] = lambda _: 0
+    citation: str = ""

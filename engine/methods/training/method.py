@@ -77,6 +77,7 @@ def fine_tuning(adaptation: Adaptation) -> Method:
         load=partial(_load, adaptation),
         ranges={**adaptation.ranges, **RANGES},
         takes=adaptation.takes,
+        citation=adaptation.citation,
     )
 
 

@@ -17,7 +17,7 @@ from engine.report.formats import (
     moment,
     plural,
 )
-from engine.report.references import CORRECTIONS, references
+from engine.report.references import CORRECTIONS, method_citations, references
 from engine.report.run import Run
 from engine.report.works import (
     ASHA,
@@ -28,7 +28,6 @@ from engine.report.works import (
     HOLM,
     HUBERT_ARABIE,
     IMAN_DAVENPORT,
-    LORA,
     OBUCHOWSKI,
     OPTUNA,
     RAY_TUNE,
@@ -74,13 +73,14 @@ def _methods(run: Run, over: AcrossTasks | None, cited: list[Reference]) -> Iter
 
     encoders = [named(name, run.encoder(name).get("citation")) for name in run.encoders]
     tasks = [named(name, run.task(name).get("citation")) for name in run.tasks]
+    methods = [named(name, citation) for name, citation in method_citations(run).items()]
     commit = run.manifest.get("git_commit")
     version = f"dnasweep {run.manifest.get('dnasweep', '')}".strip()
     yield (
         f"We compared {plural(len(encoders), 'DNA encoder')} ({listing(encoders)}) on "
         f"{plural(len(tasks), _noun(run))} ({listing(tasks)}) with {version}"
         f"{f' (git commit {commit[:10]})' if commit else ''}. A cell is one encoder adapted by one "
-        f"method ({listing(run.methods)}{cite(LORA, SCIKIT_LEARN)}) to one task; the study has "
+        f"method ({listing(methods)}{cite(SCIKIT_LEARN)}) to one task; the study has "
         f"{plural(run.trials['cell'].nunique(), 'cell')}."
     )
     counts = run.trials["status"].value_counts()
