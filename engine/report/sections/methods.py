@@ -140,7 +140,8 @@ def _methods(run: Run, over: AcrossTasks | None, cited: list[Reference]) -> Iter
 
 def _comparison_sentence(run: Run, cite: Callable[..., str]) -> str:
     clustered = (
-        f"; sequences of one group{cite(OBUCHOWSKI)} were not taken to be independent"
+        f"; sequences of one group{cite(OBUCHOWSKI)} were not taken to be independent, and single "
+        "models were judged by Student's t over the groups"
         if run.comparisons["n_groups"].notna().any()
         else ""
     )
@@ -157,9 +158,11 @@ def _comparison_sentence(run: Run, cite: Callable[..., str]) -> str:
         if run.comparisons["equivalence_p"].notna().any()
         else ""
     )
-    drawn = (
-        f" Bootstraps drew the test sequences {RESAMPLES:,} times." if "bootstrap" in tests else ""
-    )
+    kinds = [
+        *(["Wald intervals with DeLong's variance"] if "DeLong" in tests else []),
+        *([f"percentiles of {RESAMPLES:,} bootstrap resamples"] if "bootstrap" in tests else []),
+    ]
+    intervals = f" Intervals of single models are {listing(kinds)}."
     unstable = (
         " A significant difference whose sign was not the same with all seeds was called unstable."
         if len(run.seeds) > 1
@@ -171,13 +174,13 @@ def _comparison_sentence(run: Run, cite: Callable[..., str]) -> str:
             f"{len(run.seeds)} seeds: a two-sided t-test of the difference of means whose variance "
             f"has a part from seeds and a part from test sequences ({tests}{tests_cited}), with "
             f"Satterthwaite's degrees of freedom{cite(SATTERTHWAITE)}{clustered}; "
-            f"{adjusted}; the level was 5 %.{equivalence}{drawn} The models of seed "
+            f"{adjusted}; the level was 5 %.{equivalence}{intervals} The models of seed "
             f"{run.seeds[0]} were also compared alone; disagreement is reported as mixed."
         )
     return (
         f"Cells of a task were compared pairwise on the same test sequences ({tests}{tests_cited}, "
         f"two-sided, models of seed {run.seeds[0]}){clustered}; {adjusted}; the level "
-        f"was 5 %.{equivalence}{drawn}{unstable}"
+        f"was 5 %.{equivalence}{intervals}{unstable}"
     )
 
 

@@ -107,7 +107,7 @@ def test_a_bootstrap_is_told_with_its_number_of_resamples(make_run: Maker) -> No
     pairs_of_methods(out, test="paired bootstrap")
     run = read_run(out)
     said = methods_paragraph(run, None, references(run))
-    assert "drew the test sequences 2,000 times." in said
+    assert "percentiles of 2,000 bootstrap resamples" in said
 
 
 def test_one_pair_is_and_two_pairs_are(make_run: Maker) -> None:
