@@ -103,8 +103,9 @@ def _across(found: Findings) -> str:
         return ""
     outcomes = [answer.outcome for answer in found.answers.values()]
     won = outcomes.count("winner")
-    tally = f"{plural(won, 'task')} of {len(outcomes)} {'has' if won == 1 else 'have'} one winner. "
-    return tally + across.sentence(found.run, found.over)
+    some = plural(won, "task") if won else "No task"
+    tally = f"{some} of {len(outcomes)} {'has' if won < 2 else 'have'} one winner."
+    return f"{tally} {across.sentence(found.run, found.over)}"
 
 
 def question(run: Run) -> str:
