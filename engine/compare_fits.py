@@ -19,11 +19,17 @@ from engine.metrics import METRICS, compute, kind_of
 from engine.stats.bootstrap import difference_of, interval_of
 from engine.stats.checks import Alternative
 from engine.stats.clustered import group_numbers, resampling_factor, units_of_evidence
+from engine.stats.components import binary_components, degrees_of_freedom
 from engine.stats.contrasts import delong_omnibus
 from engine.stats.delong import auc_ci, delong_test
 from engine.stats.draws import Draws, draw
 from engine.stats.inference import student_difference, student_interval
-from engine.stats.multiclass import macro_auc_ci, macro_auc_test
+from engine.stats.multiclass import (
+    checked_classes,
+    macro_auc_ci,
+    macro_auc_test,
+    macro_components,
+)
 
 IntArray = npt.NDArray[np.int64]
 Labels = npt.NDArray[np.int64 | np.float64]
@@ -156,9 +162,9 @@ def paired_test(
 
     Notes
     -----
-    DeLong's statistic is taken as normal, and df infinite. That of a bootstrap (difference over its
-    standard error), and of any test over groups, is Student's t with one degree of freedom less
-    than the rows of the rarest class, or the groups that hold it.
+    DeLong's statistic is taken as normal, and df infinite; over groups it is Student's t. So is a
+    bootstrap's, the difference over its standard error, with one degree of freedom less than the
+    rows of the rarest class, or the groups that hold it.
     """
     labels, metric = evidence.labels, evidence.metric
     name = auc_test_name(a) if evidence.by_area else "paired bootstrap"
@@ -199,7 +205,7 @@ def auc_interval(
         area = macro_auc_ci(labels, scores, level, np.unique(labels).tolist(), groups=groups)
     if groups is None:
         return area.ci_low, area.ci_high
-    low, high = student_interval(area.auc, area.se, _units(labels, groups) - 1, level)
+    low, high = student_interval(area.auc, area.se, _df(labels, [scores], groups), level)
     return max(0.0, low), min(1.0, high)
 
 
@@ -225,8 +231,8 @@ def auc_test(
     alternative : {"two-sided", "greater", "less"}
     level : float
     groups : array_like, shape (N,), optional
-        Rows of one group are not independent: Obuchowski's variance, and Student's t with one
-        degree of freedom less than the groups that hold the rarest class.
+        Rows of one group are not independent: Obuchowski's variance, and Student's t with
+        Satterthwaite's degrees of freedom, of what the groups of each class add to it.
 
     Returns
     -------
@@ -244,8 +250,7 @@ def auc_test(
         present = np.unique(labels).tolist()
         result = macro_auc_test(labels, a, b, alternative, level, present, groups=groups)
     if groups is not None:
-        units = _units(labels, groups)
-        return _student(result.delta, result.se, units, level, alternative)
+        return _student(result.delta, result.se, _df(labels, [a, b], groups), level, alternative)
     of_rows = result._asdict() | {"df": float("inf")}
     return {name: float(of_rows[name]) for name in TESTED}
 
@@ -297,14 +302,26 @@ def _of_draws(draws: Draws, a: int, b: int, level: float) -> dict[str, float]:
     """By its standard error: a share of 2,000 resamples is too coarse for a family of 100 tests."""
     found = difference_of(draws, a, b)
     se = found.se * np.sqrt(resampling_factor(draws.n_units))
-    return _student(found.delta, se, draws.n_units, level)
+    return _student(found.delta, se, draws.n_units - 1, level)
 
 
 def _student(
-    delta: float, se: float, units: int, level: float, alternative: Alternative = "two-sided"
+    delta: float, se: float, df: float, level: float, alternative: Alternative = "two-sided"
 ) -> dict[str, float]:
-    tested = student_difference(delta, se, units - 1, level, alternative)._asdict()
+    tested = student_difference(delta, se, df, level, alternative)._asdict()
     return {"delta": delta, "se": float(se), "z": tested.pop("t"), **tested}
+
+
+def _df(labels: IntArray, scores: Sequence[FloatArray], groups: npt.ArrayLike) -> float:
+    """Degrees of freedom of the variance of an AUC, or of the difference of two."""
+    if scores[0].shape[1] == 2:
+        _, components = binary_components(labels == 1, [one[:, 1] for one in scores])
+    else:
+        present = np.unique(labels).tolist()
+        _, matrices, kept = checked_classes(labels, scores, present)
+        components = np.stack([macro_components(labels, one, kept)[1] for one in matrices])
+    component = components[0] - components[1] if len(scores) > 1 else components[0]
+    return degrees_of_freedom(component, labels, group_numbers(groups, labels))
 
 
 def _units(labels: IntArray, groups: npt.ArrayLike) -> int:

@@ -13,9 +13,10 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from engine.compare_files import Comparison, compare_files
-from engine.compare_fits import omnibus_test
+from engine.compare_fits import auc_test, omnibus_test
 from engine.errors import UserError
 from engine.stats import adjust, auc_ci, delong_omnibus, delong_test, macro_auc_test
+from tests.fits import welch_df
 
 ROWS = 60
 LABEL = np.arange(ROWS) % 2
@@ -170,13 +171,16 @@ def test_rows_of_a_group_count_together():
         [csv("p.csv", label=LABEL, a=A, b=B, chromosome=groups)], groups="chromosome"
     )
     expected = delong_test(LABEL, A, B, groups=groups)
-    # Six chromosomes tell the standard error: five degrees of freedom.
+    # Six chromosomes tell the standard error.
+    both = [np.column_stack([-s, s]) for s in (A, B)]
+    df = welch_df(LABEL, groups, *both)
     assert result.pairs["z"][0] == expected.z != delong_test(LABEL, A, B).z
-    assert result.pairs["p"][0] == pytest.approx(2 * stats.t.sf(abs(expected.z), 5))
-    half_width = stats.t.ppf(0.975, 5) * expected.se
+    assert result.pairs["p"][0] == pytest.approx(2 * stats.t.sf(abs(expected.z), df))
+    half_width = stats.t.ppf(0.975, df) * expected.se
     assert result.pairs["ci_low"][0] == pytest.approx(expected.delta - half_width)
     area = auc_ci(LABEL, A, groups=groups)
-    assert result.scores["ci_low"][0] == pytest.approx(area.auc - stats.t.ppf(0.975, 5) * area.se)
+    half_width = stats.t.ppf(0.975, welch_df(LABEL, groups, both[0])) * area.se
+    assert result.scores["ci_low"][0] == pytest.approx(area.auc - half_width)
     assert result.scores["model"].tolist() == ["a", "b"]
     assert "Rows of one 'chromosome' count together" in shown(result)
 
@@ -189,8 +193,8 @@ def test_groups_are_brought_into_the_order_of_the_ids():
         csv("b.csv", id=np.array(IDS)[order], label=LABEL[order], s=B[order], fold=groups[order]),
     ]
     result = compare_files(files, groups="fold")
-    expected = delong_test(LABEL, A, B, groups=groups)
-    assert result.pairs["p"][0] == pytest.approx(2 * stats.t.sf(abs(expected.z), 9))
+    both = [np.column_stack([-s, s]) for s in (A, B)]
+    assert result.pairs["p"][0] == pytest.approx(auc_test(LABEL, *both, groups=groups)["p"])
     moved = csv("b.csv", id=IDS, label=LABEL, s=B, fold=groups[::-1])
     assert refused(files[0], moved, groups="fold") == "b: its groups are not those of a row by row"
 
@@ -203,11 +207,11 @@ def test_groups_of_a_run_go_with_their_rows():
     families = np.array([name[-1] for name in IDS])
     chosen = table[(table["variant"] == "tuned") & (table["seed"] == 5)]
     x, y = (
-        chosen.loc[chosen["cell"] == f"{name}/t3/probe", ["score_0", "score_1", "score_2"]]
+        chosen.loc[chosen["cell"] == f"{name}/t3/probe", [f"score_{k}" for k in range(3)]]
         for name in "xy"
     )
-    expected = macro_auc_test(np.arange(ROWS) % 3, x, y, groups=families)
-    assert result.pairs["p"][1] == pytest.approx(2 * stats.t.sf(abs(expected.z), 9))
+    expected = auc_test(np.arange(ROWS) % 3, x.to_numpy(), y.to_numpy(), groups=families)
+    assert result.pairs["p"][1] == pytest.approx(expected["p"])
 
 
 def test_measured_labels_are_no_classes():

@@ -8,7 +8,7 @@ from sklearn.metrics import matthews_corrcoef
 from engine.compare_fits import auc_interval, gather, interval, paired_test
 from engine.compare_methods import method_test
 from engine.stats import auc_ci, delong_test, macro_auc_ci
-from tests.fits import BINARY, THREE, scores
+from tests.fits import BINARY, THREE, scores, welch_df
 
 
 def test_a_bootstrap_is_the_test_of_methods_without_luck_of_seeds(monkeypatch):
@@ -40,8 +40,10 @@ def test_few_groups_are_tested_with_few_degrees_of_freedom():
     plain = delong_test(BINARY, a[:, 1], b[:, 1], groups=groups)
     found = paired_test(gather("auroc", BINARY, [a, b], groups), a, b)
     assert (found["se"], found["z"]) == (plain.se, plain.z)
-    assert found["p"] == pytest.approx(2 * stats.t.sf(abs(plain.z), 7))
-    half_width = stats.t.ppf(0.975, 7) * plain.se
+    df = welch_df(BINARY, groups, a, b)
+    assert found["df"] == pytest.approx(df)
+    assert found["p"] == pytest.approx(2 * stats.t.sf(abs(plain.z), df))
+    half_width = stats.t.ppf(0.975, df) * plain.se
     assert found["ci_high"] == pytest.approx(plain.delta + half_width)
     assert found["ci_low"] == pytest.approx(plain.delta - half_width)
 
@@ -61,7 +63,7 @@ def test_an_interval_over_few_groups_is_students_and_stays_within_one():
     groups = [f"g{row % 8}" for row in range(len(BINARY))]
     a = scores(BINARY, 1.0, 1)
     area = auc_ci(BINARY, a[:, 1], groups=groups)
-    half_width = stats.t.ppf(0.975, 7) * area.se
+    half_width = stats.t.ppf(0.975, welch_df(BINARY, groups, a)) * area.se
     found = auc_interval(BINARY, a, groups=groups)
     assert found == pytest.approx((area.auc - half_width, min(1, area.auc + half_width)))
     perfect = np.column_stack([1.0 - BINARY, BINARY])
