@@ -16,15 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.compare import Correction
-from engine.compare_fits import (
-    OMNIBUS,
-    TESTED,
-    auc_interval,
-    auc_test,
-    auc_test_name,
-    gather,
-    omnibus_test,
-)
+from engine.compare_fits import OMNIBUS, auc_interval, gather, omnibus_test, paired_test
 from engine.compare_methods import method_test
 from engine.errors import UserError, nearest
 from engine.files import replacing
@@ -165,9 +157,7 @@ def compare_files(
     by_position = len(files) > 1 and any(model.ids is None for model in models)
     pairs = pd.DataFrame(
         [
-            {"task": a.task, "a": a.name, "b": b.name}
-            | _pair(a, b, side, level)
-            | _methods(a, b, side, level)
+            {"task": a.task, "a": a.name, "b": b.name} | _pair(a, b, side, level)
             for a, b in combinations(models, 2)
             if a.task == b.task
         ]
@@ -233,23 +223,12 @@ def _score(model: Model, level: float) -> dict[str, object]:
 
 
 def _pair(a: Model, b: Model, alternative: Alternative, level: float) -> dict[str, object]:
-    """DeLong's test of two models of a task; where the rows allow none, the note says why."""
-    note = ""
-    try:
-        found = auc_test(a.labels, a.scores, b.scores, alternative, level, a.groups)
-    except ValueError as error:
-        areas = (compute("auroc", m.labels, m.scores) for m in (a, b))
-        found = dict.fromkeys(TESTED, float("nan")) | {"delta": next(areas) - next(areas)}
-        note = str(error)
-    return {"test": auc_test_name(a.scores), **found, "note": note}
-
-
-def _methods(a: Model, b: Model, alternative: Alternative, level: float) -> dict[str, object]:
-    """Test of the two methods over their seeds; NaN where a side has one fit."""
+    """Tests of two models of a task, and of the two methods where both have several fits."""
     evidence = gather("auroc", a.labels, [*a.fits, *b.fits], a.groups)
     result, note = method_test(evidence, a.fits, b.fits, level, alternative)
     found = dict.fromkeys(OF_METHODS, float("nan")) if result is None else result._asdict()
     return {
+        **paired_test(evidence, a.scores, b.scores, level, alternative),
         "seeds": _seeds(len(a.fits), len(b.fits)),
         **{f"method_{name}": found[name] for name in OF_METHODS},
         "method_note": note,

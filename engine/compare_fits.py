@@ -19,17 +19,12 @@ from engine.metrics import METRICS, compute, kind_of
 from engine.stats.bootstrap import difference_of, interval_of
 from engine.stats.checks import Alternative
 from engine.stats.clustered import group_numbers, resampling_factor, units_of_evidence
-from engine.stats.components import binary_components, degrees_of_freedom
+from engine.stats.components import degrees_of_freedom
 from engine.stats.contrasts import delong_omnibus
 from engine.stats.delong import auc_ci, delong_test
 from engine.stats.draws import Draws, draw
 from engine.stats.inference import student_difference, student_interval
-from engine.stats.multiclass import (
-    checked_classes,
-    macro_auc_ci,
-    macro_auc_test,
-    macro_components,
-)
+from engine.stats.multiclass import auc_components, macro_auc_ci, macro_auc_test
 
 IntArray = npt.NDArray[np.int64]
 Labels = npt.NDArray[np.int64 | np.float64]
@@ -107,22 +102,22 @@ def gather(
     """
     kind = kind_of(labels, fits[0])
     by_area = (metric, kind) == ("auroc", "classification")
-    distinct = {scores.tobytes(): scores for scores in fits}
+    if by_area:
+        return Evidence(metric, labels, groups, by_area, None, {}, "")
+    distinct, known = {scores.tobytes(): scores for scores in fits}, METRICS[metric]
     draws, note = None, ""
-    if not by_area:
-        known = METRICS[metric]
-        try:
-            draws = draw(
-                labels,
-                list(distinct.values()),
-                known.function,
-                RESAMPLES,
-                by_class=kind == "classification",
-                groups=groups,
-                over=known.overs.get(kind),
-            )
-        except ValueError as error:
-            note = str(error)
+    try:
+        draws = draw(
+            labels,
+            list(distinct.values()),
+            known.function,
+            RESAMPLES,
+            by_class=kind == "classification",
+            groups=groups,
+            over=known.overs.get(kind),
+        )
+    except ValueError as error:
+        note = str(error)
     places = {scores: place for place, scores in enumerate(distinct)}
     return Evidence(metric, labels, groups, by_area, draws, places, note)
 
@@ -141,7 +136,11 @@ def interval(evidence: Evidence, scores: FloatArray, level: float = 0.95) -> tup
 
 
 def paired_test(
-    evidence: Evidence, a: FloatArray, b: FloatArray, level: float = 0.95
+    evidence: Evidence,
+    a: FloatArray,
+    b: FloatArray,
+    level: float = 0.95,
+    alternative: Alternative = "two-sided",
 ) -> dict[str, Any]:
     """Difference of two fitted models on the same rows, with interval and p-value.
 
@@ -153,6 +152,7 @@ def paired_test(
     a, b : ndarray, shape (N, K)
     level : float
         Confidence of the interval.
+    alternative : {"two-sided", "greater", "less"}
 
     Returns
     -------
@@ -167,13 +167,16 @@ def paired_test(
     rows of the rarest class, or the groups that hold it.
     """
     labels, metric = evidence.labels, evidence.metric
-    name = auc_test_name(a) if evidence.by_area else "paired bootstrap"
+    name = "paired bootstrap"
+    if evidence.by_area:
+        name = "DeLong" if a.shape[1] == 2 else "macro DeLong"
     try:
         if evidence.by_area:
-            found = auc_test(labels.astype(np.int64), a, b, level=level, groups=evidence.groups)
+            classes = labels.astype(np.int64)
+            found = auc_test(classes, a, b, alternative, level, evidence.groups)
         else:
             draws, (of_a, of_b) = evidence.drawn([a, b])
-            found = _of_draws(draws, of_a, of_b, level)
+            found = _of_draws(draws, of_a, of_b, level, alternative)
     except ValueError as error:
         delta = compute(metric, labels, a) - compute(metric, labels, b)
         unknown = dict.fromkeys(TESTED, float("nan"))
@@ -207,11 +210,6 @@ def auc_interval(
         return area.ci_low, area.ci_high
     low, high = student_interval(area.auc, area.se, _df(labels, [scores], groups), level)
     return max(0.0, low), min(1.0, high)
-
-
-def auc_test_name(scores: FloatArray) -> str:
-    """What `auc_test` does with as many classes as these scores have."""
-    return "DeLong" if scores.shape[1] == 2 else "macro DeLong"
 
 
 def auc_test(
@@ -298,11 +296,13 @@ def omnibus_test(
     return dict(zip(OMNIBUS, (f, df, df2, float(stats.f.sf(f, df, df2)), log10_p), strict=True))
 
 
-def _of_draws(draws: Draws, a: int, b: int, level: float) -> dict[str, float]:
+def _of_draws(
+    draws: Draws, a: int, b: int, level: float, alternative: Alternative
+) -> dict[str, float]:
     """By its standard error: a share of 2,000 resamples is too coarse for a family of 100 tests."""
     found = difference_of(draws, a, b)
     se = found.se * np.sqrt(resampling_factor(draws.n_units))
-    return _student(found.delta, se, draws.n_units - 1, level)
+    return _student(found.delta, se, draws.n_units - 1, level, alternative)
 
 
 def _student(
@@ -314,14 +314,10 @@ def _student(
 
 def _df(labels: IntArray, scores: Sequence[FloatArray], groups: npt.ArrayLike) -> float:
     """Degrees of freedom of the variance of an AUC, or of the difference of two."""
-    if scores[0].shape[1] == 2:
-        _, components = binary_components(labels == 1, [one[:, 1] for one in scores])
-    else:
-        present = np.unique(labels).tolist()
-        _, matrices, kept = checked_classes(labels, scores, present)
-        components = np.stack([macro_components(labels, one, kept)[1] for one in matrices])
+    models = [one[:, 1] for one in scores] if scores[0].shape[1] == 2 else scores
+    strata, _, components = auc_components(labels, models)
     component = components[0] - components[1] if len(scores) > 1 else components[0]
-    return degrees_of_freedom(component, labels, group_numbers(groups, labels))
+    return degrees_of_freedom(component, strata, group_numbers(groups, strata))
 
 
 def _units(labels: IntArray, groups: npt.ArrayLike) -> int:

@@ -96,7 +96,7 @@ def _models(file: Path, groups: str | None, columns: Sequence[str]) -> list[Mode
     ids = tuple(map(str, table["id"])) if "id" in table.columns else None
     others = table.drop(columns=[c for c in (label, "id", groups) if c in table.columns])
     if columns:
-        others = others[[_known(others, file, name) for name in columns]]
+        others = others[[_known(others, file, "--score", name) for name in columns]]
     numeric = others.select_dtypes("number")
     _check_text(others.select_dtypes(["object", "string"]), file)
     if numeric.shape[1] == 0:
@@ -118,10 +118,11 @@ def _models(file: Path, groups: str | None, columns: Sequence[str]) -> list[Mode
     ]
 
 
-def _known(table: pd.DataFrame, file: Path, name: str) -> str:
+def _known(table: pd.DataFrame, file: Path, option: str, name: str) -> str:
     """A column that the user named."""
     if name not in table.columns:
-        raise UserError(f"{file}: --score {name}: {nearest(name, list(map(str, table.columns)))}")
+        there = list(map(str, table.columns))
+        raise UserError(f"{file}: {option} {name}: {nearest(name, there)}")
     return name
 
 
@@ -160,12 +161,11 @@ def _named_apart(found: Sequence[tuple[Path, Model]]) -> list[Model]:
 
 
 def _groups(table: pd.DataFrame, file: Path, name: str) -> npt.NDArray[np.str_]:
-    if name not in table.columns:
-        raise UserError(f"{file}: --groups {name}: {nearest(name, list(map(str, table.columns)))}")
-    if table[name].isna().any():
-        row = int(np.flatnonzero(table[name].isna())[0]) + 1
+    column = table[_known(table, file, "--groups", name)]
+    if column.isna().any():
+        row = int(np.flatnonzero(column.isna())[0]) + 1
         raise UserError(f"{file}: column '{name}', row {row}: the group is missing")
-    return np.asarray(table[name].astype(str), dtype=np.str_)
+    return np.asarray(column.astype(str), dtype=np.str_)
 
 
 def _check_text(columns: pd.DataFrame, file: Path) -> None:

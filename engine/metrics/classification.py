@@ -10,7 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.metrics.base import FloatArray, IntArray, Over, check_rows, finite_matrix
-from engine.metrics.resampled import area_over, macro_over, mean_over, precision_over
+from engine.metrics.resampled import (
+    area_over,
+    macro_over,
+    mean_of_held,
+    mean_over,
+    precision_over,
+)
 
 
 def auroc(y: IntArray, scores: FloatArray) -> float:
@@ -84,18 +90,12 @@ def _mcc(table: FloatArray) -> FloatArray:
 def _f1(table: FloatArray) -> FloatArray:
     hits, true = np.diagonal(table, axis1=-2, axis2=-1), table.sum(axis=-1)
     of_class = 2 * hits / np.maximum(true + table.sum(axis=-2), 1)
-    return of_class[..., 1] if table.shape[-1] == 2 else _mean_of_held(of_class, true)
+    return of_class[..., 1] if table.shape[-1] == 2 else mean_of_held(of_class, true)
 
 
 def _balanced_accuracy(table: FloatArray) -> FloatArray:
     hits, true = np.diagonal(table, axis1=-2, axis2=-1), table.sum(axis=-1)
-    return _mean_of_held(hits / np.maximum(true, 1), true)
-
-
-def _mean_of_held(of_class: FloatArray, true: FloatArray) -> FloatArray:
-    """Mean over the classes that have rows."""
-    held = true > 0
-    return np.asarray((of_class * held).sum(axis=-1) / held.sum(axis=-1))
+    return mean_of_held(hits / np.maximum(true, 1), true)
 
 
 def _confusion(y: IntArray, scores: FloatArray) -> FloatArray:

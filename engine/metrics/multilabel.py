@@ -11,7 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.metrics.base import FloatArray, IntArray, Over, check_rows, finite_matrix
-from engine.metrics.resampled import area_over, macro_over, mean_over, precision_over
+from engine.metrics.resampled import (
+    area_over,
+    macro_over,
+    mean_of_held,
+    mean_over,
+    precision_over,
+)
 
 
 def auroc(y: IntArray, scores: FloatArray) -> float:
@@ -92,9 +98,7 @@ def _ranked(y: IntArray) -> IntArray:
 
 
 def _f1(hits: FloatArray, predicted: FloatArray, true: FloatArray) -> FloatArray:
-    held = true > 0
-    of_label = 2 * hits / np.maximum(true + predicted, 1)
-    return np.asarray((of_label * held).sum(axis=-1) / held.sum(axis=-1))
+    return mean_of_held(2 * hits / np.maximum(true + predicted, 1), true)
 
 
 def _f1_micro(hits: FloatArray, predicted: FloatArray, true: FloatArray) -> FloatArray:

@@ -22,6 +22,12 @@ def mean_over(losses: npt.NDArray[np.generic]) -> Over:
     return lambda weights: np.asarray(of_row @ weights / weights.sum(axis=0))
 
 
+def mean_of_held(values: FloatArray, rows: FloatArray) -> FloatArray:
+    """Mean over the classes or labels that have rows; both (..., K)."""
+    held = rows > 0
+    return np.asarray((values * held).sum(axis=-1) / held.sum(axis=-1))
+
+
 def area_over(positive: npt.NDArray[np.bool_], scores: FloatArray) -> Over:
     """Area under the ROC curve by the trapezoid rule; NaN without rows of both kinds."""
     hits_and_misses = _at_thresholds(positive, scores)

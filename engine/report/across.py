@@ -6,6 +6,7 @@ from engine.compare import LEVEL
 from engine.compare_tasks import AcrossTasks, across_tasks
 from engine.report.answer import SPELLED
 from engine.report.formats import (
+    be,
     difference,
     interval,
     listing,
@@ -51,7 +52,7 @@ def sentence(run: Run, found: AcrossTasks) -> str:
         parts.append(f"it is significantly ahead of {plural(len(said[AHEAD]), 'model')}")
     if said[BEHIND]:
         parts.append(
-            f"{listing(said[BEHIND], limit=SPELLED)} {'is' if len(said[BEHIND]) == 1 else 'are'} "
+            f"{listing(said[BEHIND], limit=SPELLED)} {be(said[BEHIND])} "
             "significantly ahead of it by Wilcoxon's test, which weighs how large the differences "
             "are"
         )

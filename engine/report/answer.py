@@ -1,7 +1,6 @@
 """The answer to the study's question: one sentence per task, no surer than its test."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,6 +8,7 @@ from engine.compare import LEVEL
 from engine.metrics import METRICS
 from engine.report.duels import Duel
 from engine.report.formats import (
+    be,
     correction_label,
     interval,
     listing,
@@ -115,11 +115,11 @@ def _of_chosen(task: str, chosen: Standing, others: list[Standing]) -> Answer:
         f"{first.label} {_leads(first)} ({score(first.mean)})"
     ]
     if ahead:
-        parts.append(f"{listing(ahead, limit=SPELLED)} {_be(ahead)} significantly ahead of it")
+        parts.append(f"{listing(ahead, limit=SPELLED)} {be(ahead)} significantly ahead of it")
     if tied:
         parts.append(f"it cannot be told apart from {listing(tied, limit=SPELLED)}")
     if untested:
-        parts.append(f"{listing(untested, limit=SPELLED)} {_be(untested)} not compared with it")
+        parts.append(f"{listing(untested, limit=SPELLED)} {be(untested)} not compared with it")
     if behind:
         parts.append(f"it is significantly ahead of {_rest(behind, behind == len(others))}")
     outcome: Outcome = "beaten" if ahead else "tie" if tied else "untested"
@@ -130,10 +130,6 @@ def _leads(standing: Standing) -> str:
     """That a cell has the best mean; of a loss the highest is the worst."""
     known = METRICS.get(standing.metric)
     return "scores best" if known and not known.greater_is_better else "scores highest"
-
-
-def _be(names: Sequence[str]) -> str:
-    return "is" if len(names) == 1 else "are"
 
 
 def _level(others: list[Standing]) -> tuple[str, ...]:
@@ -196,7 +192,7 @@ def _company(others: list[Standing], tied: tuple[str, ...], untested: tuple[str,
         either = " either" if len(further) < len(tied) else ""
         parts.append(f"it cannot be told apart from {listing(further, limit=SPELLED)}{either}")
     if untested:
-        parts.append(f"{listing(untested, limit=SPELLED)} {_be(untested)} not compared with it")
+        parts.append(f"{listing(untested, limit=SPELLED)} {be(untested)} not compared with it")
     if behind > 1 or (behind and tied):
         parts.append(f"it is significantly ahead of {_rest(behind, behind == len(others))}")
     return parts

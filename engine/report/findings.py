@@ -9,6 +9,7 @@ from engine.report.answer import Answer, answer
 from engine.report.calibration import Calibration, calibrations
 from engine.report.duels import Duels, duels
 from engine.report.embeddings import EmbeddingMap, embedding_maps
+from engine.report.notes import task_notes
 from engine.report.pooling import Pooled, poolings
 from engine.report.run import Run
 from engine.report.searches import Search, searches
@@ -30,6 +31,8 @@ class Findings:
     tested : mapping of (str, str) to Duel
     answers : mapping of str to Answer
         By task.
+    notes : mapping of str to list of str
+        Leaks, cut sequences and other warnings, by task.
     over : AcrossTasks or None
         None for too few tasks.
     searches : sequence of Search
@@ -45,6 +48,7 @@ class Findings:
     board: Leaderboard
     tested: Duels
     answers: Mapping[str, Answer]
+    notes: Mapping[str, list[str]]
     over: AcrossTasks | None
     searches: Sequence[Search]
     pooled: Sequence[Pooled]
@@ -65,6 +69,7 @@ def findings(run: Run) -> Findings:
         board=board,
         tested=duels(run),
         answers={task: answer(task, board[task]) for task in run.tasks},
+        notes={task: task_notes(run, task) for task in run.tasks},
         over=across.of_run(run),
         searches=[search for cells in searches(run).values() for search in cells],
         pooled=poolings(run),

@@ -209,6 +209,11 @@ def listing(names: Sequence[str], limit: int = 0) -> str:
     return f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
+def be(names: Sequence[object]) -> str:
+    """What some names, one or more, do: ``is`` or ``are``."""
+    return "is" if len(names) == 1 else "are"
+
+
 def shorten(name: str, longest: int = 34) -> str:
     """A long name with its middle left out, so that both ends can be told apart."""
     if len(name) <= longest:

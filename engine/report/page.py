@@ -15,7 +15,6 @@ from engine.report.findings import Findings, findings
 from engine.report.formats import duration, listing, moment, plural
 from engine.report.run import Run
 from engine.report.sections import SECTIONS
-from engine.report.sections.tasks import task_notes
 from engine.report.theme import FIGURE_STYLE
 
 
@@ -90,9 +89,7 @@ def compose(run: Run, figures: Path) -> Page:
         question=question(run),
         facts=_facts(run),
         across=_across(found),
-        answers=[
-            TaskAnswer(task, found.answers[task], task_notes(run, task)) for task in run.tasks
-        ],
+        answers=[TaskAnswer(task, found.answers[task], found.notes[task]) for task in run.tasks],
         sections=sections,
     )
 

@@ -316,13 +316,9 @@ def unpaired_difference(
     check_level(level)
     (var_a, var_b), (n_a, n_b) = variances, sizes
     delta, se = delta_and_se(aucs[0] - aucs[1], var_a + var_b)
-    if se == 0:
-        t, df = 0.0, float(min(n_a, n_b) - 1)
-    else:
-        t = delta / se
+    df = float(min(n_a, n_b) - 1)
+    if se:
         df = (var_a + var_b) ** 2 / (var_a**2 / (n_a - 1) + var_b**2 / (n_b - 1))
-    half_width = float(stats.t.isf((1 - level) / 2, df)) * se
-    p, log10_p = student_p(t, df, alternative)
     return UnpairedResult(
         auc_a=aucs[0],
         auc_b=aucs[1],
@@ -330,12 +326,7 @@ def unpaired_difference(
         var_b=var_b,
         delta=delta,
         se=se,
-        ci_low=delta - half_width,
-        ci_high=delta + half_width,
-        t=t,
-        df=df,
-        p=p,
-        log10_p=log10_p,
+        **student_difference(delta, se, df, level, alternative)._asdict(),
     )
 
 

@@ -18,24 +18,19 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from engine.stats.checks import (
     Alternative,
     FloatArray,
-    binary_labels,
     check_alternative,
     check_level,
-    class_labels,
-    finite_scores,
 )
 from engine.stats.clustered import group_numbers, resampling_factor
-from engine.stats.components import binary_components, degrees_of_freedom, row_covariance
+from engine.stats.components import degrees_of_freedom, row_covariance
 from engine.stats.draws import Draws, draw
-from engine.stats.inference import delta_and_se
-from engine.stats.multiclass import checked_classes, macro_components
+from engine.stats.inference import delta_and_se, student_difference
+from engine.stats.multiclass import auc_components
 from engine.stats.pairs import MetricFunction
-from engine.stats.tails import student_p
 
 Agreement = Literal["significant", "mixed", "not significant", "no test"]
 
@@ -125,17 +120,7 @@ def method_auc_test(
     (`engine.stats.components.degrees_of_freedom`); see `method_difference` for the rest.
     """
     fits_a, fits_b = _stack(scores_a), _stack(scores_b)
-    if fits_a.ndim == 2:
-        positive = binary_labels(y_true)
-        strata: npt.NDArray[np.generic] = positive
-        rows = [finite_scores(row, len(positive)) for row in [*fits_a, *fits_b]]
-        values, components = binary_components(positive, rows)
-    else:
-        present = np.unique(class_labels(y_true)).tolist()
-        labels, matrices, kept = checked_classes(y_true, [*fits_a, *fits_b], present)
-        strata = labels
-        parts = [macro_components(labels, matrix, kept) for matrix in matrices]
-        values, components = np.array([p[0] for p in parts]), np.stack([p[1] for p in parts])
+    strata, values, components = auc_components(y_true, [*fits_a, *fits_b])
     numbers = group_numbers(groups, strata)
 
     def variance(weights: FloatArray) -> float:
@@ -293,29 +278,20 @@ def method_difference(
     var_seed, var_test = seed_a / n_a + seed_b / n_b, variance(mean_a - mean_b)
     value_a, value_b = float(values_a.mean()), float(values_b.mean())
     delta, se = delta_and_se(value_a - value_b, var_seed + var_test)
-    if se == 0:
-        t, df = 0.0, float(min(n_a, n_b) - 1)
-    else:
-        t = delta / se
+    df = float(min(n_a, n_b) - 1)
+    if se:
         df = (var_seed + var_test) ** 2 / (
             (spread_a / n_a) ** 2 / (n_a - 1)
             + (spread_b / n_b) ** 2 / (n_b - 1)
             + var_test**2 / df_test
         )
         df = max(1.0, df)
-    half_width = float(stats.t.isf((1 - level) / 2, df)) * se
-    p, log10_p = student_p(t, df, alternative)
     return MethodResult(
         value_a=value_a,
         value_b=value_b,
         delta=delta,
         se=se,
-        ci_low=delta - half_width,
-        ci_high=delta + half_width,
-        t=t,
-        df=df,
-        p=p,
-        log10_p=log10_p,
+        **student_difference(delta, se, df, level, alternative)._asdict(),
         var_seed=var_seed,
         var_test=var_test,
         sd_seed_a=float(np.sqrt(seed_a)),

@@ -25,11 +25,12 @@ from engine.stats.checks import (
     Alternative,
     FloatArray,
     IntArray,
+    binary_labels,
     class_labels,
     finite_scores,
 )
 from engine.stats.clustered import group_numbers
-from engine.stats.components import placement_counts, row_covariance
+from engine.stats.components import binary_components, placement_counts, row_covariance
 from engine.stats.delong import auc_ci, delong_test
 from engine.stats.inference import AucResult, DeLongResult, paired_difference, wald_interval
 
@@ -172,6 +173,39 @@ def ovr_auc_test(
         )
         for k in kept
     }
+
+
+def auc_components(
+    y_true: npt.ArrayLike, models: Sequence[npt.ArrayLike]
+) -> tuple[npt.NDArray[np.generic], FloatArray, FloatArray]:
+    """AUCs of some models and what each row adds to them, macro for more than two classes.
+
+    Parameters
+    ----------
+    y_true : array_like, shape (N,)
+    models : sequence of array_like
+        Scores (N,) of two classes, or (N, K), whose averages run over the classes that have rows.
+
+    Returns
+    -------
+    strata : ndarray, shape (N,)
+        The class of each row.
+    values : ndarray of float64, shape (M,)
+    components : ndarray of float64, shape (M, N)
+
+    Raises
+    ------
+    ValueError
+        As `auc_covariance` and `macro_auc_test`.
+    """
+    if np.ndim(models[0]) == 1:
+        positive = binary_labels(y_true)
+        rows = [finite_scores(row, len(positive)) for row in models]
+        return positive, *binary_components(positive, rows)
+    present = np.unique(class_labels(y_true)).tolist()
+    labels, matrices, kept = checked_classes(y_true, models, present)
+    parts = [macro_components(labels, matrix, kept) for matrix in matrices]
+    return labels, np.array([value for value, _ in parts]), np.stack([of for _, of in parts])
 
 
 def checked_classes(

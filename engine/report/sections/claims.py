@@ -9,7 +9,7 @@ from engine.report.blocks import Claims, Section
 from engine.report.duels import Duels
 from engine.report.figures.album import Album
 from engine.report.findings import Findings
-from engine.report.formats import FAMILIES, adjustment, count, listing, percent, plural, score
+from engine.report.formats import FAMILIES, adjustment, be, count, listing, percent, plural, score
 from engine.report.run import Run
 from engine.report.tables import Leaderboard
 
@@ -162,9 +162,8 @@ def _equality_claim(run: Run, tested: Duels) -> str:
             f"within the study's margin of ±{margin:g}; only there is it fair to speak of "
             "equivalent models."
         )
-    are = "is" if len(open_pairs) == 1 else "are"
     pairs = plural(len(open_pairs), "pair")
-    return f"{opening} Of the {pairs} that {are} not significant, {shown}"
+    return f"{opening} Of the {pairs} that {be(open_pairs)} not significant, {shown}"
 
 
 def _family_claim(run: Run) -> str:

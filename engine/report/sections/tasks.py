@@ -1,6 +1,5 @@
 """The sections on single tasks: their data, their figures, their pairs."""
 
-import json
 import math
 from collections.abc import Iterator, Sequence
 
@@ -42,7 +41,7 @@ def _blocks(found: Findings, album: Album, task: str) -> Iterator[Block]:
     title, about = (str(run.task(task).get(key) or "") for key in ("title", "notes"))
     if title and title != task:
         yield Paragraph(title, "lead")
-    yield from (Caution(note) for note in task_notes(run, task))
+    yield from (Caution(note) for note in found.notes[task])
     if about:
         yield Paragraph(about, "about")
     yield Facts(_facts(run, task))
@@ -55,42 +54,6 @@ def _blocks(found: Findings, album: Album, task: str) -> Iterator[Block]:
     if pairs.rows:
         yield Folded("Pairs of cells", pairs)
     yield Folded("All metrics", metrics_grid(run, task, board))
-
-
-#: What became of sequences that are too long, by ``truncate``.
-CUT = {
-    "center": "cut to their centre",
-    "start": "cut to their start",
-    "chunk": "read in windows side by side, whose vectors are averaged",
-    "error": "refused",
-}
-
-
-def task_notes(run: Run, task: str) -> list[str]:
-    """What the run found in a task's data that a reader must know before believing its scores."""
-    notes = [str(warning) for warning in run.task(task).get("warnings") or []]
-    for name in run.encoders:
-        cut = (run.encoder(name).get("truncated") or {}).get(task, 0)
-        if cut:
-            how = CUT[run.encoder(name).get("truncate", "center")]
-            notes.append(f"{plural(int(cut), 'sequence')} longer than {name} can read: {how}.")
-    return notes + _cut_by_methods(run, task)
-
-
-def _cut_by_methods(run: Run, task: str) -> list[str]:
-    """Sequences that fit into an encoder but not beside what a method adds to them."""
-    notes = []
-    trials = run.trials[(run.trials["task"] == task) & (run.trials["status"] == "complete")]
-    for (encoder, method), cell in trials.groupby(["encoder", "method"], sort=False):
-        known = (run.encoder(str(encoder)).get("truncated") or {}).get(task, 0)
-        costs = cell["cost"].dropna() if "cost" in cell else []
-        cut = max((int(json.loads(cost).get("cut", 0)) for cost in costs), default=0)
-        if cut > known:
-            notes.append(
-                f"Up to {plural(cut, 'sequence')} of train and validation cut by {method} of "
-                f"{encoder}, whose virtual tokens take room."
-            )
-    return notes
 
 
 def _facts(run: Run, task: str) -> list[tuple[str, str]]:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from engine.report.notes import task_notes
 from engine.report.run import read_run
-from engine.report.sections.tasks import task_notes
 
 Maker = Callable[..., Path]
 
