@@ -16,9 +16,8 @@ from itertools import combinations
 
 import numpy as np
 
-from engine import compare_fits
-from engine.compare_fits import gather, interval, paired_test
-from engine.compare_methods import method_test
+from engine.compare.fits import gather, interval, paired_test
+from engine.compare.methods import method_test
 from engine.metrics import METRICS
 from engine.stats import bootstrap_ci, method_metric_test, paired_bootstrap
 
@@ -47,7 +46,7 @@ def alone(metric: str, labels: np.ndarray, fits: list[list[np.ndarray]], b: int)
 
 
 def shared(metric: str, labels: np.ndarray, fits: list[list[np.ndarray]], b: int) -> list[float]:
-    compare_fits.RESAMPLES = b
+    fits.RESAMPLES = b
     evidence = gather(metric, labels, [scores for cell in fits for scores in cell])
     for cell in fits:
         for scores in cell:

@@ -7,7 +7,7 @@ tasks (41 to 1,000 bases), in random order. Baseline, after Feng et al. 2024: ev
 to one length, batches of 256 in the order given, float32, written-out attention over the whole
 grid, one pass for each pooling, CSV out. The one length is that of the longest sequence here, which
 is kind to the baseline: padding='max_length' pads to the tokenizer's limit (512 tokens or more),
-and that is measured too, on a part. Ours: `engine.embedding.embed_shards` into the store, all
+and that is measured too, on a part. Ours: `engine.embedding.embed.embed_shards` into the store, all
 poolings from one pass; float32 on a CPU, bfloat16 on a GPU. Both ways run in turn, portion by
 portion. Their vectors agree; the largest difference is printed.
 
@@ -27,14 +27,14 @@ import pandas as pd
 import torch
 from encoders import arithmetic, padded_and_eager, peak, seconds
 
-from engine.embedding import Recipe, embed_shards
+from engine.embedding.batches import TOKEN_BUDGET
+from engine.embedding.embed import Recipe, embed_shards
+from engine.embedding.pooling import pool
+from engine.embedding.stored import PRECISION, named
 from engine.encoders import Encoder, load_encoder
 from engine.encoders.base import TokenBatch
 from engine.encoders.registry import best_device
-from engine.pooling import pool
-from engine.prepare import PRECISION, named
 from engine.store import Store
-from engine.vectors import TOKEN_BUDGET
 
 LENGTHS = (41, 70, 81, 101, 200, 251, 300, 398, 500, 600, 1000)
 POOLINGS = ("summary", "mean", "max")

@@ -29,12 +29,12 @@ import numpy as np
 import torch
 from torch import nn
 
+from engine.embedding.batches import TOKEN_BUDGET
+from engine.embedding.windows import length_batches
 from engine.encoders import Encoder, load_encoder
 from engine.encoders.base import TokenBatch
 from engine.encoders.networks.packing import Grid
 from engine.encoders.registry import best_device
-from engine.vectors import TOKEN_BUDGET
-from engine.windows import length_batches
 
 ROWS = 16
 

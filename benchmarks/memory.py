@@ -1,4 +1,4 @@
-"""Memory of a LoRA trial: what `engine.memory` tells beforehand against what a process then takes.
+"""Memory of a LoRA trial: what `engine.plan.memory` tells against what a process then takes.
 
 For each encoder (random weights) and batch, a process of its own loads the network, attaches
 adapters (PEFT), and does two steps of AdamW and one evaluation of the same batch. Its peak
@@ -45,9 +45,9 @@ def measure(name: str, rows: int, tokens: int) -> dict[str, float]:
     import peft  # noqa: F401  # imported before, since its own memory is no part of the network's
     import torch
 
+    from engine.embedding.pooling import pool
     from engine.encoders import load_encoder
     from engine.methods import lora
-    from engine.pooling import pool
 
     before = resident("VmRSS")
     encoder = load_encoder(name, weights="random")
@@ -73,8 +73,8 @@ def measure(name: str, rows: int, tokens: int) -> dict[str, float]:
 
 def told(name: str, rows: int, tokens: int) -> dict[str, float]:
     """Bytes of the same by estimate: of the network and its training, and of the whole process."""
-    from engine.footprint import footprint
-    from engine.memory import CPU_PROCESS, HEAD_ROOM, STATE_BYTES
+    from engine.plan.footprint import footprint
+    from engine.plan.memory import CPU_PROCESS, HEAD_ROOM, STATE_BYTES
 
     taken = footprint(name, "adapters", RANK, False, half=False)
     if taken is None:

@@ -23,17 +23,17 @@ import ray
 from ray import tune
 from ray.tune.search.optuna import OptunaSearch
 
-from engine.capacity import Capacity, Node, Shape
+from engine.basics.yaml_files import read_yaml
+from engine.cluster.capacity import Capacity, Node, Shape
 from engine.methods import methods
-from engine.plan import CellPlan
+from engine.plan.cells import CellPlan
+from engine.plan.space import Space, parse_space
+from engine.plan.study import PROJECT, Study, load_study
 from engine.records import Cell, EncoderSpec, TaskSpec, TrialRecord, TrialResult, TrialSpec
 from engine.search.ledger import Ledger
 from engine.search.runner import run_trials
 from engine.search.searcher import CellSearch, Proposal
 from engine.search.turns import Turns
-from engine.space import Space, parse_space
-from engine.study import PROJECT, Study, load_study
-from engine.yamlio import read_yaml
 
 CELLS = 6
 WORKERS = 2

@@ -21,9 +21,9 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from engine.embedding import embed
+from engine.embedding.embed import embed
 from engine.encoders import load_encoder
-from engine.study import PROJECT
+from engine.plan.study import PROJECT
 from engine.tasks import load_task
 
 REAL = PROJECT.parent / "shared" / "data" / "tf_human_0.parquet"

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from engine.files import content_key
+from engine.basics.files import content_key
 from engine.store import Store
 
 WIDTH = 768  # of DNABERT-2

@@ -22,15 +22,15 @@ from pathlib import Path
 
 import optuna
 
+from engine.basics.yaml_files import read_yaml
 from engine.methods import methods
-from engine.plan import CellPlan
+from engine.plan.cells import CellPlan
+from engine.plan.space import Space, parse_space
+from engine.plan.study import PROJECT
 from engine.records import Cell, EncoderSpec, TaskSpec, TrialRecord, TrialResult
 from engine.search.optuna_terms import frozen_trial
 from engine.search.samplers import sampler_of
 from engine.search.searcher import STARTUP_TRIALS, CellSearch, Proposal
-from engine.space import Space, parse_space
-from engine.study import PROJECT
-from engine.yamlio import read_yaml
 
 REPEATS = 15
 #: A Gaussian process is cubic in the trials: only short histories.

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, NamedTuple
 
-from engine.files import canonical_json, content_key
+from engine.basics.files import canonical_json, content_key
 
 #: Changes whenever the same trial could give another score, so that old results are not reused.
 TRIAL_FORMAT = 4

@@ -12,8 +12,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.errors import UserError
-from engine.files import replacing_folder
+from engine.basics.errors import UserError
+from engine.basics.files import replacing_folder
 from engine.methods import Fitted, InfeasibleError, Report, methods
 from engine.metrics import compute, compute_all
 from engine.records import TrialResult, TrialSpec

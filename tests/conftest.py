@@ -15,14 +15,14 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 #: wait at the end for another that has just begun one.
 FIRST = (
     "tests/search/test_faults.py",
-    "tests/test_stages_restarts.py",
-    "tests/test_stages.py",
-    "tests/test_stages_cluster.py",
-    "tests/test_stages_kinds.py",
-    "tests/test_embedding_ray.py",
-    "tests/test_footprint.py",
-    "tests/test_cluster.py",
-    "tests/test_storage_check.py",
+    "tests/stages/test_restarts.py",
+    "tests/stages/test_study.py",
+    "tests/stages/test_cluster.py",
+    "tests/stages/test_study_kinds.py",
+    "tests/embedding/test_over_cluster.py",
+    "tests/plan/test_footprint.py",
+    "tests/cluster/test_workers.py",
+    "tests/cluster/test_shared_storage.py",
 )
 
 
@@ -63,14 +63,13 @@ Run = Callable[..., Done]
 
 
 @pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+def command() -> Iterator[ModuleType]:
     """The command line as a module; where it sends logs is forgotten afterwards."""
-    monkeypatch.syspath_prepend(REPOSITORY)
-    import run_search
+    from engine.commands import main
 
     root = logging.getLogger()
     handlers, level = root.handlers, root.level
-    yield run_search
+    yield main
     for handler in root.handlers:
         if handler not in handlers:
             handler.close()

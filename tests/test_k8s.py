@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from engine.study import load_study
+from engine.plan.study import load_study
 
 ROOT = Path(__file__).resolve().parent.parent
 BASE = ROOT / "k8s" / "base"

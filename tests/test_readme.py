@@ -1,30 +1,30 @@
-"""The README tells the truth about the repository."""
+"""README and docs tell the truth about the repository."""
 
 import re
-from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+from tests.conftest import REPOSITORY
+from tools.architecture import PAGE, page, rooms
+
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 TREE = README[README.index("```\nrun_search.py") : README.rindex("```")]
 
 
-def modules() -> list[str]:
-    found = (p.relative_to(REPOSITORY) for p in (REPOSITORY / "engine").rglob("*.py"))
-    return sorted(str(path) for path in found if path.name != "__init__.py")
+def test_every_file_of_the_engine_says_what_it_is_and_the_page_of_files_says_the_same():
+    assert PAGE.read_text(encoding="utf-8") == page(), "run: python tools/architecture.py"
+    assert "|  |" not in page()
 
 
-@pytest.mark.parametrize("path", modules())
-def test_every_module_stands_in_the_tree(path: str) -> None:
-    assert re.search(rf"\b{re.escape(Path(path).name)}\b", TREE), f"{path} is not in the README"
+def test_the_tree_has_the_rooms_in_the_order_of_their_imports():
+    told = re.findall(r"^  ([\w.]+)", TREE, re.MULTILINE)
+    assert [name.removesuffix(".py") for name in told] == rooms()
 
 
-def test_every_module_of_the_tree_exists() -> None:
-    names = {Path(path).name for path in modules()}
-    files = {p.name for p in REPOSITORY.rglob("*.py") if ".venv" not in p.parts}
-    for name in re.findall(r"[\w/]+\.py", TREE):
-        assert Path(name).name in names | files, f"{name} stands in the README but is gone"
+def test_every_folder_and_file_of_the_tree_exists():
+    for indent, name in re.findall(r"^( *)([\w./]+)", TREE, re.MULTILINE):
+        path = REPOSITORY / ("engine" if indent else ".") / name
+        assert path.exists(), f"{name} stands in the README but is gone"
 
 
 @pytest.mark.parametrize("link", re.findall(r"\]\(([^)#:]+)\)", README))

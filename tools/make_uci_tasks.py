@@ -23,9 +23,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from engine.files import replacing, write_text
-from engine.tasks.base import DATA
-from engine.tasks.splits import assign, canonical
+from engine.basics.files import replacing, write_text
+from engine.tasks.reading.splits import assign, canonical
+from engine.tasks.registry import DATA
 
 SEED = 0
 SHARED_BASES = 20

@@ -17,7 +17,7 @@ sys.path.insert(0, str(REPOSITORY))
 
 def main():
     """Find every outcome, write the table and print it."""
-    from engine.files import write_text
+    from engine.basics.files import write_text
     from tests.methods.support import END, START, columns, outcome, render, rows, small_encoder
 
     with tempfile.TemporaryDirectory() as folder:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from engine import __version__
+from engine.basics.package import PACKAGE
 
 PACKAGES = (
     "torch", "peft", "ray", "optuna", "scikit-learn", "numpy", "scipy", "pandas", "pyarrow",
@@ -50,10 +51,11 @@ def git_commit() -> str | None:
 
     Outside a checkout (an image) what ``DNASWEEP_COMMIT`` says, or none.
     """
-    folder = Path(__file__).resolve().parent.parent
     try:
-        head = _git(folder, "rev-parse", "HEAD")
-        changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
+        # An installed copy may lie in a checkout of something else.
+        _git(PACKAGE, "ls-files", "--error-unmatch", "records.py")
+        head = _git(PACKAGE, "rev-parse", "HEAD")
+        changed = _git(PACKAGE, "status", "--porcelain", "--untracked-files=no")
     except (OSError, subprocess.CalledProcessError):
         return os.environ.get("DNASWEEP_COMMIT")
     return f"{head}+changes" if changed else head

@@ -4,8 +4,6 @@ import math
 from collections.abc import Sequence
 from datetime import datetime
 
-from engine.metrics import METRICS
-
 MISSING = "–"
 SMALLEST_SHOWN = "<1e-300"  # a p-value that underflowed and left no logarithm
 
@@ -32,12 +30,6 @@ FAMILIES = {
 def heading(label: str) -> str:
     """A label at the top of a column: its first letter is large, its abbreviations stay."""
     return label[:1].upper() + label[1:]
-
-
-def metric_label(metric: str) -> str:
-    """Name of a metric as it is printed."""
-    known = METRICS.get(metric)
-    return known.label if known else metric
 
 
 def correction_label(correction: str) -> str:

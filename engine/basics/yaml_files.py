@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from engine.errors import UserError, nearest
+from engine.basics.errors import UserError, nearest
 
 
 class _Loader(yaml.SafeLoader):

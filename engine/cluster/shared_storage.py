@@ -11,9 +11,9 @@ from contextlib import suppress
 from functools import partial
 from threading import Thread
 
-from engine.capacity import Node
-from engine.cluster import on_nodes
-from engine.errors import UserError
+from engine.basics.errors import UserError
+from engine.cluster.capacity import Node
+from engine.cluster.workers import on_nodes
 from engine.store import Store
 
 #: A mount that hangs is told after so long.

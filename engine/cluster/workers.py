@@ -8,15 +8,15 @@ import socket
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 from typing import Any, TypeVar
 
 import ray
 from ray.exceptions import RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from engine.capacity import Node, Shape
-from engine.errors import UserError
+from engine.basics.errors import UserError
+from engine.basics.package import PACKAGE
+from engine.cluster.capacity import Node, Shape
 
 CONNECT_SECONDS = 5.0
 
@@ -85,7 +85,7 @@ def start(address: str | None) -> tuple[Node, ...]:
     else:
         settings["address"] = address
         # Workers run the driver's code, whatever is installed on their nodes.
-        code = [str(Path(__file__).parent)]
+        code = [str(PACKAGE)]
         settings["runtime_env"] = {"py_modules": code, "env_vars": HIDE_GPUS}
     try:
         ray.init(**settings)

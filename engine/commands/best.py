@@ -10,9 +10,9 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from engine.errors import UserError, nearest
-from engine.listing import Listing
-from engine.predict import CONFIG, Best, load_best
+from engine.basics.errors import UserError, nearest
+from engine.commands.listing import Listing
+from engine.select.predict import CONFIG, Best, load_best
 
 
 def winners(out: Path) -> list[Best]:

@@ -1,8 +1,4 @@
-"""dnasweep: which DNA foundation model, adapted how, is best for which task, and is it real?
-
-python run_search.py                     # the demo study
-python run_search.py studies/mine.yaml   # a study of your own
-"""
+"""The command line: arguments in, the code of one command called."""
 
 from __future__ import annotations
 
@@ -18,11 +14,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
 
-from engine.errors import UserError
+from engine.basics.errors import UserError
 
 if TYPE_CHECKING:
-    from engine.listing import Listing
-    from engine.plan import Plan
+    from engine.commands.listing import Listing
+    from engine.plan.cells import Plan
 
 DEFAULT_STUDY = "demo"
 DEFAULT_STORE = "runs/store"
@@ -76,23 +72,23 @@ def run_command(
     ] = True,
 ) -> None:
     """Run a study: embed, search, select, compare, report."""
-    from engine.plan import make_plan
-    from engine.study import find_study, load_study
+    from engine.plan.cells import make_plan
+    from engine.plan.study import find_study, load_study
 
     plan = make_plan(load_study(find_study(study), set_ or []))
     folder = out or Path("runs") / plan.study.name
     show_plan(plan, folder)
     if dry_run:
-        from engine.listing import memory_table
+        from engine.commands.plan_tables import memory_table
 
         out_console.print(memory_table(plan))
         return
-    from engine.tracking import check_server, tracking_uri
+    from engine.tracking.mlflow_runs import check_server, tracking_uri
 
     if plan.study.tracking.enabled:
         check_server(tracking_uri(plan.study.tracking.uri, folder.resolve().parent))
     if address:
-        from engine.cluster import check_address
+        from engine.cluster.workers import check_address
 
         check_address(address)
     if not resume:
@@ -100,9 +96,9 @@ def run_command(
     log_to(folder / "run.log")
     started = time.monotonic()
 
-    from engine.live import View
-    from engine.run import Run
-    from engine.stages import run_study
+    from engine.stages.progress import View
+    from engine.stages.run import Run
+    from engine.stages.study import run_study
 
     try:
         paths = run_study(Run(plan, folder, address, not resume, View(out_console)))
@@ -112,7 +108,7 @@ def run_command(
         out_console.print("\nStopped; everything finished is kept. To go on:")
         out_console.print(f"  {continuing(sys.argv)}", soft_wrap=True, markup=False)
         raise typer.Exit(INTERRUPTED)
-    from engine.summary import summary
+    from engine.report.forms.terminal import summary
 
     out_console.print(summary(folder))
     out_console.print(f"\n[bold]report[/]       {paths.html}", soft_wrap=True)
@@ -129,7 +125,7 @@ def run_command(
 
 def show_plan(plan: Plan, folder: Path) -> None:
     """Print what a study comes to."""
-    from engine.listing import plan_table
+    from engine.commands.plan_tables import plan_table
 
     out_console.print(plan_table(plan, folder))
 
@@ -165,7 +161,7 @@ def list_command(
     json_: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
 ) -> None:
     """List what a study can name."""
-    from engine.listing import listing
+    from engine.commands.listing import listing
 
     _print_listing(listing(what), json_)
 
@@ -176,7 +172,7 @@ def status_command(
     json_: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
 ) -> None:
     """Show how far a study has come: trials done and the best score of each cell."""
-    from engine.status import status
+    from engine.commands.status import status
 
     _print_listing(status(folder), json_)
 
@@ -190,7 +186,13 @@ def best_command(
     json_: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
 ) -> None:
     """Show the winner of each cell, its scores, and how to predict with it."""
-    from engine.winners import find_winner, how_to_predict, winner_text, winners, winners_table
+    from engine.commands.best import (
+        find_winner,
+        how_to_predict,
+        winner_text,
+        winners,
+        winners_table,
+    )
 
     if cell:
         best = find_winner(folder, cell)
@@ -218,7 +220,7 @@ def predict_command(
     batch: Annotated[int, typer.Option(help="Sequences that are scored at once.")] = 1024,
 ) -> None:
     """Score new sequences with the winner of a cell."""
-    from engine.predict import load_best, predict_file
+    from engine.select.predict import load_best, predict_file
 
     table, notes = predict_file(load_best(best), file, batch)
     errors = Console(stderr=True)
@@ -227,7 +229,7 @@ def predict_command(
     if out is None:
         print(table.to_csv(index=False), end="")
         return
-    from engine.files import replacing
+    from engine.basics.files import replacing
 
     with replacing(out) as temporary:
         table.to_csv(temporary, index=False)
@@ -262,7 +264,7 @@ def compare_command(
     csv: Annotated[Path | None, typer.Option(help="Also write the table to a file.")] = None,
 ) -> None:
     """Test whether models differ (DeLong), from anybody's prediction files."""
-    from engine.compare_files import compare_files
+    from engine.compare.files import compare_files
 
     result = compare_files(
         files, correction, level, alternative, groups, omnibus, columns=score or ()
@@ -290,8 +292,8 @@ def store_ls_command(
     json_: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
 ) -> None:
     """List entries: encoder, task, split, rows, size, age."""
-    from engine.listing import Listing
-    from engine.store_commands import entries_table, open_store, totals
+    from engine.commands.listing import Listing
+    from engine.commands.store import entries_table, open_store, totals
 
     store = open_store(root)
     table = entries_table(store)
@@ -322,7 +324,7 @@ def store_prune_command(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show; remove nothing.")] = False,
 ) -> None:
     """Remove damaged and left-over files and, where asked, entries by age or study."""
-    from engine.store_commands import open_store, prune, seconds_of, store_of_study
+    from engine.commands.store import open_store, prune, seconds_of, store_of_study
 
     age = seconds_of(older_than) if older_than else None
     root = root or (store_of_study(study) if study else DEFAULT_STORE)
@@ -337,7 +339,7 @@ def store_prune_command(
 @app.command("doctor")
 def doctor_command() -> None:
     """Check this machine: Python, torch, GPU, Ray, storage, hub; each with what to do."""
-    from engine.doctor import checks
+    from engine.commands.doctor import checks
 
     failed = False
     for check in checks():
@@ -377,7 +379,3 @@ def main() -> None:
         line = " ".join(str(error).splitlines())
         Console(stderr=True).print(Text.assemble(("error:", "bold red"), " ", line), soft_wrap=True)
         sys.exit(2)
-
-
-if __name__ == "__main__":
-    main()

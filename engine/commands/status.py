@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.errors import UserError
-from engine.listing import Listing
+from engine.basics.errors import UserError
+from engine.commands.listing import Listing
 from engine.metrics import METRICS
 from engine.search.ledger import Ledger, Searched, read_search
 

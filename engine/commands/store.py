@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.errors import UserError
-from engine.listing import Listing
+from engine.basics.errors import UserError
+from engine.commands.listing import Listing
 from engine.store import Store
 from engine.store.inventory import Item, inventory
 

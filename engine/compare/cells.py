@@ -15,11 +15,11 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from engine.compare_fits import Evidence, FloatArray, Labels, gather, interval, paired_test
-from engine.compare_methods import equivalence, method_test
+from engine.compare.fits import Evidence, FloatArray, Labels, gather, interval, paired_test
+from engine.compare.methods import equivalence, method_test
 from engine.metrics import METRICS, compute, compute_all
 from engine.records import Cell
-from engine.select import FinalFit
+from engine.select.winners import FinalFit
 from engine.stats.adjust import adjust, adjust_log10, headline_pairs
 from engine.stats.method_level import agreement
 

@@ -15,14 +15,14 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from engine.compare import Correction
-from engine.compare_fits import OMNIBUS, auc_interval, gather, omnibus_test, paired_test
-from engine.compare_methods import method_test
-from engine.errors import UserError, nearest
-from engine.files import replacing
+from engine.basics.errors import UserError, nearest
+from engine.basics.files import replacing
+from engine.basics.wording import p_value
+from engine.compare.cells import Correction
+from engine.compare.fits import OMNIBUS, auc_interval, gather, omnibus_test, paired_test
+from engine.compare.methods import method_test
+from engine.compare.prediction_files import Model, read_models
 from engine.metrics import compute
-from engine.prediction_files import Model, read_models
-from engine.report.formats import p_value
 from engine.stats.adjust import adjust
 from engine.stats.checks import Alternative
 

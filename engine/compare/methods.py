@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.compare_fits import Evidence, FloatArray
+from engine.compare.fits import Evidence, FloatArray
 from engine.stats.checks import Alternative
 from engine.stats.equivalence import tost
 from engine.stats.method_level import MethodResult, method_auc_test, method_of

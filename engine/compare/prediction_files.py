@@ -20,8 +20,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from engine.errors import UserError, nearest
-from engine.report.formats import plural
+from engine.basics.errors import UserError, nearest
+from engine.basics.wording import plural
 
 LABELS = ("label", "y_true", "y", "target")
 

@@ -16,11 +16,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from engine.basics.errors import UserError
+from engine.embedding.pooling import pool
+from engine.embedding.windows import Windows, length_batches
 from engine.encoders import Encoder, TokenBatch
 from engine.encoders.base import pooled_width
-from engine.errors import UserError
-from engine.pooling import pool
-from engine.windows import Windows, length_batches
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ def mean_vectors(
     sequences : int
         How many, R.
     poolings : sequence of str
-        See `engine.pooling.pool`.
+        See `engine.embedding.pooling.pool`.
     layers : sequence of int
         See `engine.encoders.Encoder.layer_states`.
     budget : Budget

@@ -17,12 +17,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from engine.basics.errors import UserError
+from engine.embedding.batches import Budget, mean_vectors
+from engine.embedding.pooling import pool
+from engine.embedding.windows import Windows, reverse_complement, windows
 from engine.encoders import Encoder, FeatureEncoder
 from engine.encoders.base import pooled_width
-from engine.errors import UserError
-from engine.pooling import pool
-from engine.vectors import Budget, mean_vectors
-from engine.windows import Windows, reverse_complement, windows
 
 #: Bases of a shard, at most: what is done again after a kill, and what is sorted by length.
 SHARD_BASES = {"cpu": 2**18, "cuda": 2**22}
@@ -44,11 +44,11 @@ class Recipe:
     Attributes
     ----------
     poolings : tuple of str
-        See `engine.pooling.pool`; ``features`` for a `FeatureEncoder`.
+        See `engine.embedding.pooling.pool`; ``features`` for a `FeatureEncoder`.
     layers : tuple of int
         See `engine.encoders.Encoder.layer_states`; -1 is the last hidden state.
     truncate : str
-        See `engine.windows.windows`. The vectors of several windows are averaged.
+        See `engine.embedding.windows.windows`. The vectors of several windows are averaged.
     both_strands : bool
         Whether a sequence and its reverse complement are averaged.
     dtype : {"float32", "float16"}

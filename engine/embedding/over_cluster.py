@@ -2,8 +2,8 @@
 
 Every worker is an actor that loads the encoder once, reads the sequences of its shards itself, and
 puts the vectors straight into the store's drafts. What travels is small: which shard, and how many
-rows. A shard is the same here and in `engine.prepare.prepare`, and so are its bits; either goes on
-where the other was cut off.
+rows. A shard is the same here and in `engine.embedding.stored.prepare`, and so are its bits; either
+goes on where the other was cut off.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ import numpy.typing as npt
 import ray
 from ray.exceptions import RayTaskError
 
-from engine.capacity import Shape
-from engine.cluster import cause_of, options
-from engine.embedding import Part, embed_parts, parts_of
-from engine.errors import UserError
-from engine.prepare import (
+from engine.basics.errors import UserError
+from engine.cluster.capacity import Shape
+from engine.cluster.workers import cause_of, options
+from engine.embedding.embed import Part, embed_parts, parts_of
+from engine.embedding.stored import (
     Prepared,
     PrepareRequest,
     about,

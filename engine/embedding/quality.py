@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from engine.errors import UserError
-from engine.files import content_key
+from engine.basics.errors import UserError
+from engine.basics.files import content_key
 from engine.records import TaskSpec
 from engine.stats.clusters import EmbeddingQuality, chance_purity, draw_rows, embedding_quality
 from engine.store import Store

@@ -9,15 +9,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from engine.embedding import SHARD_PLAN, Recipe, Shard, check_recipe, embed_shards
+from engine.basics.errors import UserError
+from engine.basics.files import content_key, file_hash
+from engine.basics.package import PACKAGE
+from engine.embedding.embed import SHARD_PLAN, Recipe, Shard, check_recipe, embed_shards
+from engine.embedding.windows import too_long
 from engine.encoders import Encoder, FeatureEncoder, best_device, find_card, load_encoder
 from engine.encoders.hub import cached_commit, hub_source
-from engine.errors import UserError
-from engine.files import content_key, file_hash
 from engine.records import EncoderSpec, TaskSpec, array_name
 from engine.store import Store
 from engine.tasks import Split, Task, load_task
-from engine.windows import too_long
 
 #: Changes whenever equal inputs could give other arrays.
 EMBEDDING_FORMAT = 3
@@ -378,7 +379,7 @@ def precision_of(encoder: Encoder | FeatureEncoder) -> str:
 def _files_hash(spec: EncoderSpec) -> str:
     """Hash of the encoders' code and of a local weight folder: a memo must not outlive either."""
     card = find_card(spec.card)
-    code = Path(__file__).parent / "encoders"
+    code = PACKAGE / "encoders"
     files = sorted(code.rglob("*.py")) + sorted(code.glob(f"weights/{spec.card}/*"))
     source = hub_source(card, spec.weights) if card.kind == "network" else None
     if source is None and spec.weights not in ("hub", "random"):

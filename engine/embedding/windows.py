@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from engine.basics.errors import UserError
 from engine.encoders import Encoder, TokenBatch
-from engine.errors import UserError
 
 TRUNCATIONS = ("center", "start", "chunk", "error")
 

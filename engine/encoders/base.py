@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
-from engine.files import content_key
+from engine.basics.files import content_key
 
 if TYPE_CHECKING:
     import numpy as np

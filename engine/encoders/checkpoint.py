@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from engine.files import replacing, write_text
+from engine.basics.files import replacing, write_text
 
 if TYPE_CHECKING:
     import torch

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from engine.errors import UserError
+from engine.basics.errors import UserError
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -1,6 +1,6 @@
 """How an encoder is found by name and loaded.
 
-A family is one file in this folder that declares ``CARDS``. Family files are light (no torch at
+A family is one file in ``families/`` that declares ``CARDS``. Family files are light (no torch at
 import), so that a wrong name in a study is told at once; the network a family needs is imported
 when it is loaded.
 """
@@ -14,20 +14,18 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+from engine.basics.errors import UserError, nearest
+from engine.basics.files import file_hash
 from engine.encoders.base import Encoder, EncoderCard, FeatureEncoder, LoadRequest
-from engine.errors import UserError, nearest
-from engine.files import file_hash
 
 
 @cache
 def cards() -> dict[str, EncoderCard]:
-    """All registered encoders by name, found in the files of this folder."""
-    package = importlib.import_module("engine.encoders")
+    """All registered encoders by name, found in the files of ``families/``."""
+    package = importlib.import_module("engine.encoders.families")
     found: dict[str, EncoderCard] = {}
     for module in pkgutil.iter_modules(package.__path__):
-        if module.ispkg:
-            continue
-        family = importlib.import_module(f"engine.encoders.{module.name}")
+        family = importlib.import_module(f"engine.encoders.families.{module.name}")
         for card in getattr(family, "CARDS", ()):
             if card.name in found:
                 raise ValueError(f"two encoders are called {card.name!r}")

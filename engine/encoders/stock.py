@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.errors import UserError
+from engine.basics.errors import UserError
 
 if TYPE_CHECKING:
     from engine.encoders.networks.stock import Stock

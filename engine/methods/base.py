@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from engine.errors import UserError, nearest
+from engine.basics.errors import UserError, nearest
 from engine.methods.ranges import Range
 from engine.records import TaskKind
 

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.errors import UserError
+from engine.basics.errors import UserError
 from engine.methods.base import Fitted, InfeasibleError, Method, Report, check_encoder
 from engine.methods.probes.base import hyperparameters, ranges
 from engine.methods.probes.fitted import (
@@ -144,7 +144,7 @@ def _source(spec: TrialSpec) -> tuple[str, int]:
 
 
 def _save(model: FittedProbe, max_bases: int, fingerprint: str, folder: Path) -> None:
-    from engine.prepare import precision_in
+    from engine.embedding.stored import precision_in
 
     model.save(folder, {"max_bases": max_bases, "precision": precision_in(fingerprint)})
 
@@ -157,8 +157,8 @@ def load(folder: Path, spec: TrialSpec) -> Callable[[Sequence[str]], Scores]:
     UserError
         If the folder holds no fitted probe, or the encoder is not the one that it was fitted on.
     """
-    from engine.embedding import embed
-    from engine.prepare import PrepareRequest, loaded
+    from engine.embedding.embed import embed
+    from engine.embedding.stored import PrepareRequest, loaded
 
     model, about = load_fitted(folder)
     pooling, layer = _source(spec)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from engine.errors import UserError, nearest
+from engine.basics.errors import UserError, nearest
 from engine.metrics import classification, multilabel, regression
 from engine.metrics.base import FloatArray, Metric, Needs, Over, kind_of
 from engine.records import TaskKind
@@ -29,6 +29,7 @@ __all__ = [
     "compute_all",
     "find_metric",
     "kind_of",
+    "metric_label",
     "metrics_of",
 ]
 
@@ -103,6 +104,12 @@ def find_metric(name: str) -> Metric:
     if name not in METRICS:
         raise UserError(f"unknown metric '{name}': {nearest(name, METRICS)}")
     return METRICS[name]
+
+
+def metric_label(metric: str) -> str:
+    """Name of a metric as it is printed."""
+    known = METRICS.get(metric)
+    return known.label if known else metric
 
 
 def compute(name: str, y_true: npt.ArrayLike, scores: npt.ArrayLike) -> float:

@@ -11,13 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.metrics.base import FloatArray, IntArray, Over, check_rows, finite_matrix
-from engine.metrics.resampled import (
-    area_over,
-    macro_over,
-    mean_of_held,
-    mean_over,
-    precision_over,
-)
+from engine.metrics.resampled import area_over, macro_over, mean_of_held, mean_over, precision_over
 
 
 def auroc(y: IntArray, scores: FloatArray) -> float:

@@ -7,20 +7,20 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from engine.basics.errors import UserError, nearest
 from engine.encoders import EncoderCard, cards, find_card
 from engine.encoders.base import LEARNED_POOLINGS, pooled_width
 from engine.encoders.hub import HubSource, cached_commit, hub_source, offline
 from engine.encoders.registry import check_package
-from engine.errors import UserError, nearest
 from engine.methods import Method, find_method
 from engine.methods.ranges import Range
 from engine.metrics import DEFAULT_METRICS, METRICS, metrics_of
+from engine.plan.space import Parameter, Scalar, Space
+from engine.plan.study import Study
 from engine.records import Cell, EncoderSpec, TaskSpec
-from engine.space import Parameter, Scalar, Space
-from engine.study import Study
 from engine.tasks import Task, load_task
-from engine.tasks.base import find_task
 from engine.tasks.published import published_tasks
+from engine.tasks.registry import find_task
 
 #: The last hidden state, where a search space names no layer.
 LAST = -1

@@ -23,9 +23,9 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from engine.embedding.pooling import pool
 from engine.encoders import Encoder, find_card
 from engine.encoders.base import LoadRequest
-from engine.pooling import pool
 
 log = logging.getLogger(__name__)
 

@@ -6,12 +6,12 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from engine.footprint import footprint
 from engine.methods.training.ladder import EVALUATION_TOKENS
+from engine.plan.footprint import footprint
 
 if TYPE_CHECKING:
-    from engine.plan import CellPlan
-    from engine.space import Space
+    from engine.plan.cells import CellPlan
+    from engine.plan.space import Space
     from engine.tasks import Task
 
 #: Bytes of a process before it holds a tensor: on a GPU CUDA's context and the libraries' own

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING
 
-from engine.capacity import Capacity, Node, Shape, gpu_share, memory_share
+from engine.cluster.capacity import Capacity, Node, Shape, gpu_share, memory_share
 
 if TYPE_CHECKING:
-    from engine.memory import Estimate
-    from engine.plan import Plan
+    from engine.plan.cells import Plan
+    from engine.plan.memory import Estimate
 
 GB = 1e9
 
@@ -57,7 +57,7 @@ def kinds(plan: Plan, *, gpu: bool, larger_than: float = 0) -> list[Kind]:
         if cell.method.needs == "network":
             taken = None
             if plan.cards[cell.cell.encoder].parameters > larger_than:
-                from engine.memory import estimate
+                from engine.plan.memory import estimate
 
                 taken = estimate(cell, plan.tasks[cell.cell.task], gpu=gpu)
             of_kind = found.setdefault((cell.cell.encoder, cell.cell.method), [])

@@ -20,8 +20,8 @@ from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from engine.errors import UserError, nearest
-from engine.yamlio import explain
+from engine.basics.errors import UserError, nearest
+from engine.basics.yaml_files import explain
 
 Scalar = str | int | float | bool | None
 Kind = Literal["uniform", "loguniform", "int", "choice", "constant"]

@@ -10,10 +10,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from engine.errors import UserError, nearest
-from engine.records import EncoderSpec, TaskSpec
-from engine.space import Space, parse_space
-from engine.study_file import (
+from engine.basics.errors import UserError, nearest
+from engine.basics.package import PACKAGE
+from engine.basics.urls import without_password
+from engine.basics.yaml_files import explain, parse_yaml, read_yaml
+from engine.plan.space import Space, parse_space
+from engine.plan.study_keys import (
     Compare,
     Embedding,
     EncoderEntry,
@@ -23,11 +25,10 @@ from engine.study_file import (
     TaskEntry,
     Tracking,
 )
-from engine.urls import without_password
-from engine.yamlio import explain, parse_yaml, read_yaml
+from engine.records import EncoderSpec, TaskSpec
 
 #: Where relative paths are looked for after the working directory and the study's folder.
-PROJECT = Path(__file__).resolve().parent.parent
+PROJECT = PACKAGE.parent
 
 #: Configurations of a grid, all of which are listed before the first runs.
 LARGEST_GRID = 100_000

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.files import write_text
-from engine.report.csv_tables import write_tables
-from engine.report.html import render_html
-from engine.report.markdown import render_markdown
-from engine.report.page import compose
-from engine.report.run import read_run
+from engine.basics.files import write_text
+from engine.report.finished_run import read_run
+from engine.report.forms.csv_tables import write_tables
+from engine.report.forms.html import render_html
+from engine.report.forms.markdown import render_markdown
+from engine.report.forms.page import compose
 
 
 @dataclass(frozen=True)

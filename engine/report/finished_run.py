@@ -9,10 +9,10 @@ from typing import Any
 
 import pandas as pd
 
-from engine.errors import UserError
+from engine.basics.errors import UserError
+from engine.basics.yaml_files import parse_yaml
 from engine.metrics import METRICS
 from engine.stats import EmbeddingQuality
-from engine.yamlio import parse_yaml
 
 SCORE_TEXT = ("cell", "encoder", "task", "method", "variant", "metric")
 SCORE_NUMBERS = (

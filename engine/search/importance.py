@@ -9,8 +9,8 @@ from typing import Any
 
 import optuna
 
+from engine.plan.space import Space
 from engine.search.optuna_terms import directions, distribution
-from engine.space import Space
 
 #: Complete trials below which an importance is noise.
 FEWEST_TRIALS = 10

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from engine.files import content_key, write_text
-from engine.plan import CellPlan
+from engine.basics.files import content_key, write_text
+from engine.plan.cells import CellPlan
 from engine.records import TRIAL_FORMAT, TrialRecord
 
 if TYPE_CHECKING:

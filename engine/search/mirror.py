@@ -21,7 +21,7 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
-from engine.files import content_key
+from engine.basics.files import content_key
 from engine.records import TrialRecord
 from engine.search.optuna_terms import directions, frozen_trial
 from engine.search.searcher import CellSearch

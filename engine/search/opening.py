@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.files import write_text
+from engine.basics.files import write_text
 from engine.metrics import METRICS
-from engine.plan import CellPlan
+from engine.plan.cells import CellPlan
+from engine.plan.study import Study
 from engine.records import TrialRecord
 from engine.search.ledger import Ledger, cell_key
 from engine.search.searcher import CellSearch, Drawing, startup_trials
 from engine.search.stopping import StopRules
 from engine.search.turns import Turns
 from engine.search.warm import warm_points
-from engine.study import Study
 
 #: Share of trials_per_cell that every cell gets where the rest is given by expected improvement.
 FLOOR_SHARE = 0.5

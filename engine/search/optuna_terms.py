@@ -14,8 +14,8 @@ from optuna.distributions import (
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from engine.plan.space import Parameter, Space
 from engine.records import TrialRecord
-from engine.space import Parameter, Space
 
 #: Optuna has one state for what failed and what cannot be; the user attribute tells them apart.
 STATES = {

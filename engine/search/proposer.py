@@ -8,7 +8,8 @@ from typing import Any
 import optuna
 from optuna.trial import TrialState
 
-from engine.files import content_key
+from engine.basics.files import content_key
+from engine.plan.space import Space
 from engine.records import TrialRecord
 from engine.search.optuna_terms import (
     directions,
@@ -18,7 +19,6 @@ from engine.search.optuna_terms import (
     values,
 )
 from engine.search.samplers import STATEFUL, sampler_of
-from engine.space import Space
 
 
 class Proposer:

@@ -10,9 +10,10 @@ from typing import Any
 from ray import tune
 
 from engine import trial
-from engine.capacity import Capacity, Shape
-from engine.cluster import keep_to_share
+from engine.cluster.capacity import Capacity, Shape
+from engine.cluster.workers import keep_to_share
 from engine.metrics import METRICS
+from engine.plan.study import Study
 from engine.records import TrialRecord, TrialSpec
 from engine.search.dispatch import Dispatcher
 from engine.search.rungs import rule_of
@@ -20,7 +21,6 @@ from engine.search.scheduler import CellScheduler
 from engine.search.searcher import CellSearch, Proposal
 from engine.search.turns import Turns
 from engine.search.worker import Body, run_call
-from engine.study import Study
 
 #: Tune writes its own logs and snapshots per trial; ours are the records, MLflow and the report.
 TUNE_ENVIRONMENT = {

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, RandomSampler, TPESampler
 
-from engine.files import canonical_json, content_key
-from engine.space import Parameter, Scalar, Space
+from engine.basics.files import canonical_json, content_key
+from engine.plan.space import Parameter, Scalar, Space
 
 #: Samplers that learn from earlier scores, so that few trials may run at once.
 LEARNING = ("tpe", "gp", "cmaes")

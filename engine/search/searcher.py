@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine.files import canonical_json
-from engine.plan import CellPlan
+from engine.basics.files import canonical_json
+from engine.plan.cells import CellPlan
 from engine.records import TrialRecord, TrialResult
 from engine.search.optuna_terms import SCORE_ONLY
 from engine.search.proposer import Proposer

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
 
-from engine.files import canonical_json
+from engine.basics.files import canonical_json
 from engine.metrics import METRICS
-from engine.plan import CellPlan
+from engine.plan.cells import CellPlan
 from engine.records import TrialRecord
 
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from engine.errors import UserError, nearest
-from engine.files import file_hash
+from engine.basics.errors import UserError, nearest
+from engine.basics.files import file_hash
+from engine.basics.yaml_files import parse_yaml
 from engine.methods import Method, find_method
 from engine.records import Cell, EncoderSpec, TaskKind, TaskSpec, TrialSpec
-from engine.yamlio import parse_yaml
 
 if TYPE_CHECKING:
     import numpy as np
@@ -191,7 +191,7 @@ def predict(best: Best | Path | str, sequences: Sequence[str], batch: int = BATC
         than the encoder takes and the model refuses those.
     """
     model = best if isinstance(best, Best) else load_best(best)
-    from engine.tasks.rows import read_sequences
+    from engine.tasks.reading.rows import read_sequences
 
     return _predicted(model, read_sequences(sequences, "sequences")[0], batch)
 
@@ -224,9 +224,9 @@ def predict_file(best: Best, path: str, batch: int = BATCH) -> tuple[pd.DataFram
     import pandas as pd
 
     from engine.encoders import find_card
-    from engine.tasks import files
-    from engine.tasks.base import find_file
-    from engine.tasks.rows import numbered, read_sequences
+    from engine.tasks.reading import files
+    from engine.tasks.reading.formats import find_file
+    from engine.tasks.reading.rows import numbered, read_sequences
 
     columns = files.parse(files.read_bytes(find_file(path), path), path, labelled=False).columns
     sequences, rna = read_sequences(columns["sequence"], path)
@@ -280,7 +280,7 @@ def _renumbered(message: str, start: int) -> str:
 
 def _decided(best: Best, scores: Scores) -> list[str] | list[float]:
     """What is predicted: a class, a set of labels, or a number."""
-    from engine.tasks.labels import SEPARATOR
+    from engine.tasks.reading.labels import SEPARATOR
 
     if best.kind == "regression":
         values: list[float] = scores[:, 0].tolist()
@@ -295,8 +295,8 @@ def _decided(best: Best, scores: Scores) -> list[str] | list[float]:
 
 def _count_too_long(best: Best, sequences: Sequence[str]) -> int:
     """Sequences that do not fit whole into what the method leaves them of the encoder's window."""
+    from engine.embedding.windows import SPECIAL_TOKENS, too_long
     from engine.encoders import Encoder, find_card, load_encoder
-    from engine.windows import SPECIAL_TOKENS, too_long
 
     spec = best.spec.encoder
     card = find_card(spec.card)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.metrics import METRICS
-from engine.plan import CellPlan
+from engine.plan.cells import CellPlan
 from engine.records import Cell, TrialRecord, TrialSpec, Variant
 from engine.store import Store
 from engine.trial import Refit, refit

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from engine import cluster
-from engine.capacity import Shape
-from engine.embedding_quality import Measured, QualityRequest, measure, measure_all
-from engine.embedding_ray import embed_over_cluster
-from engine.prepare import Prepared, PrepareRequest, prepare_all, recall
-from engine.run import Run
+from engine.cluster import workers
+from engine.cluster.capacity import Shape
+from engine.embedding.over_cluster import embed_over_cluster
+from engine.embedding.quality import Measured, QualityRequest, measure, measure_all
+from engine.embedding.stored import Prepared, PrepareRequest, prepare_all, recall
+from engine.stages.run import Run
 from engine.store import Store
 
 
@@ -72,7 +72,7 @@ def measure_embeddings(run: Run) -> list[Measured]:
         if not missing:
             return iter(())
         cpus = run.capacity.embedder.cpus
-        return cluster.map_tasks(measure, missing, lambda _: Shape(cpus))
+        return workers.map_tasks(measure, missing, lambda _: Shape(cpus))
 
     with run.view.stage("measure the embeddings", len(requests)) as count:
         measured = {}
@@ -93,7 +93,7 @@ def _embedded(
     if capacity.gpus <= 1 and run.nodes == 1:
         alone, spread = list(requests), []
     work = partial(prepare_all, root=root, reuse=reuse)
-    for _, step in cluster.map_streams(
+    for _, step in workers.map_streams(
         work, _shares(alone, run.workers), lambda _: capacity.embedder
     ):
         yield step

@@ -14,13 +14,13 @@ from typing import Any
 
 import pandas as pd
 
-from engine import provenance
-from engine.files import file_hash, replacing_folder, write_text
-from engine.model_card import model_card
-from engine.predict import CARD, CONFIG, FORMAT, MODEL
-from engine.run import Run, now
-from engine.select import FitRequest, Winner
-from engine.yamlio import dump_yaml
+from engine.basics import provenance
+from engine.basics.files import file_hash, replacing_folder, write_text
+from engine.basics.yaml_files import dump_yaml
+from engine.select.model_card import model_card
+from engine.select.predict import CARD, CONFIG, FORMAT, MODEL
+from engine.select.winners import FitRequest, Winner
+from engine.stages.run import Run, now
 
 
 def write_best(run: Run, winner: Winner, scores: pd.DataFrame) -> None:
@@ -31,7 +31,7 @@ def write_best(run: Run, winner: Winner, scores: pd.DataFrame) -> None:
     run : Run
     winner : Winner
     scores : DataFrame
-        As `engine.compare.score_table` makes it.
+        As `engine.compare.cells.score_table` makes it.
     """
     cell = winner.plan.cell
     seed = run.plan.study.seeds[0]

@@ -11,20 +11,20 @@ from typing import Any
 
 import pandas as pd
 
-from engine import provenance
-from engine.compare import TaskFits
-from engine.compare_tasks import across_tasks
-from engine.embedding_quality import Measured, tables
-from engine.export import write_best
-from engine.files import replacing, write_text
+from engine.basics import provenance
+from engine.basics.files import replacing, write_text
+from engine.compare.cells import TaskFits
+from engine.compare.tasks import across_tasks
+from engine.embedding.quality import Measured, tables
 from engine.metrics import METRICS
+from engine.plan.study_keys import Search
 from engine.records import Cell, EncoderSpec
-from engine.run import Run, now
 from engine.search.pareto import pareto_front
 from engine.search.searcher import CellSearch
-from engine.select import Winner
+from engine.select.winners import Winner
+from engine.stages.export import write_best
+from engine.stages.run import Run, now
 from engine.store import Store
-from engine.study_file import Search
 from engine.tasks import task_cards
 
 #: Files that only a study of tasks enough has, and those that only one of probes has.

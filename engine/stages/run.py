@@ -11,14 +11,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from engine import cluster
-from engine.capacity import Capacity
-from engine.errors import UserError
-from engine.live import View
-from engine.plan import CellPlan, Plan
-from engine.prepare import Prepared
+from engine.basics.errors import UserError
+from engine.cluster import workers
+from engine.cluster.capacity import Capacity
+from engine.embedding.stored import Prepared
+from engine.plan.cells import CellPlan, Plan
+from engine.plan.sharing import share_out
 from engine.records import TrialSpec
-from engine.sharing import share_out
+from engine.stages.progress import View
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ class Run:
     def capacity(self) -> Capacity:
         """What the cluster has; started when first needed, so that a finished study starts none."""
         if self._capacity is None:
-            there = cluster.start(self.address)
+            there = workers.start(self.address)
             self.nodes = len(there)
             asked = self.plan.study.resources
             most = max(node.cpus for node in there)
@@ -101,7 +101,7 @@ class Run:
                     f"asks for more than any node has ({gpus:.0f}); ask for less"
                 )
             if asked.gpus_per_trial == "auto":
-                there = cluster.with_gpu_memory(there, cluster.gpu_memory)
+                there = workers.with_gpu_memory(there, workers.gpu_memory)
             self._capacity = share_out(self.plan, there)
             for note in self._capacity.notes:
                 log.info(note)

@@ -38,12 +38,7 @@ from engine.stats.clusters import (
     knn_purity,
     uniformity,
 )
-from engine.stats.contrasts import (
-    ContrastResult,
-    OmnibusResult,
-    delong_contrast,
-    delong_omnibus,
-)
+from engine.stats.contrasts import ContrastResult, OmnibusResult, delong_contrast, delong_omnibus
 from engine.stats.delong import auc_ci, auc_covariance, delong_test, delong_unpaired
 from engine.stats.draws import Draws, draw
 from engine.stats.equivalence import TostResult, tost

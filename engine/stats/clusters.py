@@ -9,13 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from engine.stats.checks import (
-    FloatArray,
-    IntArray,
-    class_labels,
-    finite_scores,
-    whole_numbers,
-)
+from engine.stats.checks import FloatArray, IntArray, class_labels, finite_scores, whole_numbers
 
 
 class EmbeddingQuality(NamedTuple):

@@ -19,12 +19,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from engine.stats.checks import (
-    Alternative,
-    FloatArray,
-    check_alternative,
-    check_level,
-)
+from engine.stats.checks import Alternative, FloatArray, check_alternative, check_level
 from engine.stats.clustered import group_numbers, resampling_factor
 from engine.stats.components import degrees_of_freedom, row_covariance
 from engine.stats.draws import Draws, draw

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from engine.errors import UserError
-from engine.files import file_hash
+from engine.basics.errors import UserError
+from engine.basics.files import file_hash
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from engine.files import file_hash
+from engine.basics.files import file_hash
 from engine.store.checksum import empty_array, megabytes, room_for
 from engine.store.entry import Written, array_path, described, filling, publish
 from engine.store.place import Place

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.files import replacing
+from engine.basics.files import replacing
 from engine.store.checksum import check
 from engine.store.place import File, unique
 

@@ -25,8 +25,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
-from engine.errors import UserError
-from engine.files import file_hash, replacing
+from engine.basics.errors import UserError
+from engine.basics.files import file_hash, replacing
 from engine.store.checksum import check, room_for
 from engine.store.place import File, unique
 

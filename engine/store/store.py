@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from engine.errors import UserError
+from engine.basics.errors import UserError
 from engine.store.checksum import room_for, write_array
 from engine.store.draft import Draft
 from engine.store.entry import (

@@ -7,10 +7,11 @@ the article whose dataset could not be told from its title are left out.
 
 import csv
 from functools import cache
-from pathlib import Path
 from typing import NamedTuple
 
-TABLE = Path(__file__).parent / "published.csv"
+from engine.basics.package import PACKAGE
+
+TABLE = PACKAGE / "tasks" / "published.csv"
 
 #: Files that hold a published task under a name of their own.
 ALIASES = {

@@ -16,9 +16,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.errors import UserError
+from engine.basics.errors import UserError
+from engine.basics.urls import without_password
 from engine.records import Cell, TrialRecord
-from engine.urls import without_password
 
 if TYPE_CHECKING:
     from mlflow.entities import Metric

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.files import (
+from engine.basics.files import (
     canonical_json,
     content_key,
     file_hash,

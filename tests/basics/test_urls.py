@@ -1,6 +1,6 @@
 import pytest
 
-from engine.urls import without_password
+from engine.basics.urls import without_password
 
 
 @pytest.mark.parametrize(

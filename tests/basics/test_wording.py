@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.metrics import METRICS
-from engine.report.formats import (
+from engine.basics.wording import (
     adjustment,
     correction_label,
     difference,
@@ -14,7 +13,6 @@ from engine.report.formats import (
     interval,
     listing,
     magnitude,
-    metric_label,
     moment,
     p_equation,
     p_value,
@@ -22,6 +20,7 @@ from engine.report.formats import (
     score,
     shorten,
 )
+from engine.metrics import METRICS, metric_label
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from engine.errors import UserError
-from engine.yamlio import dump_yaml, explain, parse_yaml, read_yaml
+from engine.basics.errors import UserError
+from engine.basics.yaml_files import dump_yaml, explain, parse_yaml, read_yaml
 
 
 class Inner(BaseModel):

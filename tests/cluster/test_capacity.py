@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.capacity import PARTS, Capacity, Node, Shape, gpu_share, memory_share, parts
+from engine.cluster.capacity import PARTS, Capacity, Node, Shape, gpu_share, memory_share, parts
 
 GB = 1e9
 

@@ -6,10 +6,10 @@ from threading import Event
 
 import pytest
 
-from engine import cluster
-from engine.capacity import Node
-from engine.errors import UserError
-from engine.storage_check import check_storage, read_and_write, within
+from engine.basics.errors import UserError
+from engine.cluster import workers
+from engine.cluster.capacity import Node
+from engine.cluster.shared_storage import check_storage, read_and_write, within
 
 HERE = Node("here", "10.0.0.1 (head)", 1, 0)
 
@@ -64,8 +64,8 @@ def two_nodes() -> Iterator[tuple[Node, ...]]:
 
     made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "num_gpus": 1})
     made.add_node(num_cpus=1)
-    yield cluster.start(made.address)
-    cluster.stop()
+    yield workers.start(made.address)
+    workers.stop()
     made.shutdown()
 
 
@@ -136,7 +136,7 @@ def broken(node: Node) -> tuple[float, str]:
 
 @pytest.mark.slow
 def test_gpu_memory_is_asked_on_the_nodes_that_have_one(two_nodes: tuple[Node, ...]) -> None:
-    told = cluster.with_gpu_memory(two_nodes, pretended)
+    told = workers.with_gpu_memory(two_nodes, pretended)
     assert [n.gpu_memory for n in told if n.gpus] == [24e9]
     assert [n.gpu_name for n in told if n.gpus] == ["RTX"]
     assert [n.gpu_memory for n in told if not n.gpus] == [0.0]
@@ -146,7 +146,7 @@ def test_gpu_memory_is_asked_on_the_nodes_that_have_one(two_nodes: tuple[Node, .
 def test_a_gpu_that_does_not_answer_is_not_known_and_stops_nothing(
     two_nodes: tuple[Node, ...],
 ) -> None:
-    assert cluster.with_gpu_memory(two_nodes, broken) == two_nodes
+    assert workers.with_gpu_memory(two_nodes, broken) == two_nodes
 
 
 def visible(item: int) -> str:
@@ -157,8 +157,8 @@ def visible(item: int) -> str:
 
 @pytest.mark.slow
 def test_a_worker_that_was_given_no_gpu_sees_none(two_nodes: tuple[Node, ...]) -> None:
-    from engine.capacity import Shape
+    from engine.cluster.capacity import Shape
 
     shapes = [Shape(1.0), Shape(1.0, 0.25)]
-    seen = dict(cluster.map_tasks(visible, [0, 1], lambda item: shapes[item]))
+    seen = dict(workers.map_tasks(visible, [0, 1], lambda item: shapes[item]))
     assert seen == {0: "", 1: "0"}

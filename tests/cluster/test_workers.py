@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from engine import cluster
-from engine.capacity import Shape
-from engine.cluster import check_address
-from engine.errors import UserError
+from engine.basics.errors import UserError
+from engine.cluster import workers
+from engine.cluster.capacity import Shape
+from engine.cluster.workers import check_address
 
 
 def test_an_address_where_something_listens_is_taken() -> None:
@@ -41,9 +41,9 @@ def test_auto_is_left_to_ray() -> None:
 
 @pytest.fixture(scope="module")
 def one_node() -> Iterator[None]:
-    cluster.start(None)
+    workers.start(None)
     yield
-    cluster.stop()
+    workers.stop()
 
 
 def counted(item: int) -> Iterator[int]:
@@ -61,7 +61,7 @@ def killed(item: int) -> Iterator[int]:
 
 
 def every(function: Callable[[int], Iterator[int]], items: list[int]) -> list[tuple[int, int]]:
-    return list(cluster.map_streams(function, items, lambda _: Shape(1.0)))
+    return list(workers.map_streams(function, items, lambda _: Shape(1.0)))
 
 
 @pytest.mark.slow
@@ -92,7 +92,7 @@ def test_without_an_address_a_cluster_that_runs_here_is_left_alone() -> None:
         "import ray; from ray.cluster_utils import Cluster; from engine import cluster\n"
         "made = Cluster(initialize_head=True, head_node_args={'num_cpus': 7})\n"
         "import os; os.environ['RAY_ADDRESS'] = made.address\n"
-        "(own,) = cluster.start(None)\n"
+        "(own,) = workers.start(None)\n"
         "print('cpus', own.cpus, os.sched_getaffinity(0).__len__())\n"
         "cluster.stop(); made.shutdown()\n"
     )
@@ -119,7 +119,7 @@ def test_torch_may_allocate_a_workers_share_less_what_cuda_takes(
     card: list[float], share: float, fraction: float
 ) -> None:
     """CUDA's context takes 0.5 GB of the 10, at most half of a share."""
-    cluster.limit_gpu_memory(share)
+    workers.limit_gpu_memory(share)
     assert card == [pytest.approx(fraction)]
 
 
@@ -134,8 +134,8 @@ def test_a_worker_keeps_to_its_share_from_its_first_trial_on(
             return given
 
     monkeypatch.setattr("ray.get_runtime_context", Context)
-    cluster.keep_to_share.cache_clear()
-    cluster.keep_to_share()
-    cluster.keep_to_share()
-    cluster.keep_to_share.cache_clear()
+    workers.keep_to_share.cache_clear()
+    workers.keep_to_share()
+    workers.keep_to_share()
+    workers.keep_to_share.cache_clear()
     assert len(card) == calls

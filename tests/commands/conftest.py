@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from engine.yamlio import dump_yaml
+from engine.basics.yaml_files import dump_yaml
 from tests.conftest import Done, Run
 
 ROWS = [f"AAC{'ACGT'[i % 4]}{'ACGT'[i // 4 % 4]}{'G' * (5 + i)}T" for i in range(40)]

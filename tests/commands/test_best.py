@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from engine.errors import UserError
-from engine.winners import find_winner, how_to_predict, winner_text, winners, winners_table
-from tests.exported import Exported, export
+from engine.basics.errors import UserError
+from engine.commands.best import find_winner, how_to_predict, winner_text, winners, winners_table
+from tests.stages.exported import Exported, export
 
 
 @pytest.fixture
 def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Exported:
-    monkeypatch.setattr("engine.compare_fits.RESAMPLES", 50)
+    monkeypatch.setattr("engine.compare.fits.RESAMPLES", 50)
     return export(tmp_path, "classification", monkeypatch)
 
 

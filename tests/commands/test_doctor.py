@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from engine import doctor
-from engine.doctor import Check, checks
+from engine.commands import doctor
+from engine.commands.doctor import Check, checks
 
 
 @pytest.fixture(autouse=True)

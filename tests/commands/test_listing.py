@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 from rich.console import Console, RenderableType
 
+from engine.basics.errors import UserError
+from engine.commands.listing import Count, Listing, listing
+from engine.commands.plan_tables import plan_table
 from engine.encoders import cards, find_card
-from engine.errors import UserError
-from engine.listing import Count, Listing, listing, plan_table
 from engine.methods import methods
-from engine.plan import Plan, make_plan
-from engine.space import Parameter
-from engine.study import load_study, study_names
+from engine.plan.cells import Plan, make_plan
+from engine.plan.space import Parameter
+from engine.plan.study import load_study, study_names
 from engine.tasks import task_cards
 
 
@@ -89,7 +90,7 @@ def test_encoders_fit_a_terminal_of_120_columns():
 
 def test_encoders_are_listed_without_torch_or_transformers(in_repository: Path):
     code = (
-        "import sys\nfrom engine.listing import listing\nlisting('encoders').rich()\n"
+        "import sys\nfrom engine.commands.listing import listing\nlisting('encoders').rich()\n"
         "sys.exit(', '.join({'torch', 'transformers', 'httpx', 'httpx2'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -11,9 +11,9 @@ from types import ModuleType
 import pandas as pd
 import pytest
 
-from tests.command_line.conftest import THREE, assert_told, bad_data, study
+from tests.commands.conftest import THREE, assert_told, bad_data, study
 from tests.conftest import REPOSITORY, Run
-from tests.exported import export
+from tests.stages.exported import export
 
 HEAVY = ("torch", "ray", "mlflow", "optuna", "pandas", "sklearn", "scipy", "pyarrow")
 
@@ -81,7 +81,7 @@ def test_compare_tests_files_and_writes_the_table(run: Run, tmp_path: Path):
 def test_a_winner_is_shown_and_scores_new_sequences(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("engine.compare_fits.RESAMPLES", 50)
+    monkeypatch.setattr("engine.compare.fits.RESAMPLES", 50)
     export(tmp_path, "classification", monkeypatch)
     shown = run("best", "out")
     assert shown.code == 0
@@ -132,8 +132,8 @@ def test_the_command_that_goes_on_is_the_same_without_fresh(command: ModuleType)
 def test_the_doctor_shows_remedies_as_they_are_and_fails_where_something_is_bad(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ):
-    from engine import doctor
-    from engine.doctor import Check
+    from engine.commands import doctor
+    from engine.commands.doctor import Check
 
     note = Check("MLflow", "note", "1.0", "pip install 'dnasweep[ui]'")
     bad = Check("torch", "bad", "No module named [torch]", "make install")

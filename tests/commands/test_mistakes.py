@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.command_line.conftest import ROWS, THREE, assert_told, bad_data, study
+from tests.commands.conftest import ROWS, THREE, assert_told, bad_data, study
 from tests.conftest import Run
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import UserError
+from engine.basics.errors import UserError
+from engine.commands.status import status
 from engine.records import Cell, TrialRecord, TrialResult
 from engine.search.ledger import Ledger, Searched, write_search
-from engine.status import status
 
 
 def record(cell: str, key: str, number: int, outcome: str, score: float | None) -> TrialRecord:

@@ -12,11 +12,10 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-import run_search
-from engine.errors import UserError
-from engine.files import content_key
-from engine.store import Store
-from engine.store_commands import (
+from engine.basics.errors import UserError
+from engine.basics.files import content_key
+from engine.commands import main
+from engine.commands.store import (
     entries_table,
     keys_of_study,
     open_store,
@@ -24,6 +23,7 @@ from engine.store_commands import (
     seconds_of,
     totals,
 )
+from engine.store import Store
 
 DAY = 86_400
 OLD, NEW, DRAFT = (content_key(name) for name in ("old", "new", "draft"))
@@ -67,10 +67,10 @@ def run_of(tmp_path: Path, name: str, *keys: str) -> Path:
 
 
 def command(monkeypatch: pytest.MonkeyPatch, capsys, *arguments: str) -> str:
-    monkeypatch.setattr(run_search, "out_console", Console(width=300))
+    monkeypatch.setattr(main, "out_console", Console(width=300))
     monkeypatch.setattr(sys, "argv", ["run_search.py", "store", *arguments])
     with pytest.raises(SystemExit) as end:
-        run_search.main()
+        main.main()
     assert not end.value.code
     return capsys.readouterr().out
 

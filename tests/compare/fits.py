@@ -7,7 +7,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from engine.records import Cell
-from engine.select import FinalFit
+from engine.select.winners import FinalFit
 
 Scores = npt.NDArray[np.float64]
 BINARY = np.repeat([0, 1], [30, 30])

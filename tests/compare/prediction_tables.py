@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from engine.compare_files import Comparison, compare_files
-from engine.errors import UserError
+from engine.basics.errors import UserError
+from engine.compare.files import Comparison, compare_files
 
 ROWS = 60
 LABEL = np.arange(ROWS) % 2

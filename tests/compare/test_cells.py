@@ -9,16 +9,11 @@ import pytest
 from scipy import stats
 from sklearn.metrics import matthews_corrcoef, roc_auc_score
 
-from engine.compare import (
-    TaskFits,
-    comparison_table,
-    score_table,
-    verdict,
-)
-from engine.compare_fits import gather, interval
+from engine.compare.cells import TaskFits, comparison_table, score_table, verdict
+from engine.compare.fits import gather, interval
 from engine.metrics import METRICS, metrics_of
 from engine.records import Cell
-from engine.select import FinalFit
+from engine.select.winners import FinalFit
 from engine.stats import (
     adjust,
     adjust_log10,
@@ -28,7 +23,7 @@ from engine.stats import (
     method_auc_test,
     tost,
 )
-from tests.fits import BINARY, THREE, fit, scores, welch_df
+from tests.compare.fits import BINARY, THREE, fit, scores, welch_df
 
 
 def table(fits: Sequence[FinalFit], labels=BINARY, seeds=(0,), metric="auroc", **how):
@@ -75,7 +70,7 @@ def test_a_class_without_test_rows_is_left_out_of_the_average():
 
 @pytest.mark.parametrize("metric", ["mcc", "log_loss"])
 def test_other_metrics_are_tested_by_paired_bootstrap(metric: str, monkeypatch):
-    monkeypatch.setattr("engine.compare_fits.RESAMPLES", 200)
+    monkeypatch.setattr("engine.compare.fits.RESAMPLES", 200)
     a, b = scores(BINARY, 3.0, 1), scores(BINARY, 0.0, 2)
     (row,) = table([fit("a", a), fit("b", b)], metric=metric).to_dict("records")
     assert row["test"] == "paired bootstrap"

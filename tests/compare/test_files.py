@@ -10,11 +10,22 @@ import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from engine.compare_files import compare_files
-from engine.compare_fits import omnibus_test
+from engine.compare.files import compare_files
+from engine.compare.fits import omnibus_test
 from engine.stats import adjust, auc_ci, delong_omnibus, delong_test, macro_auc_test
-from tests.fits import welch_df
-from tests.prediction_tables import IDS, LABEL, ROWS, A, B, C, csv, predictions, refused, shown
+from tests.compare.fits import welch_df
+from tests.compare.prediction_tables import (
+    IDS,
+    LABEL,
+    ROWS,
+    A,
+    B,
+    C,
+    csv,
+    predictions,
+    refused,
+    shown,
+)
 
 
 @pytest.fixture(autouse=True)

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from engine.compare_files import compare_files
-from engine.compare_fits import auc_test
+from engine.compare.files import compare_files
+from engine.compare.fits import auc_test
 from engine.stats import delong_test, macro_auc_test
-from tests.prediction_tables import IDS, LABEL, ROWS, A, B, C, csv, predictions, refused
+from tests.compare.prediction_tables import IDS, LABEL, ROWS, A, B, C, csv, predictions, refused
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from engine.compare_tasks import across_tasks
+from engine.compare.tasks import across_tasks
 
 TASKS = [f"t{number}" for number in range(8)]
 VALUES = np.random.default_rng(4).normal([0.9, 0.86, 0.80], 0.02, (8, 3))

@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from engine import embedding
-from engine.embedding import Recipe, embed, embed_shards
+from engine.basics.errors import UserError
+from engine.embedding.embed import Recipe, embed, embed_shards
+from engine.embedding.pooling import pool
+from engine.embedding.windows import reverse_complement, windows
 from engine.encoders import Encoder, load_encoder
-from engine.errors import UserError
-from engine.pooling import pool
-from engine.windows import reverse_complement
 
 RNG = np.random.default_rng(0)
 
@@ -90,12 +89,11 @@ def test_strands_weigh_the_same_however_many_windows_they_have(encoder: Encoder,
     given = ["ACGTTACGTAGG" * 3]
     other = [reverse_complement(given[0])]
     short = replace(encoder, max_tokens=1 + round(12 * encoder.tokens_per_base))
-    made = embedding.windows
 
     def uneven(of, strand, truncate, start):
-        return made(of if strand == other else short, strand, truncate, start)
+        return windows(of if strand == other else short, strand, truncate, start)
 
-    monkeypatch.setattr(embedding, "windows", uneven)
+    monkeypatch.setattr("engine.embedding.embed.windows", uneven)
     both = embed(encoder, given, truncate="chunk", both_strands=True)["mean", -1]
     monkeypatch.undo()
     ahead = embed(short, given, truncate="chunk")["mean", -1]
@@ -151,7 +149,7 @@ def test_every_layer_comes_from_one_forward_pass(encoder: Encoder, monkeypatch):
 
 
 def test_shards_do_not_depend_on_where_one_starts(encoder: Encoder, monkeypatch):
-    monkeypatch.setattr("engine.embedding.SHARD_BASES", {"cpu": 100})
+    monkeypatch.setattr("engine.embedding.embed.SHARD_BASES", {"cpu": 100})
     given = sequences([40, 40, 40, 10, 95, 120, 3])
     recipe = Recipe(("mean", "max"))
     all_of_them = list(embed_shards(encoder, iter(given), recipe))
@@ -168,7 +166,7 @@ def test_shards_do_not_depend_on_where_one_starts(encoder: Encoder, monkeypatch)
 
 def test_a_batch_that_does_not_fit_is_halved_until_it_does(encoder: Encoder, monkeypatch):
     """And not further: the rows that wait are cut anew, within what was found to fit."""
-    monkeypatch.setattr("engine.embedding.SHARD_ROWS", 16)
+    monkeypatch.setattr("engine.embedding.embed.SHARD_ROWS", 16)
     given = sequences([40] * 40)
     expected = embed(encoder, given)["mean", -1]
     tokens = encoder.tokenize([given[0]]).input_ids.numel()
@@ -208,7 +206,7 @@ def test_half_precision_rounds_the_result_and_nothing_before_it(encoder: Encoder
 
 def test_the_memory_of_a_stream_is_that_of_a_shard(encoder: Encoder, monkeypatch):
     """At most three shards are read before the first is handed on: one runs, two are tokenized."""
-    monkeypatch.setattr("engine.embedding.SHARD_ROWS", 4)
+    monkeypatch.setattr("engine.embedding.embed.SHARD_ROWS", 4)
     read: list[int] = []
 
     def stream():
@@ -229,7 +227,7 @@ def test_no_sequences_give_no_rows(encoder: Encoder):
 def test_a_feature_encoder_gives_its_features_in_parts_or_whole(name: str, monkeypatch):
     encoder = load_encoder(name, max_bases=20)
     given = sequences([20, 5, 12, 20, 1])
-    monkeypatch.setattr("engine.embedding.SHARD_ROWS", 2)
+    monkeypatch.setattr("engine.embedding.embed.SHARD_ROWS", 2)
     values = embed(encoder, given, ("features",))["features", -1]
     np.testing.assert_array_equal(values, encoder.features(given))
     assert values.dtype == np.float32

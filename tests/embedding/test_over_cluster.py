@@ -11,10 +11,10 @@ import pytest
 import ray
 from ray.cluster_utils import Cluster
 
-from engine import cluster
-from engine.capacity import Shape
-from engine.embedding_ray import Embedder, embed_over_cluster, survey
-from engine.prepare import Prepared, PrepareRequest, prepare, recall
+from engine.cluster import workers
+from engine.cluster.capacity import Shape
+from engine.embedding.over_cluster import Embedder, embed_over_cluster, survey
+from engine.embedding.stored import Prepared, PrepareRequest, prepare, recall
 from engine.records import EncoderSpec, TaskSpec
 from engine.store import Store
 from engine.tasks import load_task
@@ -31,7 +31,7 @@ def two_nodes() -> Iterator[None]:
     made.add_node(num_cpus=1)
     ray.init(address=made.address, log_to_driver=False)
     yield
-    cluster.stop()
+    workers.stop()
     made.shutdown()
 
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from engine.embedding.pooling import pool
 from engine.encoders.base import BINS, POOLED, pooled_width
-from engine.pooling import pool
 
 NAN = math.nan
 

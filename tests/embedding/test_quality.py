@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
-from engine.embedding_quality import (
+from engine.basics.errors import UserError
+from engine.embedding.quality import (
     MAX_POINTS,
     MAX_ROWS,
     Measured,
@@ -17,7 +18,6 @@ from engine.embedding_quality import (
     measure_all,
     tables,
 )
-from engine.errors import UserError
 from engine.records import TaskSpec
 from engine.store import Store
 from engine.tasks import load_task

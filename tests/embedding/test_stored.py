@@ -14,18 +14,18 @@ import numpy as np
 import pytest
 import torch
 
-from engine import prepare as module
-from engine.embedding import embed
+from engine.basics.errors import UserError
+from engine.embedding import stored as module
+from engine.embedding.embed import embed
+from engine.embedding.stored import PrepareRequest, prepare, recall
 from engine.encoders import Encoder, load_encoder
 from engine.encoders.checkpoint import write_folder
-from engine.encoders.tiny import build
-from engine.errors import UserError
-from engine.prepare import PrepareRequest, prepare, recall
+from engine.encoders.families.tiny import build
 from engine.records import EncoderSpec, TaskSpec
 from engine.store import Draft, Store
 from engine.tasks import Task, load_task
+from tests.conftest import REPOSITORY
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 RANDOM = EncoderSpec("tiny-bert@random", "tiny-bert", "random", 3)
 SIZES = {
     "vocabulary_size": 4105,
@@ -82,7 +82,7 @@ def encoder_must_not_run(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
         def ran(*_: object) -> None:
             raise AssertionError("the encoder ran")
 
-        monkeypatch.setattr("engine.prepare.embed_shards", ran)
+        monkeypatch.setattr("engine.embedding.stored.embed_shards", ran)
 
     return forbid
 
@@ -111,7 +111,7 @@ def test_a_run_that_was_cut_off_goes_on_and_gives_the_same_bits(
     request_of, root, tmp_path, monkeypatch
 ):
     """Killed after some shards: those are not computed again, whatever was under way is."""
-    monkeypatch.setattr("engine.embedding.SHARD_ROWS", 4)
+    monkeypatch.setattr("engine.embedding.embed.SHARD_ROWS", 4)
     whole = prepare(request_of(), str(tmp_path / "other"))
     add = Draft.add
     rows: list[int] = []
@@ -145,9 +145,9 @@ def test_what_a_killed_process_embedded_is_not_embedded_again(
     script = f"""
 import os, pickle, signal, sys
 import engine.embedding
-from engine.prepare import prepare
+from engine.embedding.stored import prepare
 from engine.store import Draft
-engine.embedding.SHARD_ROWS = 4
+engine.embedding.embed.SHARD_ROWS = 4
 add = Draft.add
 def killed(self, number, rows, arrays):
     add(self, number, rows, arrays)
@@ -160,7 +160,7 @@ prepare(pickle.load(open(sys.argv[1], 'rb')), {root!r})
     command = [sys.executable, "-c", script, str(tmp_path / "request")]
     ended = subprocess.run(command, cwd=REPOSITORY, check=False, capture_output=True)
     assert ended.returncode == -signal.SIGKILL, ended.stderr
-    monkeypatch.setattr("engine.embedding.SHARD_ROWS", 4)
+    monkeypatch.setattr("engine.embedding.embed.SHARD_ROWS", 4)
     whole = prepare(request_of(), str(tmp_path / "other"))
     again = prepare(request_of(), root)
     assert again.forwards == whole.forwards - 20
@@ -175,7 +175,7 @@ prepare(pickle.load(open(sys.argv[1], 'rb')), {root!r})
 def test_sequences_that_are_too_long_are_counted_after_a_cut_off_too(
     request_of, root, weights, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("engine.embedding.SHARD_ROWS", 4)
+    monkeypatch.setattr("engine.embedding.embed.SHARD_ROWS", 4)
     ours = EncoderSpec("ours", "tiny-bert", str(weights))
     whole = prepare(request_of(ours), str(tmp_path / "other"))
     done = prepare(request_of(ours), root)
@@ -237,7 +237,7 @@ def test_parts_of_another_plan_of_shards_are_not_taken_for_parts_of_this_one(
 
     add = Draft.add
     with monkeypatch.context() as patch:
-        patch.setattr("engine.embedding.SHARD_ROWS", 4)
+        patch.setattr("engine.embedding.embed.SHARD_ROWS", 4)
         patch.setattr(module, "SHARD_PLAN", "of an earlier version")
         patch.setattr(Draft, "add", killed)
         with pytest.raises(KeyboardInterrupt):
@@ -274,7 +274,7 @@ def test_a_second_call_does_not_run_the_encoder(request_of, root, encoder_must_n
 
 def test_a_second_run_recalls_without_loading_the_encoder(request_of, root, monkeypatch):
     first = prepare(request_of(), root)
-    monkeypatch.setattr("engine.prepare.load_encoder", None)
+    monkeypatch.setattr("engine.embedding.stored.load_encoder", None)
     assert recall(request_of(), Store(Path(root))) == replace(first, forwards=0)
 
 

@@ -10,9 +10,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.basics.errors import UserError
+from engine.embedding.windows import length_batches, reverse_complement, too_long, windows
 from engine.encoders import Encoder, load_encoder
-from engine.errors import UserError
-from engine.windows import length_batches, reverse_complement, too_long, windows
 
 RNG = np.random.default_rng(0)
 NAMES = ["tiny-bert", "tiny-hyena", "dnabert2"]
@@ -25,8 +25,8 @@ def shortened(name: str, tokens: int) -> Encoder:
         loaded = load_encoder(name if name != "dnabert2" else "tiny-bert", weights="random")
         assert isinstance(loaded, Encoder)
         if name == "dnabert2":
-            from engine.encoders.dnabert2 import SPECIAL
-            from engine.encoders.vocab import stand_in
+            from engine.encoders.families.dnabert2 import SPECIAL
+            from engine.encoders.tokenizers.published import stand_in
 
             loaded = replace(loaded, tokenizer=stand_in(SPECIAL))
         ENCODERS[name] = loaded

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from engine.encoders import load_encoder
-from engine.encoders.tiny import SHIPPED
+from engine.encoders.families.tiny import SHIPPED
 from tests.encoders.contract import shipped, small_folders
 
 

@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from engine.basics.errors import UserError
 from engine.encoders import EncoderCard, cards, load_encoder
+from engine.encoders.families.tiny import SHIPPED
 from engine.encoders.registry import check_package
-from engine.encoders.tiny import SHIPPED
-from engine.errors import UserError
 
 SEQUENCES = [
     "ACGTACGTTGCAAGCTTGCATGCCTGCAGGTCGACTCTAGAGGATCCCCGGGTACCGAGC",

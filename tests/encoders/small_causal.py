@@ -11,15 +11,7 @@ from pathlib import Path
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
-from tests.encoders.small import (
-    MERGES,
-    SPECIAL,
-    Shapes,
-    linear,
-    norm,
-    tensors,
-    write_config,
-)
+from tests.encoders.small import MERGES, SPECIAL, Shapes, linear, norm, tensors, write_config
 
 LLAMA = {
     "architectures": ["GENERatorForCausalLM"],

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import torch
 
+from engine.basics.errors import UserError
 from engine.encoders import Encoder, FeatureEncoder, cards, find_card, load_encoder
 from engine.encoders.checkpoint import state_hash
-from engine.errors import UserError
 from tests.encoders.contract import (
     SEQUENCES,
     assert_close,

@@ -9,8 +9,10 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from engine.basics.errors import UserError
 from engine.encoders import cards, find_card, load_encoder
 from engine.encoders.base import LoadRequest
+from engine.encoders.families.tiny import SHIPPED
 from engine.encoders.hub import (
     BPE,
     TOKENS,
@@ -25,8 +27,6 @@ from engine.encoders.hub import (
     read_tensors,
 )
 from engine.encoders.stock import load_stock
-from engine.encoders.tiny import SHIPPED
-from engine.errors import UserError
 from tests.encoders.contract import small_folders
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

@@ -8,9 +8,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from engine.basics.errors import UserError
 from engine.encoders import find_card, load_encoder
 from engine.encoders.hub import read_tensors
-from engine.errors import UserError
 from tests.encoders.loopback_hub import Hub, serving
 from tests.encoders.small import SMALL
 
@@ -39,7 +39,7 @@ import sys, time
 from engine.encoders import find_card
 from engine.encoders.base import LoadRequest
 from engine.encoders.hub import cached_commit, checkpoint_folder, hub_source
-from engine.errors import UserError
+from engine.basics.errors import UserError
 from huggingface_hub import constants
 # The client waits between its attempts, and keeps whole chunks only, of 10 MB.
 time.sleep = lambda seconds: None

@@ -7,10 +7,10 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 
+from engine.basics.errors import UserError
 from engine.encoders import load_encoder
 from engine.encoders.checkpoint import state_hash
 from engine.encoders.stock import load_stock, random_stock
-from engine.errors import UserError
 from tests.encoders.small_causal import BERT, LLAMA, MIXTRAL, write_bert
 
 SHARP = {"initializer_range": 0.3, "vocab_size": 64}

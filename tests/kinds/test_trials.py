@@ -13,19 +13,19 @@ import pytest
 from scipy import stats
 from sklearn import metrics as sk
 
-from engine.compare import TaskFits, comparison_table, score_table
-from engine.compare_fits import gather, interval, paired_test
-from engine.errors import UserError
+from engine.basics.errors import UserError
+from engine.basics.yaml_files import dump_yaml
+from engine.compare.cells import TaskFits, comparison_table, score_table
+from engine.compare.fits import gather, interval, paired_test
 from engine.methods import Fitted, Method, methods
 from engine.metrics import metrics_of
-from engine.plan import Plan, make_plan
+from engine.plan.cells import Plan, make_plan
+from engine.plan.study import load_study
 from engine.records import Cell, EncoderSpec, TaskSpec, TrialSpec
-from engine.results import _predictions
-from engine.select import FinalFit
-from engine.study import load_study
+from engine.select.winners import FinalFit
+from engine.stages.results import _predictions
 from engine.tasks import cached_task, load_task
 from engine.trial import refit, run_trial
-from engine.yamlio import dump_yaml
 
 PROBE = {
     "method": "probe",
@@ -202,7 +202,7 @@ def task_fits(name: str, metric: str) -> TaskFits:
 
 @pytest.fixture
 def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.compare_fits.RESAMPLES", 300)
+    monkeypatch.setattr("engine.compare.fits.RESAMPLES", 300)
 
 
 @pytest.mark.usefixtures("few_resamples")
@@ -236,7 +236,7 @@ def test_a_study_of_several_kinds_has_one_table_with_gaps():
 
 def test_the_interval_of_a_correlation_is_that_of_fisher(monkeypatch: pytest.MonkeyPatch):
     # Normal data: atanh(r) has the standard error 1 / sqrt(N - 3) (Fisher 1915).
-    monkeypatch.setattr("engine.compare_fits.RESAMPLES", 1000)
+    monkeypatch.setattr("engine.compare.fits.RESAMPLES", 1000)
     rng = np.random.default_rng(0)
     y = rng.normal(size=400)
     scores = 0.7 * y + np.sqrt(1 - 0.7**2) * rng.normal(size=400)

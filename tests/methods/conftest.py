@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engine.embedding.stored import fingerprint
 from engine.encoders import load_encoder
-from engine.prepare import fingerprint
 from engine.records import Cell, EncoderSpec, TaskSpec, TrialSpec
 from engine.tasks import load_task
 

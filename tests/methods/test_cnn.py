@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.errors import UserError
+from engine.basics.errors import UserError
 from engine.methods.cnn import METHOD, fit
 from engine.methods.training.convolutions import (
     PADDING,

@@ -11,10 +11,10 @@ import pytest
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 
-from engine.errors import UserError
+from engine.basics.errors import UserError
+from engine.embedding.stored import PrepareRequest, prepare
 from engine.methods.probe import METHOD, fit_many
 from engine.methods.probes import find_probe
-from engine.prepare import PrepareRequest, prepare
 from engine.records import TaskSpec, TrialSpec
 from engine.store import Store
 from engine.tasks import load_task
@@ -77,7 +77,7 @@ def test_a_probe_never_loads_an_encoder(embedded, monkeypatch: pytest.MonkeyPatc
         raise AssertionError("an encoder was loaded")
 
     monkeypatch.setattr("engine.encoders.registry.load_encoder", refuse)
-    monkeypatch.setattr("engine.prepare.load_encoder", refuse)
+    monkeypatch.setattr("engine.embedding.stored.load_encoder", refuse)
     assert run_trial(spec).status == "complete"
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine.embedding.stored import PrepareRequest, prepare
 from engine.methods.probe import fit_many
 from engine.metrics import compute
-from engine.prepare import PrepareRequest, prepare
 from engine.records import Cell, EncoderSpec, TaskSpec, TrialSpec
 from engine.tasks import load_task
 

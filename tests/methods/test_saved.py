@@ -11,8 +11,8 @@ import torch
 from peft import PeftModel
 from peft.tuners.tuners_utils import BaseTunerLayer
 
+from engine.basics.errors import UserError
 from engine.encoders import load_encoder
-from engine.errors import UserError
 from engine.methods import methods
 from engine.records import TrialSpec
 from engine.tasks import cached_task

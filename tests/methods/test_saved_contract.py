@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine.embedding.stored import PrepareRequest, prepare
 from engine.methods import methods
-from engine.prepare import PrepareRequest, prepare
 from engine.records import Cell, EncoderSpec, TaskSpec, TrialSpec
 from engine.tasks import load_task
 from engine.trial import refit

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from engine.basics.yaml_files import read_yaml
 from engine.methods import find_method, methods
 from engine.methods.probes import probes
 from engine.methods.probes.fitted import configuration
+from engine.plan.space import Scalar, Space, parse_space
 from engine.search.samplers import grid
-from engine.space import Scalar, Space, parse_space
-from engine.yamlio import read_yaml
 
 FOLDER = Path(__file__).resolve().parents[2] / "search_spaces"
 SPACES = sorted(str(path.relative_to(FOLDER)) for path in FOLDER.rglob("*.yaml"))

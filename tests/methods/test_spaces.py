@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import UserError
-from engine.plan import make_plan
+from engine.basics.errors import UserError
+from engine.basics.yaml_files import dump_yaml, read_yaml
+from engine.plan.cells import make_plan
+from engine.plan.space import parse_space
+from engine.plan.study import load_study
 from engine.records import TrialSpec
-from engine.space import parse_space
-from engine.study import load_study
 from engine.trial import run_trial
-from engine.yamlio import dump_yaml, read_yaml
 from tests.conftest import REPOSITORY
 from tests.methods.support import fine_tuning_methods
 

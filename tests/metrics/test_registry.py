@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engine.errors import UserError
+from engine.basics.errors import UserError
 from engine.metrics import DEFAULT_METRICS, METRICS, compute, compute_all, kind_of, metrics_of
 
 CLASSES = ([0, 1, 0, 1], np.full((4, 2), 0.5))

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from engine.plan import Plan, make_plan
-from engine.study import load_study
-from engine.yamlio import dump_yaml
+from engine.basics.yaml_files import dump_yaml
+from engine.plan.cells import Plan, make_plan
+from engine.plan.study import load_study
 
 PROBE = {
     "method": "probe",

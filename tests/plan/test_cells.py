@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from engine.basics.errors import UserError
 from engine.encoders import cards, find_card
 from engine.encoders.hub import HubSource
-from engine.errors import UserError
-from engine.plan import make_plan
+from engine.plan.cells import make_plan
+from engine.plan.study import load_study
 from engine.records import Cell
-from engine.study import load_study
 from tests.plan.conftest import LORA, PROBE, plan, space
 
 
@@ -124,10 +124,10 @@ def test_the_metric_is_that_of_the_task_entry_else_study_else_card_else_auroc(
 def test_the_card_of_a_task_has_its_say_where_the_study_names_no_metric(monkeypatch):
     from dataclasses import replace
 
-    from engine.tasks import base
+    from engine.tasks import registry
 
-    card = replace(base.task_cards()["promoters_ecoli"], metric="mcc")
-    monkeypatch.setattr(base, "task_cards", lambda: {"promoters_ecoli": card})
+    card = replace(registry.task_cards()["promoters_ecoli"], metric="mcc")
+    monkeypatch.setattr(registry, "task_cards", lambda: {"promoters_ecoli": card})
     made = plan(tasks=["promoters_ecoli"], encoders=["kmer"], methods={"probe": PROBE})
     assert [p.metric for p in made.cells] == ["mcc"]
 
@@ -170,7 +170,7 @@ def test_encoders_whose_weights_are_not_in_the_cache_are_to_be_downloaded(
 
 
 def test_an_encoder_without_gradients_is_probed_and_not_adapted(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("engine.plan.check_package", lambda card: None)
+    monkeypatch.setattr("engine.plan.cells.check_package", lambda card: None)
     made = plan(encoders=["evo2-7b"])
     assert [p.cell.method for p in made.cells] == ["probe"]
     assert [s.reason for s in made.skipped] == [

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.profiler import ProfilerActivity, profile
 
+from engine.embedding.pooling import pool
 from engine.encoders import Encoder, cards, load_encoder
-from engine.footprint import Bytes, footprint
 from engine.methods import lora
-from engine.pooling import pool
+from engine.plan.footprint import Bytes, footprint
 
 
 def allocated(work: Callable[[], object]) -> int:

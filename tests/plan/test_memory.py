@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from engine.encoders import cards
-from engine.footprint import footprint
-from engine.memory import estimate
-from engine.plan import CellPlan, Plan, make_plan
-from engine.study import load_study
+from engine.plan.cells import CellPlan, Plan, make_plan
+from engine.plan.footprint import footprint
+from engine.plan.memory import estimate
+from engine.plan.study import load_study
 
 LORA = {
     "method": "lora",

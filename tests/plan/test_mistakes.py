@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from engine.basics.errors import UserError
 from engine.encoders import find_card
-from engine.errors import UserError
 from tests.plan.conftest import LORA, PROBE, plan, space
 
 
@@ -205,7 +205,7 @@ def test_names_are_checked_before_files_are_read(monkeypatch: pytest.MonkeyPatch
     def read(*_: object) -> None:
         raise AssertionError("a file was read")
 
-    monkeypatch.setattr("engine.tasks.files.read_bytes", read)
+    monkeypatch.setattr("engine.tasks.reading.files.read_bytes", read)
     assert "'splice_junction' is unknown" in refused(
         tasks=[{"path": "mine.csv"}, "splice_junction"]
     )

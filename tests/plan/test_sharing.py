@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from engine import sharing
-from engine.capacity import Node, Shape
-from engine.memory import Estimate
-from engine.plan import Plan, make_plan
-from engine.sharing import share_out
-from engine.study import load_study
+from engine.cluster.capacity import Node, Shape
+from engine.plan import sharing
+from engine.plan.cells import Plan, make_plan
+from engine.plan.memory import Estimate
+from engine.plan.sharing import share_out
+from engine.plan.study import load_study
 
 GB = 1e9
 A100 = Node("g", "10.0.0.2 (gpu)", 8, 2, 64 * GB, 40 * GB, "A100")
@@ -25,7 +25,7 @@ def plan(in_repository: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
     def told(cell, task, *, gpu: bool) -> Estimate:
         return Estimate(needs[cell.cell.encoder] * GB / 1.1, 0.0, 0.0, 0.0, 32, 100, False)
 
-    monkeypatch.setattr("engine.memory.estimate", told)
+    monkeypatch.setattr("engine.plan.memory.estimate", told)
     monkeypatch.setattr(sharing, "SMALL", 0)
     sets = ["encoders=[tiny-bert, tiny-hyena]", "skip=[]"]
     return make_plan(load_study(Path("studies/demo.yaml"), sets))
@@ -59,10 +59,10 @@ def test_activations_that_are_too_many_have_another_remedy(
     plan: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     large = Estimate(1 * GB, 0.0, 90 * GB, 0.0, 32, 100, False)
-    monkeypatch.setattr("engine.memory.estimate", lambda *_, gpu: large)
+    monkeypatch.setattr("engine.plan.memory.estimate", lambda *_, gpu: large)
     assert "gradient_checkpointing: true" in share_out(plan, (A100,)).notes[0]
     saved = replace(large, checkpointing=True)
-    monkeypatch.setattr("engine.memory.estimate", lambda *_, gpu: saved)
+    monkeypatch.setattr("engine.plan.memory.estimate", lambda *_, gpu: saved)
     told = share_out(plan, (A100,)).notes[0]
     assert "gradient_checkpointing" not in told
     assert "a smaller batch_size" in told
@@ -95,7 +95,7 @@ def test_where_memory_is_plenty_all_trials_are_alike_and_nothing_is_told(plan: P
 
 
 def test_what_cannot_be_told_has_a_whole_gpu(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.memory.estimate", lambda *_, gpu: None)
+    monkeypatch.setattr("engine.plan.memory.estimate", lambda *_, gpu: None)
     capacity = share_out(plan, (A100,))
     assert {capacity.shapes[c] for c in capacity.networks} == {Shape(1, 1.0)}
     assert "memory is not known; a whole GPU each" in capacity.notes[0]
@@ -114,5 +114,5 @@ def test_small_networks_are_not_estimated_without_a_gpu(
     plan: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sharing, "SMALL", 10**7)
-    monkeypatch.setattr("engine.memory.estimate", None)
+    monkeypatch.setattr("engine.plan.memory.estimate", None)
     assert set(share_out(plan, (LAPTOP,)).shapes.values()) == {Shape(1)}

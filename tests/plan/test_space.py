@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.errors import UserError
-from engine.space import Parameter, Scalar, Space, parse_space
-from engine.yamlio import dump_yaml, parse_yaml, read_yaml
+from engine.basics.errors import UserError
+from engine.basics.yaml_files import dump_yaml, parse_yaml, read_yaml
+from engine.plan.space import Parameter, Scalar, Space, parse_space
+from tests.conftest import REPOSITORY
 
-SHIPPED = sorted((Path(__file__).resolve().parent.parent / "search_spaces").glob("*.yaml"))
+SHIPPED = sorted((REPOSITORY / "search_spaces").glob("*.yaml"))
 
 
 def space(parameters: dict[str, Any], default: dict[str, Any]) -> Space:

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from engine.errors import UserError
+from engine.basics.errors import UserError
+from engine.basics.yaml_files import dump_yaml
+from engine.plan.study import PROJECT, Study, find_study, load_study, resolve_path, study_names
 from engine.records import EncoderSpec, TaskSpec
-from engine.study import PROJECT, Study, find_study, load_study, resolve_path, study_names
-from engine.yamlio import dump_yaml
 
 SPACE = {"method": "probe", "parameters": {"pooling": {"constant": "mean"}}}
 SPACE["default"] = {"pooling": "mean"}

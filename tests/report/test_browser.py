@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from engine.report import ReportPaths
-from engine.report.blocks import Section
-from engine.report.grids import Column, Entry, Grid
-from engine.report.html import render_html
-from engine.report.page import Page
+from engine.report.forms.blocks import Section
+from engine.report.forms.grids import Column, Entry, Grid
+from engine.report.forms.html import render_html
+from engine.report.forms.page import Page
 
 CHROMIUM = (
     shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -4,8 +4,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from engine.errors import UserError
-from engine.report.run import read_run
+from engine.basics.errors import UserError
+from engine.report.finished_run import read_run
 
 Maker = Callable[..., Path]
 ONE = {("kmer", "probe"): (0.9,), ("onehot", "probe"): (0.8,)}

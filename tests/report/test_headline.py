@@ -6,12 +6,12 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from engine.report.answer import answer
-from engine.report.duels import duels
-from engine.report.run import Run, read_run
+from engine.report.facts.answer import answer
+from engine.report.facts.duels import duels
+from engine.report.facts.standings import leaderboard
+from engine.report.finished_run import Run, read_run
 from engine.report.sections.claims import claims
 from engine.report.sections.leaderboard import leaderboard_grid
-from engine.report.tables import leaderboard
 
 Maker = Callable[..., Path]
 CELLS = {("a", "probe"): (0.95,), ("b", "probe"): (0.90,), ("c", "probe"): (0.899,)}

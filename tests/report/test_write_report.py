@@ -268,7 +268,7 @@ def test_long_names_break_after_an_underscore(demo_report: ReportPaths) -> None:
 def test_a_page_of_many_tasks_is_brief_and_says_what_it_leaves_out(
     make_run: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.report.findings.MANY_TASKS", 1)
+    monkeypatch.setattr("engine.report.facts.findings.MANY_TASKS", 1)
     cells = {(name, "probe"): (0.9 - k / 50, 0.9 - k / 50) for k, name in enumerate("abc")}
     out = make_run(cells=cells, tasks=("t", "u"), per_cell=3)
     paths = write_report(out)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from engine.report.run import Run, read_run
+from engine.report.finished_run import Run, read_run
 
 
 def with_trials(out: Path, rows: list[dict[str, object]]) -> Run:

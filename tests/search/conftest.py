@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pytest
 
 from engine.methods import methods
-from engine.plan import CellPlan
+from engine.plan.cells import CellPlan
+from engine.plan.space import Space, parse_space
 from engine.records import Cell, EncoderSpec, TaskSpec
-from engine.space import Space, parse_space
 
 SPACE = {
     "method": "probe",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.plan import CellPlan
+from engine.plan.cells import CellPlan
 from engine.records import TrialRecord, TrialResult, TrialSpec
 from engine.search import dispatch
 from engine.search.dispatch import ATTEMPTS, LOST, Dispatcher

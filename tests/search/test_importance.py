@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from engine.plan.space import parse_space
 from engine.search.importance import importances
-from engine.space import parse_space
 
 SPACE = parse_space(
     {

@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 
+from engine.plan.space import parse_space
 from engine.records import Cell, TrialRecord, TrialResult
 from engine.search.ledger import Ledger, cell_key
 from engine.search.searcher import Drawing
-from engine.space import parse_space
 
 CELL = Cell("tiny-bert", "feng2024/4mC", "probe")
 

@@ -8,7 +8,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from engine.plan import CellPlan
+from engine.plan.cells import CellPlan
 from engine.records import TrialRecord, TrialResult
 from engine.search.mirror import Mirror, open_storage
 from engine.search.searcher import CellSearch, Proposal

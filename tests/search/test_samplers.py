@@ -8,15 +8,15 @@ from unittest.mock import patch
 
 import pytest
 
-from engine import study as study_module
-from engine.errors import UserError
-from engine.plan import CellPlan
+from engine.basics.errors import UserError
+from engine.basics.yaml_files import dump_yaml
+from engine.plan import study as study_module
+from engine.plan.cells import CellPlan
+from engine.plan.space import Space, parse_space
+from engine.plan.study import load_study
 from engine.records import TrialRecord, TrialResult
 from engine.search.samplers import grid
 from engine.search.searcher import CellSearch, Proposal
-from engine.space import Space, parse_space
-from engine.study import load_study
-from engine.yamlio import dump_yaml
 
 Make = Callable[..., CellPlan]
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.plan import CellPlan
+from engine.plan.cells import CellPlan
+from engine.plan.space import parse_space
 from engine.records import TrialRecord, TrialResult
 from engine.search.searcher import HOPELESS, CellSearch, Drawing, Proposal
-from engine.space import parse_space
 
 Make = Callable[..., CellPlan]
 

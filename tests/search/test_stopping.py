@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from engine.plan import CellPlan
+from engine.plan.cells import CellPlan
 from engine.records import Cell, TrialRecord, TrialResult
 from engine.search.searcher import CellSearch, Proposal
 from engine.search.stopping import StopRules

@@ -5,7 +5,7 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from engine.plan import CellPlan
+from engine.plan.cells import CellPlan
 from engine.records import TrialResult
 from engine.search.searcher import CellSearch, Proposal
 from engine.search.stopping import StopRules

@@ -1,10 +1,10 @@
 from collections.abc import Callable
 
-from engine.plan import CellPlan
+from engine.plan.cells import CellPlan
+from engine.plan.space import parse_space
 from engine.records import Cell, TrialRecord, TrialResult
 from engine.search.searcher import CellSearch, Drawing, Proposal
 from engine.search.warm import warm_points
-from engine.space import parse_space
 
 Make = Callable[..., CellPlan]
 

@@ -11,18 +11,18 @@ import numpy as np
 import pytest
 import yaml
 
+from engine.basics.errors import UserError
+from engine.basics.files import file_hash
 from engine.encoders import load_encoder
-from engine.errors import UserError
-from engine.files import file_hash
-from engine.predict import load_best, predict, predict_file
-from tests.exported import LABELS, STUB, Exported, export, sequences, shares
+from engine.select.predict import load_best, predict, predict_file
+from tests.stages.exported import LABELS, STUB, Exported, export, sequences, shares
 
 KINDS = tuple(LABELS)
 
 
 @pytest.fixture(autouse=True)
 def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.compare_fits.RESAMPLES", 50)
+    monkeypatch.setattr("engine.compare.fits.RESAMPLES", 50)
 
 
 @pytest.fixture

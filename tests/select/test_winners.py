@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from engine.methods import methods
-from engine.plan import CellPlan
+from engine.plan.cells import CellPlan
+from engine.plan.space import parse_space
 from engine.records import Cell, EncoderSpec, TaskSpec, TrialRecord, TrialResult, TrialSpec
-from engine.select import FinalFit, FitRequest, final_fits, pick, requests_of
-from engine.space import parse_space
+from engine.select.winners import FinalFit, FitRequest, final_fits, pick, requests_of
 
 CELL = Cell("e", "t", "probe")
 SPACE = parse_space(

@@ -17,18 +17,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from engine.compare import TaskFits, score_table
-from engine.export import write_best
+from engine.basics.yaml_files import dump_yaml
+from engine.compare.cells import TaskFits, score_table
+from engine.embedding.stored import Prepared
 from engine.methods import Fitted, Method, methods
-from engine.plan import make_plan
-from engine.predict import Best, load_best
-from engine.prepare import Prepared
+from engine.plan.cells import make_plan
+from engine.plan.study import load_study
 from engine.records import TrialRecord, TrialResult, TrialSpec
-from engine.run import Run
-from engine.select import Winner, final_fits, fit_once, requests_of
-from engine.study import load_study
+from engine.select.predict import Best, load_best
+from engine.select.winners import Winner, final_fits, fit_once, requests_of
+from engine.stages.export import write_best
+from engine.stages.run import Run
 from engine.tasks import cached_task
-from engine.yamlio import dump_yaml
 
 Scores = np.ndarray
 SPACE = {

@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.small_study import CPUS, ONE_PROBE, run
+from tests.stages.small_study import CPUS, ONE_PROBE, run
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

@@ -10,21 +10,21 @@ import numpy as np
 import pytest
 import yaml
 
-from engine.export import write_best
-from engine.files import file_hash
+from engine.basics.files import file_hash
 from engine.methods import methods
-from engine.predict import load_best
 from engine.records import TrialRecord, TrialResult
-from engine.select import FitRequest, Winner, final_fits, fit_once, recall
+from engine.select.predict import load_best
+from engine.select.winners import FitRequest, Winner, final_fits, fit_once, recall
+from engine.stages.export import write_best
 from engine.trial import refit
-from tests.exported import LABELS, STUB, Exported, export
+from tests.stages.exported import LABELS, STUB, Exported, export
 
 PARAMS = {"pooling": "mean", "weight": 0.5}
 
 
 @pytest.fixture
 def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Exported:
-    monkeypatch.setattr("engine.compare_fits.RESAMPLES", 50)
+    monkeypatch.setattr("engine.compare.fits.RESAMPLES", 50)
     return export(tmp_path, "classification", monkeypatch)
 
 
@@ -68,7 +68,7 @@ def test_the_spec_comes_back_as_it_was_fitted(made: Exported) -> None:
 def test_the_card_says_what_it_is_and_how_good(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.compare_fits.RESAMPLES", 50)
+    monkeypatch.setattr("engine.compare.fits.RESAMPLES", 50)
     made = export(tmp_path, kind, monkeypatch)
     text = (made.best.folder / "README.md").read_text()
     _, front, body = text.split("---\n", 2)

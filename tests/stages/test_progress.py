@@ -2,13 +2,13 @@
 
 from rich.console import Console
 
-from engine.live import best_score, search_table, time_left
 from engine.methods import methods
-from engine.plan import CellPlan
+from engine.plan.cells import CellPlan
+from engine.plan.space import parse_space
 from engine.records import Cell, EncoderSpec, TaskSpec, TrialResult
 from engine.search.searcher import CellSearch, Proposal
 from engine.search.stopping import NO_RULES, StopRules
-from engine.space import parse_space
+from engine.stages.progress import best_score, search_table, time_left
 
 
 def search(

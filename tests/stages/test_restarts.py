@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from tests.conftest import REPOSITORY
-from tests.small_study import ONE_WORKER, command, run, trial_files
+from tests.stages.small_study import ONE_WORKER, command, run, trial_files
 
 #: A study takes a minute on a quiet machine; beside another one, several.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]

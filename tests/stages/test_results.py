@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 
-from engine.embedding_quality import Measured, QualityRequest
+from engine.embedding.quality import Measured, QualityRequest
 from engine.records import TaskSpec
-from engine.results import first_started, write_embeddings
+from engine.stages.results import first_started, write_embeddings
 
 
 def test_embeddings_are_written_and_go_with_the_study_that_measured_them(tmp_path: Path) -> None:

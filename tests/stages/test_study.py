@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 import yaml
 
-from engine.plan import make_plan
-from engine.study import load_study
+from engine.plan.cells import make_plan
+from engine.plan.study import load_study
 from tests.conftest import Run
-from tests.small_study import ONE_WORKER, command, run, trial_files
+from tests.stages.small_study import ONE_WORKER, command, run, trial_files
 
 #: A study takes a minute on a quiet machine; beside another one, several.
 pytestmark = pytest.mark.timeout(900)

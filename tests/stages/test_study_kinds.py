@@ -12,10 +12,10 @@ import pytest
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
-from engine.predict import predict
+from engine.select.predict import predict
 from engine.tasks import load_task
 from tests.conftest import REPOSITORY, Run
-from tests.small_study import ONE_WORKER
+from tests.stages.small_study import ONE_WORKER
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.errors import UserError
-from engine.files import content_key
+from engine.basics.errors import UserError
+from engine.basics.files import content_key
 from engine.store import Store
 from engine.store.checksum import HashingWriter
 

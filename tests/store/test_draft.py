@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.files import content_key
+from engine.basics.files import content_key
 from engine.store import Store
 
 KEY = content_key("an entry")

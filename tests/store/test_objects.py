@@ -16,11 +16,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis.extra import numpy as arrays
 
-from engine.errors import UserError
-from engine.files import content_key
+from engine.basics.errors import UserError
+from engine.basics.files import content_key
+from engine.commands.store import entries_table, prune
 from engine.store import Store
 from engine.store.objects import DAY, ObjectPlace
-from engine.store_commands import entries_table, prune
 
 boto3 = pytest.importorskip("boto3")
 server = pytest.importorskip("moto.server")
@@ -260,7 +260,7 @@ def test_a_bucket_is_listed_and_pruned_as_a_folder_is(store: Store, monkeypatch)
     assert draft["split"] == "(draft)"
     assert prune(store) == []
     later = time.time() + 31 * DAY
-    monkeypatch.setattr("engine.store_commands.time.time", lambda: later)
+    monkeypatch.setattr("engine.commands.store.time.time", lambda: later)
     kinds = [removed.kind for removed in prune(store, 30 * DAY)]
     assert sorted(kinds) == ["cached", "draft", "entry", "note"]
     assert objects(store) == []
@@ -274,7 +274,7 @@ def test_what_killed_writers_left_here_and_there_is_pruned_after_a_day(store: St
     (scratch / "mean.npy").write_bytes(b"half")
     assert prune(store) == []
     later = time.time() + 2 * DAY
-    monkeypatch.setattr("engine.store_commands.time.time", lambda: later)
+    monkeypatch.setattr("engine.commands.store.time.time", lambda: later)
     assert [removed.kind for removed in prune(store)] == ["temporary"] * 2
     assert objects(store) == []
     assert not scratch.exists()

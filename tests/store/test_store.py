@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis.extra import numpy as arrays
 
-from engine.errors import UserError
-from engine.files import content_key, file_hash
+from engine.basics.errors import UserError
+from engine.basics.files import content_key, file_hash
 from engine.store import Store
 
 KEY = content_key("an entry")

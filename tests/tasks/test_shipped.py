@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from engine.tasks import load_task, task_cards
-from engine.tasks.splits import canonical
+from engine.tasks.reading.splits import canonical
 
 pytestmark = pytest.mark.parametrize("name", sorted(task_cards()))
 

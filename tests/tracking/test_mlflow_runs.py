@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import UserError
+from engine.basics.errors import UserError
 from engine.records import Cell, TrialRecord, TrialResult
-from engine.tracking import KEY, Tracker, check_server, tracking_uri
+from engine.tracking.mlflow_runs import KEY, Tracker, check_server, tracking_uri
 
 CELL = Cell("tiny-bert", "splice_junctions", "lora")
 RECORDS = [

@@ -12,15 +12,15 @@ import math
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from engine.basics.errors import UserError
 from engine.encoders.base import POOLED, Encoder, EncoderCard, LoadRequest
-from engine.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from engine.encoders.characters import CharacterTokenizer
     from engine.encoders.networks.caduceus import CaduceusConfig
+    from engine.encoders.tokenizers.characters import CharacterTokenizer
 
 ADAPTER_TARGETS = ("in_proj", "out_proj", "x_proj")
 
@@ -91,7 +91,7 @@ def load(request: LoadRequest) -> Encoder:
 
 def tokenizer(name: str) -> CharacterTokenizer:
     """Tokenizer of a card."""
-    from engine.encoders.characters import HUMAN, PLANT
+    from engine.encoders.tokenizers.characters import HUMAN, PLANT
 
     return PLANT if name.startswith("plant") else HUMAN
 
@@ -142,7 +142,7 @@ def _config(
     """Configuration of a ``config.json``, checked."""
     from engine.encoders.hub import check_numbers
     from engine.encoders.networks.caduceus import CaduceusConfig
-    from engine.encoders.vocab import check_rows
+    from engine.encoders.tokenizers.published import check_rows
 
     ssm = published.get("ssm_cfg") or {}
     if not isinstance(ssm, dict):

@@ -4,15 +4,15 @@ Mistral-DNA (Mourad) is Mixtral in small: of eight experts a token passes throug
 (Zhou et al. 2025, bioRxiv 2025.01.30.635558) is Mistral over metagenomes. Both have the tokenizer
 of DNABERT-2, with vocabularies of their own: [CLS] before a sequence and [SEP] after it, which is
 the summary, for it alone has seen all. Random weights do not come with the published vocabulary:
-they use `engine.encoders.vocab.stand_in`, which cuts DNA into 5-mers.
+they use `engine.encoders.tokenizers.published.stand_in`, which cuts DNA into 5-mers.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from engine.basics.errors import UserError
 from engine.encoders.base import POOLINGS, Encoder, EncoderCard, LoadRequest
-from engine.errors import UserError
 
 SPECIAL = ("[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]")
 """In order of their ids."""
@@ -102,7 +102,7 @@ def load(request: LoadRequest) -> Encoder:
     from engine.encoders.checkpoint import state_hash
     from engine.encoders.hub import check_numbers, checkpoint_folder, read_config
     from engine.encoders.stock import load_stock, random_stock
-    from engine.encoders.vocab import read_published, stand_in
+    from engine.encoders.tokenizers.published import read_published, stand_in
 
     card = request.card
     published = SIZES[_size(card.name)]

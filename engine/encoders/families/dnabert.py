@@ -1,9 +1,9 @@
 """DNABERT: BERT-base over overlapping k-mers of the human genome, for k of 3 to 6.
 
 Ji et al. 2021 (Bioinformatics 37). ``[CLS] k-mers [SEP]``, 512 tokens at most. The vocabulary
-follows from a rule (`engine.encoders.kmers`), so that random weights have the published one. The
-network is the BERT of the transformers library; `read_bert` and `bert_encoder` serve the other
-families that are BERT too.
+follows from a rule (`engine.encoders.tokenizers.overlapping`), so that random weights have the
+published one. The network is the BERT of the transformers library; `read_bert` and `bert_encoder`
+serve the other families that are BERT too.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine.basics.errors import UserError
 from engine.encoders.base import POOLINGS, Encoder, EncoderCard, LoadRequest
-from engine.errors import UserError
 
 if TYPE_CHECKING:
     from engine.encoders.base import Tokenizer
@@ -49,8 +49,8 @@ KS = (3, 4, 5, 6)
 def load(request: LoadRequest) -> Encoder:
     """Build the encoder; see `engine.encoders.registry.load_encoder`."""
     from engine.encoders.hub import checkpoint_folder
-    from engine.encoders.kmers import OverlappingKmers, published_order, read_kmers
     from engine.encoders.stock import random_stock
+    from engine.encoders.tokenizers.overlapping import OverlappingKmers, published_order, read_kmers
 
     if request.weights == "random":
         vocabulary = published_order(int(request.card.name.removeprefix("dnabert-")))

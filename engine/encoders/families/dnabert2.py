@@ -2,7 +2,8 @@
 
 Zhou et al. 2024 (DNABERT-2, ICLR) and Zhou et al. 2024 (DNABERT-S). N is the unknown token, one for
 each N, since the models were trained on A, C, G and T alone. Random weights do not come with the
-published vocabulary: they use `engine.encoders.vocab.stand_in`, which cuts DNA into 5-mers.
+published vocabulary: they use `engine.encoders.tokenizers.published.stand_in`, which cuts DNA into
+5-mers.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def load(request: LoadRequest) -> Encoder:
     from engine.encoders.checkpoint import seeded, state_hash
     from engine.encoders.hub import checkpoint_folder, load_published, read_config, read_tensors
     from engine.encoders.networks.mosaicbert import MosaicBert
-    from engine.encoders.vocab import read_published, stand_in
+    from engine.encoders.tokenizers.published import read_published, stand_in
 
     if request.weights == "random":
         sizes = network_config(PUBLISHED, "the published configuration")

@@ -29,9 +29,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from engine.basics.errors import UserError
 from engine.encoders.base import POOLINGS, Encoder, EncoderCard, LoadRequest
-from engine.encoders.tokens import N_CODE, RULES, encode
-from engine.errors import UserError
+from engine.encoders.tokenizers.tiny_tokens import N_CODE, RULES, encode
 
 if TYPE_CHECKING:
     from engine.encoders.base import TokenBatch
@@ -186,7 +186,7 @@ def _card(name: str, size: Size) -> EncoderCard:
         hidden_size=size.width,
         parameters=size.parameters,
         max_tokens=size.tokens,
-        # `engine.embedding` keeps room for two special tokens.
+        # `engine.embedding.embed` keeps room for two special tokens.
         max_bases=size.tokens - 2,
         poolings=POOLINGS,
         trained_on="OpenGenome2: 8.8 trillion bases of all domains of life",

@@ -4,7 +4,7 @@ Fishman et al. 2025 (GENA-LM, Nucleic Acids Research 53) is BERT with the norm b
 Aspidova et al. 2026 (ModernGENA, bioRxiv) is stock ModernBERT. Both read the same published
 vocabularies of 32,000 tokens: a run of ten or more N is one token, a single N one of its own or
 part of one (unknown in the first model's vocabulary). Random weights do not come with a published
-vocabulary: they use `engine.encoders.vocab.stand_in`, which cuts DNA into 5-mers.
+vocabulary: they use `engine.encoders.tokenizers.published.stand_in`, which cuts DNA into 5-mers.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from engine.basics.errors import UserError
 from engine.encoders.base import POOLINGS, Encoder, EncoderCard, LoadRequest
-from engine.errors import UserError
 
 if TYPE_CHECKING:
     from engine.encoders.networks.prenorm_bert import PrenormBertConfig
@@ -120,7 +120,7 @@ def load(request: LoadRequest) -> Encoder:
     from engine.encoders.checkpoint import seeded, state_hash
     from engine.encoders.hub import checkpoint_folder, load_published, read_config, read_tensors
     from engine.encoders.networks.prenorm_bert import PrenormBert
-    from engine.encoders.vocab import read_published, stand_in
+    from engine.encoders.tokenizers.published import read_published, stand_in
 
     if request.weights == "random":
         sizes = network_config(PUBLISHED[request.card.name], "the published configuration")
@@ -152,7 +152,7 @@ def load_modern(request: LoadRequest) -> Encoder:
     from engine.encoders.checkpoint import state_hash
     from engine.encoders.hub import checkpoint_folder, read_config
     from engine.encoders.stock import load_stock, random_stock
-    from engine.encoders.vocab import read_published, stand_in
+    from engine.encoders.tokenizers.published import read_published, stand_in
 
     if request.weights == "random":
         config = PUBLISHED[request.card.name]

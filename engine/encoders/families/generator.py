@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from engine.basics.errors import UserError
 from engine.encoders.base import POOLINGS, Encoder, EncoderCard, LoadRequest
-from engine.encoders.tokens import KMERS, N_CODE, RULES, Ids, K, encode
-from engine.errors import UserError
+from engine.encoders.tokenizers.tiny_tokens import KMERS, N_CODE, RULES, Ids, K, encode
 
 if TYPE_CHECKING:
     from engine.encoders.base import TokenBatch
@@ -81,7 +81,7 @@ def load(request: LoadRequest) -> Encoder:
     from engine.encoders.checkpoint import state_hash
     from engine.encoders.hub import check_numbers, checkpoint_folder, read_config
     from engine.encoders.stock import load_stock, random_stock
-    from engine.encoders.vocab import check_rows
+    from engine.encoders.tokenizers.published import check_rows
 
     name = request.card.name
     separator = "-v2-" in name

@@ -10,8 +10,8 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from engine.basics.errors import UserError
 from engine.encoders.base import POOLED, Encoder, EncoderCard, LoadRequest
-from engine.errors import UserError
 
 if TYPE_CHECKING:
     from engine.encoders.networks.gpn import GpnConfig
@@ -86,10 +86,10 @@ BYTENET_PARTS = {
 
 def load(request: LoadRequest) -> Encoder:
     """Build a GPN encoder; see `engine.encoders.registry.load_encoder`."""
-    from engine.encoders.characters import PLANT
     from engine.encoders.checkpoint import seeded, state_hash
     from engine.encoders.hub import checkpoint_folder, load_published, read_config, read_tensors
     from engine.encoders.networks.gpn import Gpn
+    from engine.encoders.tokenizers.characters import PLANT
 
     if request.weights == "random":
         sizes = network_config(PUBLISHED[request.card.name], "the published configuration")
@@ -122,9 +122,9 @@ def network_config(published: Mapping[str, Any], where: str) -> GpnConfig:
         If the architecture is another one, or a key has a value that is not supported; ``where``
         says whose.
     """
-    from engine.encoders.characters import PLANT
     from engine.encoders.hub import check_numbers
     from engine.encoders.networks.gpn import GpnConfig
+    from engine.encoders.tokenizers.characters import PLANT
 
     kind = published.get("model_type")
     if kind not in ("ConvNet", "GPN"):

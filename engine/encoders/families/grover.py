@@ -12,10 +12,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.encoders.base import POOLINGS, Encoder, EncoderCard, LoadRequest
-from engine.encoders.dnabert import BERT_BASE, bert_encoder, read_bert
+from engine.encoders.families.dnabert import BERT_BASE, bert_encoder, read_bert
 
 if TYPE_CHECKING:
-    from engine.encoders.vocab import BpeTokenizer
+    from engine.encoders.tokenizers.published import BpeTokenizer
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 """In order of their ids in the stand-in; the published file has its own."""
@@ -32,7 +32,7 @@ def load(request: LoadRequest) -> Encoder:
     """Build the encoder; see `engine.encoders.registry.load_encoder`."""
     from engine.encoders.hub import checkpoint_folder
     from engine.encoders.stock import random_stock
-    from engine.encoders.vocab import read_published
+    from engine.encoders.tokenizers.published import read_published
 
     if request.weights == "random":
         config = PUBLISHED
@@ -53,7 +53,7 @@ def stand_in() -> BpeTokenizer:
     """
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
-    from engine.encoders.vocab import BpeTokenizer
+    from engine.encoders.tokenizers.published import BpeTokenizer
 
     merges = [(left, right) for left in "ACGT" for right in "ACGT"]
     pairs = [left + right for left, right in merges]

@@ -9,8 +9,8 @@ import re
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
+from engine.basics.errors import UserError
 from engine.encoders.base import POOLINGS, Encoder, EncoderCard, LoadRequest
-from engine.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,11 +51,11 @@ SIZES: dict[str, tuple[int, int, int]] = {
 
 def load(request: LoadRequest) -> Encoder:
     """Build a HyenaDNA encoder; see `engine.encoders.registry.load_encoder`."""
-    from engine.encoders.characters import HUMAN
     from engine.encoders.checkpoint import seeded, state_hash
     from engine.encoders.hub import checkpoint_folder, load_published, read_config, read_tensors
     from engine.encoders.networks.hyenadna import HyenaDna
-    from engine.encoders.vocab import check_rows
+    from engine.encoders.tokenizers.characters import HUMAN
+    from engine.encoders.tokenizers.published import check_rows
 
     name = request.card.name
     if request.weights == "random":

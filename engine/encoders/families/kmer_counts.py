@@ -12,9 +12,9 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
+from engine.basics.errors import UserError
 from engine.encoders.base import EncoderCard, FeatureEncoder, LoadRequest
-from engine.encoders.tokens import N_CODE, RULES, encode
-from engine.errors import UserError
+from engine.encoders.tokenizers.tiny_tokens import N_CODE, RULES, encode
 
 #: Encoder -> its k.
 LENGTHS = {"kmer": range(1, 6), **{f"kmer{k}": range(k, k + 1) for k in (3, 4, 5, 6)}}

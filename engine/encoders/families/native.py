@@ -15,14 +15,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine.basics.errors import UserError
 from engine.encoders.base import POOLINGS, Encoder, EncoderCard, LoadRequest
-from engine.errors import UserError
 
 if TYPE_CHECKING:
     from torch import nn
 
     from engine.encoders.networks.stock import Stock
-    from engine.encoders.vocab import BpeTokenizer
+    from engine.encoders.tokenizers.published import BpeTokenizer
 
 NO_LIMIT = 1_000_000
 """Longest input in tokens of a network whose positions have no end."""
@@ -56,7 +56,7 @@ def load(request: LoadRequest) -> Encoder:
     from engine.encoders.checkpoint import state_hash
     from engine.encoders.hub import checkpoint_folder, read_config
     from engine.encoders.stock import load_stock
-    from engine.encoders.vocab import check_rows
+    from engine.encoders.tokenizers.published import check_rows
 
     if request.weights in ("hub", "random"):
         raise UserError(
@@ -114,7 +114,7 @@ def read_tokenizer(folder: Path, config: Mapping[str, Any]) -> BpeTokenizer:
     UserError
         If there is none, or it does not know A, C, G and T.
     """
-    from engine.encoders.vocab import read_bpe
+    from engine.encoders.tokenizers.published import read_bpe
 
     path = folder / "tokenizer.json"
     if path.is_file():
@@ -162,7 +162,7 @@ def read_word_pieces(path: Path) -> BpeTokenizer:
     """
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
-    from engine.encoders.vocab import BpeTokenizer
+    from engine.encoders.tokenizers.published import BpeTokenizer
 
     tokens = path.read_text(encoding="utf-8").splitlines()
     vocabulary = {token: index for index, token in enumerate(tokens)}

@@ -11,8 +11,8 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Any
 
+from engine.basics.errors import UserError
 from engine.encoders.base import POOLINGS, Encoder, EncoderCard, LoadRequest
-from engine.errors import UserError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,7 +77,7 @@ def load(request: LoadRequest) -> Encoder:
     from engine.encoders.checkpoint import seeded, state_hash
     from engine.encoders.hub import checkpoint_folder, load_published, read_config, read_tensors
     from engine.encoders.networks.esm import Esm
-    from engine.encoders.vocab import SixMerVocabulary, read_six_mers
+    from engine.encoders.tokenizers.published import SixMerVocabulary, read_six_mers
 
     if request.weights == "random":
         published = PUBLISHED[request.card.name]

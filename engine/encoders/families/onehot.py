@@ -9,9 +9,9 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
+from engine.basics.errors import UserError
 from engine.encoders.base import EncoderCard, FeatureEncoder, LoadRequest
-from engine.encoders.tokens import N_CODE, RULES, encode
-from engine.errors import UserError
+from engine.encoders.tokenizers.tiny_tokens import N_CODE, RULES, encode
 
 MOST_POSITIONS = 1024
 

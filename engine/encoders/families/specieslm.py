@@ -20,9 +20,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from engine.basics.errors import UserError
 from engine.encoders.base import POOLINGS, Encoder, EncoderCard, LoadRequest
-from engine.encoders.dnabert import BERT_BASE, bert_encoder, read_bert
-from engine.errors import UserError
+from engine.encoders.families.dnabert import BERT_BASE, bert_encoder, read_bert
 
 VOCABULARY_SIZE = 1408
 """Five special tokens, four bases, the genomes, and rows that make it a multiple of 128. Counted
@@ -40,8 +40,12 @@ SPECIES = {
 def load(request: LoadRequest) -> Encoder:
     """Build the encoder; see `engine.encoders.registry.load_encoder`."""
     from engine.encoders.hub import checkpoint_folder
-    from engine.encoders.kmers import OverlappingKmers, check_kmers, published_order
     from engine.encoders.stock import random_stock
+    from engine.encoders.tokenizers.overlapping import (
+        OverlappingKmers,
+        check_kmers,
+        published_order,
+    )
 
     name = request.card.name
     if request.weights == "random":
@@ -119,7 +123,7 @@ def check_species(species: object, vocabulary: tuple[str, ...], where: str) -> N
     UserError
         If there is none; tells the nearest ones.
     """
-    from engine.encoders.kmers import SPECIAL
+    from engine.encoders.tokenizers.overlapping import SPECIAL
 
     known = [token for token in vocabulary[len(SPECIAL) :] if set(token) - set("ACGT")]
     if species not in known:

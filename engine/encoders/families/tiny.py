@@ -8,13 +8,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine.basics.errors import UserError
+from engine.basics.package import PACKAGE
 from engine.encoders.base import POOLINGS, Encoder, EncoderCard, LoadRequest
-from engine.errors import UserError
 
 if TYPE_CHECKING:
     from torch import nn
 
-SHIPPED = Path(__file__).parent / "weights"
+SHIPPED = PACKAGE / "encoders" / "weights"
 
 SIZES: dict[str, dict[str, int | float]] = {
     "tiny-bert": {
@@ -43,8 +44,8 @@ def load(request: LoadRequest) -> Encoder:
     """Build a tiny encoder; see `engine.encoders.registry.load_encoder`."""
     from engine.encoders.checkpoint import seeded, state_hash
     from engine.encoders.hub import checkpoint_folder, load_published, read_config, read_tensors
-    from engine.encoders.tokens import BaseTokenizer, SixMerTokenizer
-    from engine.encoders.vocab import check_rows
+    from engine.encoders.tokenizers.published import check_rows
+    from engine.encoders.tokenizers.tiny_tokens import BaseTokenizer, SixMerTokenizer
 
     name = request.card.name
     if request.weights == "random":

@@ -15,10 +15,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from engine.basics.errors import UserError
 from engine.encoders.networks.bert import rotate, rotation
 from engine.encoders.networks.initial import draw_weights
 from engine.encoders.networks.packing import Grid
-from engine.errors import UserError
 
 MASK_DROPOUT_SCALE = 1 - 0.15 * 0.8
 """Embeddings in pre-training with token dropout: 15 % chosen, 80 % of these zeroed as <mask>. A

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from engine.basics.errors import UserError
 from engine.encoders.networks.initial import draw_weights
 from engine.encoders.networks.packing import Grid
-from engine.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""``python -m engine.encoders.evaluate NAME --data DIR``: shipped weights against random ones.
+"""``python -m engine.encoders.pretrain.evaluate NAME --data DIR``: shipped against random weights.
 
 A logistic regression on mean-pooled hidden states; the table goes into the model card. The
 registry imports this file with every other of the folder, so heavy imports stand in functions.
@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from engine.basics.errors import UserError
 from engine.encoders.base import Encoder
 from engine.encoders.registry import load_encoder
-from engine.errors import UserError
 
 if TYPE_CHECKING:
     Floats = npt.NDArray[np.float32]

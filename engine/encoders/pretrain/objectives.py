@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.encoders.base import Encoder, TokenBatch
-from engine.encoders.tokens import KMERS, BaseTokenizer, K, SixMerTokenizer, encode
+from engine.encoders.tokenizers.tiny_tokens import KMERS, BaseTokenizer, K, SixMerTokenizer, encode
 
 MASKED = 0.15
 POSITIONS_ASKED = 48

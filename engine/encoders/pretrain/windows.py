@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.errors import UserError
+from engine.basics.errors import UserError
 
 HELD_OUT = 0.05
 """Share of every genome, at its end, that is never trained on."""

@@ -1,9 +1,9 @@
 """The published character tokenizers: one token per base, in the published ids.
 
 They pad on the left; here padding is on the right, so that a causal network never sees it and a
-bidirectional one can be kept from it. Letters are read as in `engine.encoders.tokens`: in either
-case, U as T, the other IUPAC letters as N. (The published HyenaDNA tokenizer would give all of
-these, save N, its unknown token.)
+bidirectional one can be kept from it. Letters are read as in
+`engine.encoders.tokenizers.tiny_tokens`: in either case, U as T, the other IUPAC letters as N. (The
+published HyenaDNA tokenizer would give all of these, save N, its unknown token.)
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.encoders.tokens import N_CODE, RULES, encode
+from engine.encoders.tokenizers.tiny_tokens import N_CODE, RULES, encode
 
 if TYPE_CHECKING:
     from engine.encoders.base import TokenBatch

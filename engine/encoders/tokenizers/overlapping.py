@@ -1,8 +1,8 @@
 """Overlapping k-mers, one starting at every base: the tokens of DNABERT and SpeciesLM.
 
-Letters are read as in `engine.encoders.tokens`. A k-mer that holds an N is the unknown token, as
-the published tokenizers make it. A sequence shorter than k is one unknown token, so that something
-stands for its bases; an empty one has special tokens alone.
+Letters are read as in `engine.encoders.tokenizers.tiny_tokens`. A k-mer that holds an N is the
+unknown token, as the published tokenizers make it. A sequence shorter than k is one unknown token,
+so that something stands for its bases; an empty one has special tokens alone.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.encoders.tokens import BASES, N_CODE, RULES, encode
-from engine.encoders.vocab import check_rows
-from engine.errors import UserError
+from engine.basics.errors import UserError
+from engine.encoders.tokenizers.published import check_rows
+from engine.encoders.tokenizers.tiny_tokens import BASES, N_CODE, RULES, encode
 
 if TYPE_CHECKING:
     from engine.encoders.base import TokenBatch
-    from engine.encoders.tokens import Ids
+    from engine.encoders.tokenizers.tiny_tokens import Ids
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 """In order of their published ids."""

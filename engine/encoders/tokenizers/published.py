@@ -1,8 +1,8 @@
 """Tokenizers with published vocabularies: byte-pair encoding, and 6-mers by a vocabulary file.
 
-Letters are read as in `engine.encoders.tokens`, before the vocabulary sees them: upper case, U as
-T, the other IUPAC letters as N; anything else is a `UserError`. Published tokenizers know upper
-case only, so upper-case A, C, G, T and N give the published ids.
+Letters are read as in `engine.encoders.tokenizers.tiny_tokens`, before the vocabulary sees them:
+upper case, U as T, the other IUPAC letters as N; anything else is a `UserError`. Published
+tokenizers know upper case only, so upper-case A, C, G, T and N give the published ids.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.encoders.tokens import RULES, SixMerTokenizer, encode
-from engine.errors import UserError
+from engine.basics.errors import UserError
+from engine.encoders.tokenizers.tiny_tokens import RULES, SixMerTokenizer, encode
 
 if TYPE_CHECKING:
     import tokenizers

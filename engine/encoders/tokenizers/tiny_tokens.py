@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from engine.errors import UserError
+from engine.basics.errors import UserError
 
 if TYPE_CHECKING:
     from engine.encoders.base import TokenBatch

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.errors import UserError, nearest
+from engine.basics.errors import UserError, nearest
 from engine.methods.base import declared
 from engine.methods.probes.persistence import load_skops, save_skops
 from engine.methods.ranges import Range

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.errors import UserError
-from engine.files import write_text
+from engine.basics.errors import UserError
+from engine.basics.files import write_text
 from engine.methods.base import InfeasibleError
 from engine.methods.class_weights import balanced_weights
 from engine.methods.probes.base import COMMON, Batch, Probe, Request, find_probe, probes

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine.basics.files import replacing
 from engine.encoders import best_device
-from engine.files import replacing
 from engine.methods.class_weights import CLASS_WEIGHTS
 from engine.methods.probes.base import Batch, Probe, Request
 from engine.methods.ranges import POSITIVE

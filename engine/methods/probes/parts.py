@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 @lru_cache(maxsize=16)
 def bound_rows(split: Split) -> Rows:
-    """Number the sets of rows that must stay together; see `engine.tasks.splits.bind`.
+    """Number the sets of rows that must stay together; see `engine.tasks.reading.splits.bind`.
 
     Returns
     -------
     ndarray, shape (N,), int64
         Computed once for a split, whatever number of trials ask.
     """
-    from engine.tasks.splits import bind, canonical
+    from engine.tasks.reading.splits import bind, canonical
 
     return bind([canonical(sequence) for sequence in split.sequences], split.groups)
 
@@ -79,9 +79,9 @@ def held_out(
     """
     import numpy as np
 
-    from engine.tasks.balance import strata
-    from engine.tasks.labels import Labels
-    from engine.tasks.splits import assign
+    from engine.tasks.reading.balance import strata
+    from engine.tasks.reading.labels import Labels
+    from engine.tasks.reading.splits import assign
 
     balanced = strata(Labels(kind, labels, ()))
     shares = {"fitted": 1 - share, "held": share}

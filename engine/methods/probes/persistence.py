@@ -9,8 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from engine.errors import UserError
-from engine.files import replacing
+from engine.basics.errors import UserError
+from engine.basics.files import replacing
 
 TRUSTED = (
     "sklearn.calibration._CalibratedClassifier",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from engine.files import replacing
+from engine.basics.files import replacing
 from engine.methods.class_weights import CLASS_WEIGHTS
 from engine.methods.probes.base import Probe, Request
 from engine.methods.ranges import COUNT, NOT_NEGATIVE, POSITIVE, Range

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from engine.files import replacing
+from engine.basics.files import replacing
 
 log = logging.getLogger(__name__)
 

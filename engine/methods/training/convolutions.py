@@ -16,19 +16,13 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from engine.basics.errors import UserError
+from engine.basics.files import replacing
 from engine.encoders import best_device
-from engine.encoders.tokens import N_CODE, encode
-from engine.errors import UserError
-from engine.files import replacing
+from engine.encoders.tokenizers.tiny_tokens import N_CODE, encode
 from engine.methods.base import Report
 from engine.methods.class_weights import balanced_weights
-from engine.methods.training.short import (
-    ShortTraining,
-    mean_loss,
-    scores,
-    target_tensor,
-    train,
-)
+from engine.methods.training.short import ShortTraining, mean_loss, scores, target_tensor, train
 from engine.metrics import METRICS, compute
 from engine.records import TaskKind
 from engine.tasks import Task

@@ -18,6 +18,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from engine.embedding.windows import length_batches
 from engine.methods.base import InfeasibleError, Report
 from engine.methods.training import checkpoint as checkpoints
 from engine.methods.training.adaptation import Adapted, Params
@@ -30,7 +31,6 @@ from engine.methods.training.parameters import copied, put, trainable, without_g
 from engine.methods.training.scoring import Scorer
 from engine.metrics import METRICS, compute
 from engine.tasks import Task
-from engine.windows import length_batches
 
 #: Largest norm of a step's gradient.
 CLIP = 1.0

@@ -11,8 +11,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from engine.embedding.windows import Windows, reverse_complement, windows
 from engine.encoders import Encoder, TokenBatch
-from engine.windows import Windows, reverse_complement, windows
 
 
 @dataclass(frozen=True)

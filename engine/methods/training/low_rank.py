@@ -7,12 +7,7 @@ from peft import LoraConfig
 from engine.encoders import Encoder
 from engine.methods.base import InfeasibleError
 from engine.methods.training.adaptation import Adapted, Params
-from engine.methods.training.peft_adapters import (
-    adapter_state,
-    inject,
-    target_names,
-    target_sizes,
-)
+from engine.methods.training.peft_adapters import adapter_state, inject, target_names, target_sizes
 
 
 def attach(encoder: Encoder, params: Params, dora: bool) -> Adapted:

@@ -11,9 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine.basics.errors import UserError
+from engine.basics.files import write_text
 from engine.encoders import Encoder, best_device, load_encoder
-from engine.errors import UserError
-from engine.files import write_text
 from engine.methods.base import Fitted, InfeasibleError, Method, Report, check_encoder
 from engine.methods.ranges import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, Range
 from engine.methods.training.adaptation import Adaptation, Adapted

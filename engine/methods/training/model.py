@@ -7,9 +7,9 @@ import math
 import torch
 from torch import Tensor, nn
 
+from engine.embedding.pooling import pool
 from engine.encoders import Encoder, TokenBatch
 from engine.encoders.base import pooled_width
-from engine.pooling import pool
 
 
 class AttentionPooling(nn.Module):
@@ -47,7 +47,7 @@ class Model(nn.Module):
     encoder : Encoder
         Its network is adapted already.
     pooling : str
-        ``attention``, which is learned, or one of `engine.pooling.pool`.
+        ``attention``, which is learned, or one of `engine.embedding.pooling.pool`.
     outputs : int
         K logits of a sequence.
     """

@@ -9,8 +9,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from engine.errors import UserError
-from engine.files import replacing
+from engine.basics.errors import UserError
+from engine.basics.files import replacing
 
 
 def trainable(module: nn.Module) -> dict[str, nn.Parameter]:

@@ -19,9 +19,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
+from engine.basics.errors import UserError
+from engine.basics.files import replacing
 from engine.encoders import Encoder
-from engine.errors import UserError
-from engine.files import replacing
 from engine.methods.base import InfeasibleError
 from engine.methods.training.adaptation import Adapted, Params
 

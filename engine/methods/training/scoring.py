@@ -28,7 +28,7 @@ class Scorer:
     objective : Objective
         Turns logits into scores.
     truncate : str
-        See `engine.windows.windows`.
+        See `engine.embedding.windows.windows`.
     conjoined : bool
         Whether the logits of a sequence are the mean of its own and its reverse complement's
         (post-hoc conjoining; Zhou et al. 2022, doi:10.1371/journal.pcbi.1009658).

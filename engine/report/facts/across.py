@@ -2,10 +2,7 @@
 
 import math
 
-from engine.compare import LEVEL
-from engine.compare_tasks import AcrossTasks, across_tasks
-from engine.report.answer import SPELLED
-from engine.report.formats import (
+from engine.basics.wording import (
     be,
     difference,
     interval,
@@ -16,9 +13,12 @@ from engine.report.formats import (
     plural,
     score,
 )
-from engine.report.grids import Column, Entry, Grid
-from engine.report.run import Run, cell_label
-from engine.report.theme import hue
+from engine.compare.cells import LEVEL
+from engine.compare.tasks import AcrossTasks, across_tasks
+from engine.report.facts.answer import SPELLED
+from engine.report.finished_run import Run, cell_label
+from engine.report.forms.grids import Column, Entry, Grid
+from engine.report.forms.theme import hue
 
 FEW = 10  # independent tasks; with fewer a bootstrap over them is too narrow
 AHEAD, BEHIND, LEVEL_WITH = "significant", "significant for the second", "not significant"

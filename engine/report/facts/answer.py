@@ -4,20 +4,19 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from engine.compare import LEVEL
-from engine.metrics import METRICS
-from engine.report.duels import Duel
-from engine.report.formats import (
+from engine.basics.wording import (
     be,
     correction_label,
     interval,
     listing,
     magnitude,
-    metric_label,
     p_equation,
     score,
 )
-from engine.report.tables import Standing
+from engine.compare.cells import LEVEL
+from engine.metrics import METRICS, metric_label
+from engine.report.facts.duels import Duel
+from engine.report.facts.standings import Standing
 
 #: Names in one sentence before the rest is counted; the leaderboard has them all.
 SPELLED = 2

@@ -7,10 +7,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from engine.report.formats import score
-from engine.report.grids import CELL_COLUMNS, Column, Entry, Grid, cell_entries, for_tasks
-from engine.report.run import Run
-from engine.report.tables import Leaderboard, Standing
+from engine.basics.wording import score
+from engine.report.facts.standings import Leaderboard, Standing
+from engine.report.finished_run import Run
+from engine.report.forms.grids import CELL_COLUMNS, Column, Entry, Grid, cell_entries, for_tasks
 from engine.stats import (
     ReliabilityCurve,
     brier_decomposition,

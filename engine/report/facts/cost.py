@@ -3,11 +3,19 @@
 import math
 from collections.abc import Iterable, Sequence
 
-from engine.report.formats import count, duration, hours, size
-from engine.report.grids import CELL_COLUMNS, Column, Entry, Grid, cell_entries, for_tasks, scored
-from engine.report.run import Run
-from engine.report.searches import Search
-from engine.report.tables import Leaderboard, Standing
+from engine.basics.wording import count, duration, hours, size
+from engine.report.facts.searches import Search
+from engine.report.facts.standings import Leaderboard, Standing
+from engine.report.finished_run import Run
+from engine.report.forms.grids import (
+    CELL_COLUMNS,
+    Column,
+    Entry,
+    Grid,
+    cell_entries,
+    for_tasks,
+    scored,
+)
 
 
 def pareto(cells: Sequence[Standing], cost: str, sign: int) -> list[Standing]:

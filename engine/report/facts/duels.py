@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from engine.compare import METHODS
-from engine.report.run import Run
+from engine.compare.cells import METHODS
+from engine.report.finished_run import Run
 
 
 @dataclass(frozen=True)

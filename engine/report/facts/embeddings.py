@@ -5,10 +5,10 @@ from itertools import product
 
 import pandas as pd
 
-from engine.report.formats import MISSING, count, score
-from engine.report.grids import Column, Entry, Grid, for_tasks, scored
-from engine.report.run import Run
-from engine.report.theme import hue
+from engine.basics.wording import MISSING, count, score
+from engine.report.finished_run import Run
+from engine.report.forms.grids import Column, Entry, Grid, for_tasks, scored
+from engine.report.forms.theme import hue
 
 #: Points of a page, about 60 bytes each; where a map would have fewer than so many, none is drawn.
 MOST_POINTS, FEWEST_POINTS = 12_000, 40

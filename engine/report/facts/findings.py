@@ -3,17 +3,17 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from engine.compare_tasks import AcrossTasks
-from engine.report import across
-from engine.report.answer import Answer, answer
-from engine.report.calibration import Calibration, calibrations
-from engine.report.duels import Duels, duels
-from engine.report.embeddings import EmbeddingMap, embedding_maps
-from engine.report.notes import task_notes
-from engine.report.pooling import Pooled, poolings
-from engine.report.run import Run
-from engine.report.searches import Search, searches
-from engine.report.tables import Leaderboard, leaderboard
+from engine.compare.tasks import AcrossTasks
+from engine.report.facts import across
+from engine.report.facts.answer import Answer, answer
+from engine.report.facts.calibration import Calibration, calibrations
+from engine.report.facts.duels import Duels, duels
+from engine.report.facts.embeddings import EmbeddingMap, embedding_maps
+from engine.report.facts.notes import task_notes
+from engine.report.facts.poolings import Pooled, poolings
+from engine.report.facts.searches import Search, searches
+from engine.report.facts.standings import Leaderboard, leaderboard
+from engine.report.finished_run import Run
 
 #: Beyond, a page of all details would be slow to open.
 MANY_TASKS = 24

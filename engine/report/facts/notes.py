@@ -2,8 +2,8 @@
 
 import json
 
-from engine.report.formats import plural
-from engine.report.run import Run
+from engine.basics.wording import plural
+from engine.report.finished_run import Run
 
 #: What became of sequences that are too long, by ``truncate``.
 CUT = {

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from engine.report.formats import count, difference
-from engine.report.grids import Column, Entry, Grid
-from engine.report.run import Run
-from engine.report.theme import hue
+from engine.basics.wording import count, difference
+from engine.report.finished_run import Run
+from engine.report.forms.grids import Column, Entry, Grid
+from engine.report.forms.theme import hue
 
 
 @dataclass(frozen=True)

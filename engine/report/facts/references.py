@@ -3,11 +3,10 @@
 import re
 from collections.abc import Iterator
 
-from engine.compare import METHODS
-from engine.compare_tasks import AcrossTasks
+from engine.compare.cells import METHODS
+from engine.compare.tasks import AcrossTasks
 from engine.methods import methods
-from engine.report.run import Run
-from engine.report.works import (
+from engine.report.facts.works import (
     ASHA,
     BENAVOLI,
     BENJAMINI_HOCHBERG,
@@ -31,6 +30,7 @@ from engine.report.works import (
     WILCOXON,
     Reference,
 )
+from engine.report.finished_run import Run
 
 CORRECTIONS = {
     "holm": HOLM,

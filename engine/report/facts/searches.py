@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from engine.report.run import Run, cell_label
+from engine.report.finished_run import Run, cell_label
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from typing import Literal
 import pandas as pd
 
 from engine.metrics import METRICS
-from engine.report.duels import Duel, Duels, duels, seed_order
-from engine.report.run import Run, cell_label
+from engine.report.facts.duels import Duel, Duels, duels, seed_order
+from engine.report.finished_run import Run, cell_label
 
 Status = Literal[
     "best",

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.files import file_names
+from engine.basics.files import file_names
 from engine.report.figures.drawing import Drawing, Picture, save
 
 

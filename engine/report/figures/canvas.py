@@ -13,7 +13,7 @@ from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path as Outline
 from matplotlib.textpath import text_to_path
 
-from engine.report.theme import FONT, INK, PAPER, RAMP, RAMP_INK, SOFT
+from engine.report.forms.theme import FONT, INK, PAPER, RAMP, RAMP_INK, SOFT
 
 WIDTH = 10.2  # inches; the text column of the page
 POINTS = 72

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from engine.compare_tasks import AcrossTasks
+from engine.basics.wording import shorten
+from engine.compare.tasks import AcrossTasks
 from engine.report.figures.canvas import WIDTH, canvas, text_width
 from engine.report.figures.drawing import Drawing
-from engine.report.formats import shorten
-from engine.report.run import Run, cell_label
-from engine.report.theme import INK, SOFT, hue
+from engine.report.finished_run import Run, cell_label
+from engine.report.forms.theme import INK, SOFT, hue
 
 ROW, BAR = 0.27, 0.13  # inches between labels, between bars
 

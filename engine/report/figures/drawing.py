@@ -10,8 +10,8 @@ from xml.etree import ElementTree
 import matplotlib
 from matplotlib.figure import Figure
 
-from engine.files import replacing, write_text
-from engine.report.theme import PAPER, TONES
+from engine.basics.files import replacing, write_text
+from engine.report.forms.theme import PAPER, TONES
 
 SVG = "http://www.w3.org/2000/svg"
 XLINK = "http://www.w3.org/1999/xlink"

@@ -10,12 +10,12 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Outline
 
-from engine.report.embeddings import EmbeddingMap, told
+from engine.basics.wording import listing, percent, shorten
+from engine.report.facts.embeddings import EmbeddingMap, told
 from engine.report.figures.canvas import HEIGHT, LEFT, WIDTH, legend_below, panels, text_width
 from engine.report.figures.drawing import Drawing
-from engine.report.formats import listing, percent, shorten
-from engine.report.run import Run
-from engine.report.theme import HUES, INK, LINE
+from engine.report.finished_run import Run
+from engine.report.forms.theme import HUES, INK, LINE
 
 #: Corners of a class's marker, the turn of the first, and matplotlib's name of the shape.
 SHAPES = ((4, 45, "s"), (3, 90, "^"), (4, 0, "D"), (3, -90, "v"), (5, 90, "p"), (6, 0, "h"))

@@ -8,13 +8,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from engine.report.answer import Answer
+from engine.basics.wording import interval, score, shorten
+from engine.metrics import metric_label
+from engine.report.facts.answer import Answer
+from engine.report.facts.standings import Standing
 from engine.report.figures.canvas import WIDTH, canvas, legend_below, text_width
 from engine.report.figures.drawing import Drawing
-from engine.report.formats import interval, metric_label, score, shorten
-from engine.report.run import Run
-from engine.report.tables import Standing
-from engine.report.theme import BAND, INK, LINE, PAPER, SOFT, hue, marker
+from engine.report.finished_run import Run
+from engine.report.forms.theme import BAND, INK, LINE, PAPER, SOFT, hue, marker
 
 NUMBERS = 2.05  # inches right of the axes, for mean and interval
 

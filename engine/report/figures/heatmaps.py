@@ -5,8 +5,11 @@ from collections.abc import Sequence
 import pandas as pd
 from matplotlib.patches import Patch
 
-from engine.compare_tasks import AcrossTasks
-from engine.report.duels import Duel, Duels
+from engine.basics.wording import MISSING, adjustment, difference, interval, p_value, shorten
+from engine.compare.tasks import AcrossTasks
+from engine.metrics import metric_label
+from engine.report.facts.duels import Duel, Duels
+from engine.report.facts.standings import Standing
 from engine.report.figures.canvas import (
     WIDTH,
     Square,
@@ -18,18 +21,8 @@ from engine.report.figures.canvas import (
     write,
 )
 from engine.report.figures.drawing import Drawing
-from engine.report.formats import (
-    MISSING,
-    adjustment,
-    difference,
-    interval,
-    metric_label,
-    p_value,
-    shorten,
-)
-from engine.report.run import Run, cell_label
-from engine.report.tables import Standing
-from engine.report.theme import RAMP
+from engine.report.finished_run import Run, cell_label
+from engine.report.forms.theme import RAMP
 
 P_BOUNDS = (0.05, 0.01, 1e-3, 1e-4, 1e-6)
 P_NAMES = ("p ≥ 0.05", "< 0.05", "< 0.01", "< 0.001", "< 1e-4", "< 1e-6")
@@ -96,7 +89,7 @@ def mean_ranks(run: Run, ranks: pd.DataFrame) -> Drawing:
     ----------
     run : Run
     ranks : DataFrame
-        See `engine.report.tables.rank_table`.
+        See `engine.report.facts.standings.rank_table`.
 
     Returns
     -------

@@ -8,12 +8,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from engine.basics.wording import score, shorten
+from engine.metrics import metric_label
+from engine.report.facts.searches import best_so_far
 from engine.report.figures.canvas import legend_below, panels
 from engine.report.figures.drawing import Drawing
-from engine.report.formats import metric_label, score, shorten
-from engine.report.run import Run, cell_label
-from engine.report.searches import best_so_far
-from engine.report.theme import INK, LINE, SOFT, dash, hue
+from engine.report.finished_run import Run, cell_label
+from engine.report.forms.theme import INK, LINE, SOFT, dash, hue
 
 MOST_LINES = 1000  # trained trials of a study; beyond, only the winners are drawn, in one panel
 

@@ -9,14 +9,15 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
-from engine.report.calibration import Calibration
-from engine.report.cost import pareto
+from engine.basics.wording import count, duration, score, shorten
+from engine.metrics import metric_label
+from engine.report.facts.calibration import Calibration
+from engine.report.facts.cost import pareto
+from engine.report.facts.standings import Leaderboard, Standing
 from engine.report.figures.canvas import legend_below, panels
 from engine.report.figures.drawing import Drawing
-from engine.report.formats import count, duration, metric_label, score, shorten
-from engine.report.run import Run
-from engine.report.tables import Leaderboard, Standing
-from engine.report.theme import INK, LINE, SOFT, hue, marker
+from engine.report.finished_run import Run
+from engine.report.forms.theme import INK, LINE, SOFT, hue, marker
 
 COSTS: Mapping[str, tuple[str, Callable[[float], str]]] = {
     "seconds": ("seconds of all refits", duration),

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 
+from engine.basics.wording import plural, score
+from engine.metrics import metric_label
+from engine.report.facts.poolings import Pooled
 from engine.report.figures.canvas import panels
 from engine.report.figures.drawing import Drawing
 from engine.report.figures.panels import label_panel, legend_of_cells
-from engine.report.formats import metric_label, plural, score
-from engine.report.pooling import Pooled
-from engine.report.run import Run, cell_label
-from engine.report.theme import hue, marker
+from engine.report.finished_run import Run, cell_label
+from engine.report.forms.theme import hue, marker
 
 AIR = 0.35  # of the distance of two poolings, left and right of them
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from engine.report.facts.works import Reference
 from engine.report.figures.drawing import Picture
-from engine.report.grids import Grid
-from engine.report.works import Reference
+from engine.report.forms.grids import Grid
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from engine.files import file_names, write_text
-from engine.report.blocks import Folded
-from engine.report.formats import MISSING
-from engine.report.grids import NUMBER, Entry, Grid
-from engine.report.page import Page
+from engine.basics.files import file_names, write_text
+from engine.basics.wording import MISSING
+from engine.report.forms.blocks import Folded
+from engine.report.forms.grids import NUMBER, Entry, Grid
+from engine.report.forms.page import Page
 
 
 def write_tables(page: Page, folder: Path) -> Iterator[Path]:

@@ -5,9 +5,9 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from engine.report.formats import MISSING, difference, score
-from engine.report.run import Run
-from engine.report.theme import hue
+from engine.basics.wording import MISSING, difference, score
+from engine.report.finished_run import Run
+from engine.report.forms.theme import hue
 
 LONG = 28  # letters; a longer entry may break over lines
 NUMBER = re.compile(r"[+−]?\d+(\.\d+)?(e-\d+)?")  # what the page's script reads as a number

@@ -1,16 +1,16 @@
 """The report as one HTML file that needs no network."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from engine.report.blocks import Block
-from engine.report.page import Page
-from engine.report.theme import css_variables
+from engine.basics.package import PACKAGE
+from engine.report.forms.blocks import Block
+from engine.report.forms.page import Page
+from engine.report.forms.theme import css_variables
 
-TEMPLATES = Path(__file__).parent / "templates"
+TEMPLATES = PACKAGE / "report" / "templates"
 
 
 def render_html(page: Page) -> str:

@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator
 from functools import singledispatch
 
-from engine.report.blocks import (
+from engine.report.figures.drawing import Picture
+from engine.report.forms.blocks import (
     Bibliography,
     Block,
     Caution,
@@ -17,9 +18,8 @@ from engine.report.blocks import (
     Row,
     Section,
 )
-from engine.report.figures.drawing import Picture
-from engine.report.grids import Entry, Grid
-from engine.report.page import Page
+from engine.report.forms.grids import Entry, Grid
+from engine.report.forms.page import Page
 
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#~])")
 

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import matplotlib
 
-from engine.report import across
-from engine.report.answer import Answer
-from engine.report.blocks import Section
+from engine.basics.wording import duration, listing, moment, plural
+from engine.report.facts import across
+from engine.report.facts.answer import Answer
+from engine.report.facts.findings import Findings, findings
 from engine.report.figures.album import album
 from engine.report.figures.drawing import Picture
-from engine.report.findings import Findings, findings
-from engine.report.formats import duration, listing, moment, plural
-from engine.report.run import Run
+from engine.report.finished_run import Run
+from engine.report.forms.blocks import Section
+from engine.report.forms.theme import FIGURE_STYLE
 from engine.report.sections import SECTIONS
-from engine.report.theme import FIGURE_STYLE
 
 
 @dataclass(frozen=True)

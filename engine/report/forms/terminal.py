@@ -8,10 +8,11 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from engine.report.answer import answer
-from engine.report.formats import MISSING, interval, metric_label, p_value, score
-from engine.report.run import read_run
-from engine.report.tables import Standing, leaderboard
+from engine.basics.wording import MISSING, interval, p_value, score
+from engine.metrics import metric_label
+from engine.report.facts.answer import answer
+from engine.report.facts.standings import Standing, leaderboard
+from engine.report.finished_run import read_run
 
 
 def summary(out: Path) -> Group:

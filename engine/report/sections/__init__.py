@@ -6,9 +6,9 @@ write its file and name it here.
 
 from collections.abc import Callable, Iterator
 
-from engine.report.blocks import Section
+from engine.report.facts.findings import Findings
 from engine.report.figures.album import Album
-from engine.report.findings import Findings
+from engine.report.forms.blocks import Section
 from engine.report.sections import (
     across,
     calibration,

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
-from engine.report.across import models_grid, pairs_grid, sentence
-from engine.report.blocks import Block, Paragraph, Row, Section
+from engine.report.facts.across import models_grid, pairs_grid, sentence
+from engine.report.facts.findings import Findings
+from engine.report.facts.standings import rank_table
 from engine.report.figures.album import Album
 from engine.report.figures.critical_difference import critical_difference
 from engine.report.figures.drawing import Picture
 from engine.report.figures.heatmaps import MOST_WRITTEN, mean_ranks, task_ranks, win_matrix
-from engine.report.findings import Findings
-from engine.report.tables import rank_table
+from engine.report.forms.blocks import Block, Paragraph, Row, Section
 
 
 def sections(found: Findings, album: Album) -> Iterator[Section]:

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from engine.report.blocks import Paragraph, Section
-from engine.report.calibration import calibration_grid
+from engine.report.facts.calibration import calibration_grid
+from engine.report.facts.findings import Findings
 from engine.report.figures.album import Album
 from engine.report.figures.panels import reliability
-from engine.report.findings import Findings
+from engine.report.forms.blocks import Paragraph, Section
 
 
 def sections(found: Findings, album: Album) -> Iterator[Section]:

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from engine.report.blocks import Claims, Section
-from engine.report.duels import Duels
+from engine.basics.wording import FAMILIES, adjustment, be, count, listing, percent, plural, score
+from engine.report.facts.duels import Duels
+from engine.report.facts.findings import Findings
+from engine.report.facts.standings import Leaderboard
 from engine.report.figures.album import Album
-from engine.report.findings import Findings
-from engine.report.formats import FAMILIES, adjustment, be, count, listing, percent, plural, score
-from engine.report.run import Run
-from engine.report.tables import Leaderboard
+from engine.report.finished_run import Run
+from engine.report.forms.blocks import Claims, Section
 
 
 def sections(found: Findings, album: Album) -> Iterator[Section]:

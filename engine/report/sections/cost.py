@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from engine.report.blocks import Section
-from engine.report.cost import cost_grid
+from engine.report.facts.cost import cost_grid
+from engine.report.facts.findings import Findings
 from engine.report.figures.album import Album
 from engine.report.figures.panels import COSTS, score_against_cost
-from engine.report.findings import Findings
+from engine.report.forms.blocks import Section
 
 
 def sections(found: Findings, album: Album) -> Iterator[Section]:

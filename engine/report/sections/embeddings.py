@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from engine.report.blocks import Block, Heading, Paragraph, Section
-from engine.report.embeddings import embeddings_grid
+from engine.report.facts.embeddings import embeddings_grid
+from engine.report.facts.findings import Findings
 from engine.report.figures.album import Album
 from engine.report.figures.embeddings import embedding_map
-from engine.report.findings import Findings
+from engine.report.forms.blocks import Block, Heading, Paragraph, Section
 
 
 def sections(found: Findings, album: Album) -> Iterator[Section]:

@@ -3,13 +3,14 @@
 import math
 from collections.abc import Iterator
 
-from engine.report.blocks import Block, Heading, Section
+from engine.basics.wording import heading, interval, p_value, score
+from engine.metrics import metric_label
+from engine.report.facts.findings import Findings
+from engine.report.facts.standings import Leaderboard, Standing, rank_table
 from engine.report.figures.album import Album
-from engine.report.findings import Findings
-from engine.report.formats import heading, interval, metric_label, p_value, score
-from engine.report.grids import Column, Entry, Grid, cell_entries, for_tasks, scored, signed
-from engine.report.run import Run
-from engine.report.tables import Leaderboard, Standing, rank_table
+from engine.report.finished_run import Run
+from engine.report.forms.blocks import Block, Heading, Section
+from engine.report.forms.grids import Column, Entry, Grid, cell_entries, for_tasks, scored, signed
 
 STATUS_TONES = {
     "best": "good",

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from engine.report.blocks import Section
+from engine.basics.wording import plural
+from engine.report.facts.findings import Findings
 from engine.report.figures.album import Album
-from engine.report.findings import Findings
-from engine.report.formats import plural
-from engine.report.grids import Grid, records_grid
-from engine.report.run import Run
+from engine.report.finished_run import Run
+from engine.report.forms.blocks import Section
+from engine.report.forms.grids import Grid, records_grid
 
 
 def sections(found: Findings, album: Album) -> Iterator[Section]:

@@ -2,24 +2,14 @@
 
 from collections.abc import Callable, Iterator
 
-from engine.compare import METHODS
-from engine.compare_fits import RESAMPLES
-from engine.compare_tasks import AcrossTasks
-from engine.report.blocks import Bibliography, Heading, Paragraph, Paste, Section
-from engine.report.figures.album import Album
-from engine.report.findings import Findings
-from engine.report.formats import (
-    FAMILIES,
-    adjustment,
-    count,
-    listing,
-    metric_label,
-    moment,
-    plural,
-)
-from engine.report.references import CORRECTIONS, method_citations, references
-from engine.report.run import Run
-from engine.report.works import (
+from engine.basics.wording import FAMILIES, adjustment, count, listing, moment, plural
+from engine.compare.cells import METHODS
+from engine.compare.fits import RESAMPLES
+from engine.compare.tasks import AcrossTasks
+from engine.metrics import metric_label
+from engine.report.facts.findings import Findings
+from engine.report.facts.references import CORRECTIONS, method_citations, references
+from engine.report.facts.works import (
     ASHA,
     BENAVOLI,
     BOOTSTRAP,
@@ -41,6 +31,9 @@ from engine.report.works import (
     WILCOXON,
     Reference,
 )
+from engine.report.figures.album import Album
+from engine.report.finished_run import Run
+from engine.report.forms.blocks import Bibliography, Heading, Paragraph, Paste, Section
 
 #: Metrics of two classes whose value of several is a mean.
 AVERAGED = ("auroc", "auprc", "f1")

@@ -3,12 +3,12 @@
 import json
 from collections.abc import Iterator
 
-from engine.report.blocks import Caution, Facts, Folded, Section
+from engine.basics.wording import count, duration, moment
+from engine.report.facts.findings import Findings
 from engine.report.figures.album import Album
-from engine.report.findings import Findings
-from engine.report.formats import count, duration, moment
-from engine.report.grids import Grid, records_grid
-from engine.report.run import Run
+from engine.report.finished_run import Run
+from engine.report.forms.blocks import Caution, Facts, Folded, Section
+from engine.report.forms.grids import Grid, records_grid
 
 
 def sections(found: Findings, album: Album) -> Iterator[Section]:

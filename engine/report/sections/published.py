@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.report.blocks import Section
+from engine.basics.wording import count, difference, listing, score
+from engine.report.facts.findings import Findings
+from engine.report.facts.standings import Leaderboard, Standing
 from engine.report.figures.album import Album
-from engine.report.findings import Findings
-from engine.report.formats import count, difference, listing, score
-from engine.report.grids import Column, Entry, Grid, cell_entries
-from engine.report.run import Run
-from engine.report.tables import Leaderboard, Standing
+from engine.report.finished_run import Run
+from engine.report.forms.blocks import Section
+from engine.report.forms.grids import Column, Entry, Grid, cell_entries
 from engine.tasks.published import PublishedScore, published_as, published_scores
 
 #: What the two versions of the study differ by for one model and task.

@@ -3,28 +3,28 @@
 import math
 from collections.abc import Iterator, Sequence
 
-from engine.report.blocks import Block, Caution, Facts, Folded, Paragraph, Section
-from engine.report.duels import Duel, Duels
-from engine.report.figures.album import Album
-from engine.report.figures.forest import forest
-from engine.report.figures.heatmaps import p_matrix
-from engine.report.findings import Findings
-from engine.report.formats import (
+from engine.basics.wording import (
     MISSING,
     count,
     difference,
     heading,
     interval,
-    metric_label,
     moment,
     p_value,
     percent,
     plural,
     score,
 )
-from engine.report.grids import Column, Entry, Grid, cell_entries, scored
-from engine.report.run import Run
-from engine.report.tables import Standing
+from engine.metrics import metric_label
+from engine.report.facts.duels import Duel, Duels
+from engine.report.facts.findings import Findings
+from engine.report.facts.standings import Standing
+from engine.report.figures.album import Album
+from engine.report.figures.forest import forest
+from engine.report.figures.heatmaps import p_matrix
+from engine.report.finished_run import Run
+from engine.report.forms.blocks import Block, Caution, Facts, Folded, Paragraph, Section
+from engine.report.forms.grids import Column, Entry, Grid, cell_entries, scored
 
 MOST_PAIRS = 66  # of 12 cells; beyond, only the pairs with the best cell are listed
 

@@ -4,14 +4,19 @@ import json
 import math
 from collections.abc import Iterable, Iterator
 
-from engine.report.blocks import Block, Heading, Paragraph, Section
+from engine.basics.wording import MISSING, count, percent
+from engine.plan.space import Space, parse_space
+from engine.report.facts.findings import Findings
+from engine.report.facts.poolings import pooling_grid
+from engine.report.facts.searches import Search
+from engine.report.facts.standings import Leaderboard
 from engine.report.figures.album import Album
 from engine.report.figures.curves import search_curves
 from engine.report.figures.learning import learning_curves, trained_trials
 from engine.report.figures.poolings import pooling_effect
-from engine.report.findings import Findings
-from engine.report.formats import MISSING, count, percent
-from engine.report.grids import (
+from engine.report.finished_run import Run
+from engine.report.forms.blocks import Block, Heading, Paragraph, Section
+from engine.report.forms.grids import (
     CELL_COLUMNS,
     Column,
     Entry,
@@ -21,11 +26,6 @@ from engine.report.grids import (
     scored,
     signed,
 )
-from engine.report.pooling import pooling_grid
-from engine.report.run import Run
-from engine.report.searches import Search
-from engine.report.tables import Leaderboard
-from engine.space import Space, parse_space
 
 STATUSES = ("complete", "pruned", "failed", "infeasible")
 SHOWN = 5  # hyperparameters of a cell

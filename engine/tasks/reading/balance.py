@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from engine.errors import UserError
-from engine.tasks.labels import Labels
+from engine.basics.errors import UserError
+from engine.tasks.reading.labels import Labels
 
 ORDER = ("train", "validation", "test")
 #: A regression is stratified by so many quantiles, fewer where that leaves less than ten rows each.

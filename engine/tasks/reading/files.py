@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from engine.errors import UserError
-from engine.tasks.base import file_format
+from engine.basics.errors import UserError
+from engine.tasks.reading.formats import file_format
 
 OPTIONAL = ("split", "group", "id")
 #: Columns ``label_NAME`` of 0 and 1: labels that hold or not, each on its own.

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from engine.errors import UserError
+from engine.basics.errors import UserError
 from engine.records import TaskKind
-from engine.tasks.files import LABEL_PREFIX, quote
-from engine.tasks.values import MISSING, filled, where
+from engine.tasks.reading.files import LABEL_PREFIX, quote
+from engine.tasks.reading.values import MISSING, filled, where
 
 #: Up to so many different numbers may be classes that somebody wrote as numbers.
 MOST_NUMBERED_CLASSES = 10

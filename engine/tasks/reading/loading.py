@@ -5,12 +5,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from engine.errors import UserError
+from engine.basics.errors import UserError
 from engine.records import TaskKind, TaskSpec
-from engine.tasks import balance, files, rows, splits
-from engine.tasks.base import Split, Task, TaskCard, find_file
-from engine.tasks.labels import Labels
-from engine.tasks.rows import Rows
+from engine.tasks.base import Split, Task, TaskCard
+from engine.tasks.reading import balance, files, rows, splits
+from engine.tasks.reading.formats import find_file
+from engine.tasks.reading.labels import Labels
+from engine.tasks.reading.rows import Rows
 
 
 def build_task(spec: TaskSpec, card: TaskCard | None) -> Task:
@@ -26,7 +27,8 @@ def build_task(spec: TaskSpec, card: TaskCard | None) -> Task:
     Raises
     ------
     UserError
-        For every mistake in the file; see `engine.tasks.rows` and `engine.tasks.splits`.
+        For every mistake in the file; see `engine.tasks.reading.rows` and
+        `engine.tasks.reading.splits`.
     """
     path = card.path if card else str(spec.path)
     file = find_file(path)
@@ -60,6 +62,7 @@ def build_task(spec: TaskSpec, card: TaskCard | None) -> Task:
         file_hash=file_hash,
         file=str(file),
         spec=spec,
+        read_test=read_test,
         kind=checked.labels.kind,
     )
 

@@ -8,11 +8,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine.errors import UserError, nearest
+from engine.basics.errors import UserError, nearest
 from engine.records import TaskKind
-from engine.tasks.files import Table, quote
-from engine.tasks.labels import Labels, read_labels
-from engine.tasks.values import filled, where
+from engine.tasks.reading.files import Table, quote
+from engine.tasks.reading.labels import Labels, read_labels
+from engine.tasks.reading.values import filled, where
 
 NOT_NUCLEOTIDE = re.compile("[^ACGTRYSWKMBDHVN]")
 SPLIT_NAMES = {
@@ -67,7 +67,7 @@ def check(table: Table, path: str, kind: TaskKind | None = None) -> Rows:
     UserError
         If sequences are empty or hold other letters than IUPAC nucleotides; if splits, groups or
         ids are missing; if a split is unknown; if an id stands twice; for labels see
-        `engine.tasks.labels.read_labels`.
+        `engine.tasks.reading.labels.read_labels`.
     """
     columns = table.columns
     warnings = []

@@ -15,8 +15,8 @@ import numpy.typing as npt
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from engine.tasks.balance import ORDER, check_splits, missing, strata
-from engine.tasks.rows import Rows
+from engine.tasks.reading.balance import ORDER, check_splits, missing, strata
+from engine.tasks.reading.rows import Rows
 
 # In this order a class is spread where it has too few sequences for all three.
 FRACTIONS = {"train": 0.70, "test": 0.15, "validation": 0.15}
@@ -77,7 +77,8 @@ def assign(
     sequences : sequence of str, length N
         Canonical; see `canonical`.
     labels : ndarray, shape (N,) or (N, K), int64
-        Class of each row, or 1 for each label that it holds; see `engine.tasks.balance.strata`.
+        Class of each row, or 1 for each label that it holds; see
+        `engine.tasks.reading.balance.strata`.
     groups : sequence of str, length N, or None
     fractions : mapping of str to float
         Share of every split; they add up to 1.
@@ -167,7 +168,8 @@ def complete(rows: Rows, seed: int, path: str) -> tuple[list[str], list[str]]:
     Raises
     ------
     UserError
-        If nothing can be learned or scored on a split: see `engine.tasks.balance.check_splits`.
+        If nothing can be learned or scored on a split: see
+        `engine.tasks.reading.balance.check_splits`.
     """
     molecules = [canonical(sequence) for sequence in rows.sequences]
     if rows.splits is None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from engine.errors import UserError
+from engine.basics.errors import UserError
 
 MISSING = frozenset({"", "nan", "na", "n/a", "null", "<na>"})
 

@@ -8,19 +8,14 @@ import torch
 from peft import LoraConfig, inject_adapter_in_model
 from safetensors.torch import load_file, save_file
 
+from engine.basics.errors import UserError
+from engine.embedding.pooling import pool
 from engine.encoders import cards, load_encoder
-from engine.encoders.caduceus import SIZES, published_config
+from engine.encoders.families.caduceus import SIZES, published_config
 from engine.encoders.networks import mamba
 from engine.encoders.networks.caduceus import Caduceus, reversal
 from engine.encoders.networks.mamba import selective_scan
-from engine.errors import UserError
-from engine.pooling import pool
-from tests.encoders.small_hyena_mamba import (
-    CADUCEUS,
-    HUMAN_COMPLEMENT,
-    SMALL,
-    write_caduceus,
-)
+from tests.encoders.small_hyena_mamba import CADUCEUS, HUMAN_COMPLEMENT, SMALL, write_caduceus
 
 PH, PS, PLANT = "caduceus-ph-1k", "caduceus-ps-1k", "plantcaduceus-l20"
 SEQUENCE = "AGTCANAATGC"

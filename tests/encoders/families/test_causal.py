@@ -9,9 +9,10 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from transformers import AutoConfig, AutoModel, AutoModelForCausalLM
 
-from engine.encoders import causal, find_card, generator, load_encoder
-from engine.errors import UserError
-from engine.pooling import pool
+from engine.basics.errors import UserError
+from engine.embedding.pooling import pool
+from engine.encoders import find_card, load_encoder
+from engine.encoders.families import causal, generator
 from tests.encoders.contract import SEQUENCES, states
 from tests.encoders.small_causal import (
     GENERATOR_V1,

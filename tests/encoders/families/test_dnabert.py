@@ -7,11 +7,11 @@ import pytest
 import torch
 from transformers import BertForMaskedLM, BertTokenizer
 
+from engine.basics.errors import UserError
 from engine.encoders import find_card, load_encoder
-from engine.encoders.dnabert import BERT_BASE, KS
-from engine.encoders.kmers import OverlappingKmers, published_order
+from engine.encoders.families.dnabert import BERT_BASE, KS
 from engine.encoders.stock import random_stock
-from engine.errors import UserError
+from engine.encoders.tokenizers.overlapping import OverlappingKmers, published_order
 from tests.encoders.contract import follows_the_seed
 from tests.encoders.small_stock import DNABERT, SMALL, bert_shapes, dnabert_config
 

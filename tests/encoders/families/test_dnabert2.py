@@ -9,11 +9,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from engine.basics.errors import UserError
 from engine.encoders import find_card, load_encoder
-from engine.encoders.dnabert2 import PUBLISHED, network_config, own_name
+from engine.encoders.families.dnabert2 import PUBLISHED, network_config, own_name
 from engine.encoders.networks.mosaicbert import Grid, MosaicBert, linear_bias, slopes
-from engine.encoders.vocab import stand_in
-from engine.errors import UserError
+from engine.encoders.tokenizers.published import stand_in
 from tests.encoders.contract import SEQUENCES, follows_the_seed, states
 from tests.encoders.small import DNABERT2, SMALL, SPECIAL, dnabert2_shapes, tensors
 

@@ -12,11 +12,11 @@ import pytest
 import torch
 from torch import nn
 
-from engine.embedding import embed
+from engine.basics.errors import UserError
+from engine.embedding.embed import embed
 from engine.encoders import find_card, load_encoder
-from engine.encoders.evo2 import SIZES, ByteTokenizer
+from engine.encoders.families.evo2 import SIZES, ByteTokenizer
 from engine.encoders.networks.evo2 import Evo2Network, parameters_hash
-from engine.errors import UserError
 
 NAME = "evo2-7b"
 SEQUENCES = ["ACGTACGTTGCA", "TTG", "ACNNGT"]

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.encoders import kmer, load_encoder, onehot
-from engine.errors import UserError
+from engine.basics.errors import UserError
+from engine.encoders import load_encoder
+from engine.encoders.families import kmer_counts, onehot
 
 texts = st.text(alphabet="ACGTN", max_size=20)
 
@@ -21,7 +22,7 @@ ALL_NAMES = [name for k in range(1, 6) for name in names(k)]
 
 
 def test_kmer_by_hand():
-    values = dict(zip(ALL_NAMES, kmer.features(["AACAA"])[0], strict=True))
+    values = dict(zip(ALL_NAMES, kmer_counts.features(["AACAA"])[0], strict=True))
     found = {name: float(value) for name, value in values.items() if value}
     third = pytest.approx(1 / 3)
     assert found == {
@@ -36,7 +37,7 @@ def test_kmer_by_hand():
 @settings(max_examples=50, deadline=None)
 @given(st.lists(texts, min_size=1, max_size=4))
 def test_kmers_are_those_of_a_plain_count(sequences):
-    for row, sequence in zip(kmer.features(sequences), sequences, strict=True):
+    for row, sequence in zip(kmer_counts.features(sequences), sequences, strict=True):
         expected = []
         for k in range(1, 6):
             pieces = [sequence[i : i + k] for i in range(len(sequence) - k + 1)]
@@ -46,7 +47,7 @@ def test_kmers_are_those_of_a_plain_count(sequences):
 
 
 def test_kmers_sum_to_one_for_each_k():
-    rows = kmer.features(["ACGTNACGTTTTGACA", "ACGTA"])
+    rows = kmer_counts.features(["ACGTNACGTTTTGACA", "ACGTA"])
     ends = np.cumsum([4**k for k in range(1, 6)])[:-1]
     for block in np.split(rows, ends, axis=1):
         np.testing.assert_allclose(block.sum(axis=1), 1.0, atol=1e-6)
@@ -55,8 +56,8 @@ def test_kmers_sum_to_one_for_each_k():
 def test_kmers_of_many_sequences_are_those_of_few():
     # More sequences than are counted at once.
     sequences = ["ACGTTGCA", "GGGCCCAA", "TTTTNAAA"] * 1500
-    rows = kmer.features(sequences)
-    np.testing.assert_array_equal(rows, np.tile(kmer.features(sequences[:3]), (1500, 1)))
+    rows = kmer_counts.features(sequences)
+    np.testing.assert_array_equal(rows, np.tile(kmer_counts.features(sequences[:3]), (1500, 1)))
 
 
 @pytest.mark.parametrize("k", [3, 4, 5, 6])
@@ -67,7 +68,7 @@ def test_one_k_alone_is_its_part_of_several(k):
     assert values.shape == (4, 4**k)
     assert encoder.hidden_size == 4**k
     first = sum(4**n for n in range(1, k))
-    together = kmer.count(sequences, range(1, 7))
+    together = kmer_counts.count(sequences, range(1, 7))
     np.testing.assert_array_equal(values, together[:, first : first + 4**k])
     assert encoder.fingerprint != load_encoder("kmer").fingerprint
 

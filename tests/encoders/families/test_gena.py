@@ -7,10 +7,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from engine.basics.errors import UserError
 from engine.encoders import find_card, load_encoder
-from engine.encoders.gena import PUBLISHED, network_config, own_name
+from engine.encoders.families.gena import PUBLISHED, network_config, own_name
 from engine.encoders.networks.prenorm_bert import PrenormBert
-from engine.errors import UserError
 from tests.encoders.contract import follows_the_seed
 from tests.encoders.small_gena_gpn import (
     GENA,

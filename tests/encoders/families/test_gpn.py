@@ -6,10 +6,10 @@ import math
 import pytest
 import torch
 
+from engine.basics.errors import UserError
 from engine.encoders import find_card, load_encoder
-from engine.encoders.gpn import PUBLISHED, network_config, own_name
+from engine.encoders.families.gpn import PUBLISHED, network_config, own_name
 from engine.encoders.networks.gpn import Gpn
-from engine.errors import UserError
 from tests.encoders.contract import follows_the_seed
 from tests.encoders.small_gena_gpn import (
     BYTENET,

@@ -7,10 +7,10 @@ import pytest
 import torch
 from transformers import BertForMaskedLM, PreTrainedTokenizerFast
 
+from engine.basics.errors import UserError
 from engine.encoders import find_card, load_encoder
-from engine.encoders.grover import PUBLISHED, stand_in
+from engine.encoders.families.grover import PUBLISHED, stand_in
 from engine.encoders.stock import random_stock
-from engine.errors import UserError
 from tests.encoders.contract import follows_the_seed
 from tests.encoders.small_stock import GROVER, SMALL, SPECIAL, bert_shapes
 

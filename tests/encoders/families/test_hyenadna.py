@@ -6,10 +6,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from engine.basics.errors import UserError
 from engine.encoders import cards, load_encoder
-from engine.encoders.hyenadna import SIZES, published_config
+from engine.encoders.families.hyenadna import SIZES, published_config
 from engine.encoders.networks.hyenadna import HyenaDna
-from engine.errors import UserError
 from tests.encoders.small_hyena_mamba import HYENADNA, write_hyenadna
 
 NAME = "hyenadna-160k"

@@ -10,19 +10,12 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import BertTokenizer
 
+from engine.basics.errors import UserError
 from engine.encoders import cards, load_encoder
-from engine.encoders.native import NUCLEOTIDE_TRANSFORMERS, OWN_FAMILIES, OWN_KEYS
-from engine.errors import UserError
+from engine.encoders.families.native import NUCLEOTIDE_TRANSFORMERS, OWN_FAMILIES, OWN_KEYS
 from tests.encoders.contract import SEQUENCES
 from tests.encoders.small import SPECIAL
-from tests.encoders.small_causal import (
-    LLAMA,
-    MISTRAL,
-    MIXTRAL,
-    write_bert,
-    write_bpe,
-    write_causal,
-)
+from tests.encoders.small_causal import LLAMA, MISTRAL, MIXTRAL, write_bert, write_bpe, write_causal
 
 SIZES = {
     "vocab_size": 12,

@@ -7,18 +7,18 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from engine.basics.errors import UserError
 from engine.encoders import find_card, load_encoder
-from engine.encoders.networks.esm import Esm
-from engine.encoders.nucleotide_transformer import (
+from engine.encoders.families.nucleotide_transformer import (
     PUBLISHED,
     network_config,
     own_name,
     vocabulary,
 )
-from engine.errors import UserError
+from engine.encoders.networks.esm import Esm
 from tests.encoders.contract import follows_the_seed, states
+from tests.encoders.families.test_dnabert2 import PACKED, double
 from tests.encoders.small import NT_V1, NT_V2, SMALL, nt_shapes, tensors
-from tests.encoders.test_dnabert2 import PACKED, double
 
 FIRST, SECOND = "nt-500m-human-ref", "nt-v2-50m"
 CONFIGS = {FIRST: NT_V1, SECOND: NT_V2}

@@ -9,11 +9,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import BertForMaskedLM, BertTokenizer
 
+from engine.basics.errors import UserError
 from engine.encoders import find_card, load_encoder
-from engine.encoders.dnabert import BERT_BASE
-from engine.encoders.specieslm import POSITIONS, SPECIES, VOCABULARY_SIZE
+from engine.encoders.families.dnabert import BERT_BASE
+from engine.encoders.families.specieslm import POSITIONS, SPECIES, VOCABULARY_SIZE
 from engine.encoders.stock import random_stock
-from engine.errors import UserError
 from tests.encoders.contract import follows_the_seed
 from tests.encoders.small import tensors
 from tests.encoders.small_stock import FUNGI, SMALL, SPECIAL, SPECIESLM, bert_shapes

@@ -7,11 +7,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from engine.basics.errors import UserError
 from engine.encoders import load_encoder
 from engine.encoders.checkpoint import state_hash, write_folder
+from engine.encoders.families.tiny import SHIPPED, SIZES
 from engine.encoders.networks.hyena import long_convolution
-from engine.encoders.tiny import SHIPPED, SIZES
-from engine.errors import UserError
 
 names = pytest.mark.parametrize("name", sorted(SIZES))
 

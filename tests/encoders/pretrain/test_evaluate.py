@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 import torch
 
+from engine.basics.errors import UserError
 from engine.encoders import load_encoder
-from engine.encoders.evaluate import Split, mean_states, probe_auroc, read_task, table
-from engine.errors import UserError
+from engine.encoders.pretrain.evaluate import Split, mean_states, probe_auroc, read_task, table
 
 
 def split_of(train_labels, test_labels):

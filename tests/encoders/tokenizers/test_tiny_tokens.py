@@ -5,8 +5,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.encoders.tokens import BaseTokenizer, SixMerTokenizer
-from engine.errors import UserError
+from engine.basics.errors import UserError
+from engine.encoders.tokenizers.tiny_tokens import BaseTokenizer, SixMerTokenizer
 
 IUPAC = "ACGTUNRYSWKMBDHV"
 texts = st.text(alphabet=IUPAC + IUPAC.lower(), max_size=40)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.errors import UserError
+from engine.basics.errors import UserError
 from engine.methods import InfeasibleError, methods
 from engine.methods.probes import find_probe, probes
 from engine.methods.probes.base import COMMON, hyperparameters

@@ -4,9 +4,9 @@ import numpy as np
 import torch
 from scipy.special import softmax
 
+from engine.embedding.pooling import pool
 from engine.encoders import load_encoder
 from engine.methods.training.model import AttentionPooling, Model, head_size
-from engine.pooling import pool
 
 GENERATOR = torch.Generator().manual_seed(0)
 HIDDEN = torch.randn(3, 6, 8, generator=GENERATOR)

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from engine.embedding.windows import reverse_complement
 from engine.encoders import Encoder, load_encoder
 from engine.methods.training.ladder import Ladder
 from engine.methods.training.model import Model
 from engine.methods.training.objective import Objective
 from engine.methods.training.scoring import Scorer
-from engine.windows import reverse_complement
 
 SEQUENCES = ["ACGTTGCAAGCTTGCATGCC", "TTGACATATAAT", "GGGCGGCGACC"]
 

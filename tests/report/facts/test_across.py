@@ -10,10 +10,11 @@ import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from engine.report import across, write_report
+from engine.report import write_report
+from engine.report.facts import across
 from engine.report.figures.critical_difference import critical_difference
 from engine.report.figures.heatmaps import win_matrix
-from engine.report.run import read_run
+from engine.report.finished_run import read_run
 
 Maker = Callable[..., Path]
 TASKS = tuple(f"task-{number}" for number in range(7))

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from engine.report.answer import answer
-from engine.report.duels import Duel
-from engine.report.run import read_run
-from engine.report.tables import Standing, leaderboard
+from engine.report.facts.answer import answer
+from engine.report.facts.duels import Duel
+from engine.report.facts.standings import Standing, leaderboard
+from engine.report.finished_run import read_run
 
 DUEL = Duel(
     delta=0.012,

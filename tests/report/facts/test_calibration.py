@@ -9,9 +9,9 @@ import pytest
 from sklearn.metrics import brier_score_loss
 
 from engine.report import write_report
-from engine.report.calibration import calibrations
-from engine.report.run import read_run
-from engine.report.tables import leaderboard
+from engine.report.facts.calibration import calibrations
+from engine.report.facts.standings import leaderboard
+from engine.report.finished_run import read_run
 
 Maker = Callable[..., Path]
 CELLS = {("a", "probe"): (0.9,), ("b", "probe"): (0.8,)}

@@ -9,12 +9,12 @@ from pathlib import Path
 import matplotlib
 import pandas as pd
 
-from engine.report.cost import cost_grid, pareto
+from engine.report.facts.cost import cost_grid, pareto
+from engine.report.facts.searches import searches
+from engine.report.facts.standings import leaderboard
 from engine.report.figures.panels import score_against_cost
-from engine.report.run import Run, read_run
-from engine.report.searches import searches
-from engine.report.tables import leaderboard
-from engine.report.theme import FIGURE_STYLE
+from engine.report.finished_run import Run, read_run
+from engine.report.forms.theme import FIGURE_STYLE
 
 Maker = Callable[..., Path]
 CELLS = {("a", "probe"): (0.9,), ("b", "probe"): (0.8,), ("c", "lora"): (0.85,)}

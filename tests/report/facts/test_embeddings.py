@@ -9,14 +9,14 @@ import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from engine.errors import UserError
+from engine.basics.errors import UserError
 from engine.report import write_report
-from engine.report.embeddings import FEWEST_POINTS, embedding_maps, embeddings_grid
+from engine.report.facts.embeddings import FEWEST_POINTS, embedding_maps, embeddings_grid
+from engine.report.facts.references import references
+from engine.report.facts.works import WANG_ISOLA
 from engine.report.figures.embeddings import SHAPES, embedding_map
-from engine.report.references import references
-from engine.report.run import EMBEDDING_NUMBERS, read_run
+from engine.report.finished_run import EMBEDDING_NUMBERS, read_run
 from engine.report.sections.methods import methods_paragraph
-from engine.report.works import WANG_ISOLA
 
 Maker = Callable[..., Path]
 CELLS = {("a", "probe"): (0.9,), ("b", "probe"): (0.8,)}
@@ -47,12 +47,12 @@ def test_the_map_is_of_the_pooling_with_the_purest_neighbours(make_run: Maker) -
 
 def test_maps_share_what_a_page_can_hold(make_run: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
     run = read_run(with_embeddings(make_run(cells=CELLS, tasks=("t",), per_cell=2)))
-    monkeypatch.setattr("engine.report.embeddings.MOST_POINTS", 2 * FEWEST_POINTS)
+    monkeypatch.setattr("engine.report.facts.embeddings.MOST_POINTS", 2 * FEWEST_POINTS)
     assert [len(one.points) for one in embedding_maps(run)["t"]] == [POINTS, POINTS]
-    monkeypatch.setattr("engine.report.embeddings.FEWEST_POINTS", 10)
-    monkeypatch.setattr("engine.report.embeddings.MOST_POINTS", 20)
+    monkeypatch.setattr("engine.report.facts.embeddings.FEWEST_POINTS", 10)
+    monkeypatch.setattr("engine.report.facts.embeddings.MOST_POINTS", 20)
     assert [len(one.points) for one in embedding_maps(run)["t"]] == [10, 10]
-    monkeypatch.setattr("engine.report.embeddings.MOST_POINTS", 19)
+    monkeypatch.setattr("engine.report.facts.embeddings.MOST_POINTS", 19)
     assert embedding_maps(run) == {}
 
 
@@ -68,8 +68,8 @@ def test_classes_that_take_turns_are_all_left_where_points_are_thinned(
     make_run: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = read_run(with_embeddings(make_run(cells=CELLS, tasks=("t",), per_cell=2)))
-    monkeypatch.setattr("engine.report.embeddings.FEWEST_POINTS", 10)
-    monkeypatch.setattr("engine.report.embeddings.MOST_POINTS", POINTS)
+    monkeypatch.setattr("engine.report.facts.embeddings.FEWEST_POINTS", 10)
+    monkeypatch.setattr("engine.report.facts.embeddings.MOST_POINTS", POINTS)
     for one in embedding_maps(run)["t"]:
         assert len(one.points) == POINTS // 2
         assert one.points["label"].nunique() == 2

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from engine.report.notes import task_notes
-from engine.report.run import read_run
+from engine.report.facts.notes import task_notes
+from engine.report.finished_run import read_run
 
 Maker = Callable[..., Path]
 

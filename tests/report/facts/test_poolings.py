@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from engine.report.facts.poolings import pooling_grid, poolings
 from engine.report.figures.poolings import pooling_effect
-from engine.report.pooling import pooling_grid, poolings
 from tests.report.trials import trial, with_trials
 
 Maker = Callable[..., Path]

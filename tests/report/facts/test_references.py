@@ -5,10 +5,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from engine.report.references import references
-from engine.report.run import read_run
+from engine.report.facts.references import references
+from engine.report.facts.works import DELONG, HOLM, SUN_XU
+from engine.report.finished_run import read_run
 from engine.report.sections.methods import methods_paragraph
-from engine.report.works import DELONG, HOLM, SUN_XU
 
 Maker = Callable[..., Path]
 

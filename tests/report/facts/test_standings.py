@@ -8,10 +8,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from engine.report.duels import duels
-from engine.report.run import read_run
-from engine.report.searches import best_so_far, searches
-from engine.report.tables import Standing, leaderboard, rank_table
+from engine.report.facts.duels import duels
+from engine.report.facts.searches import best_so_far, searches
+from engine.report.facts.standings import Standing, leaderboard, rank_table
+from engine.report.finished_run import read_run
 
 Maker = Callable[..., Path]
 

@@ -7,12 +7,12 @@ from typing import get_args
 
 import pytest
 
-from engine.report.answer import Answer
-from engine.report.blocks import Block
-from engine.report.html import TEMPLATES, render_html
-from engine.report.markdown import written
-from engine.report.page import Page, TaskAnswer, compose, question
-from engine.report.run import read_run
+from engine.report.facts.answer import Answer
+from engine.report.finished_run import read_run
+from engine.report.forms.blocks import Block
+from engine.report.forms.html import TEMPLATES, render_html
+from engine.report.forms.markdown import written
+from engine.report.forms.page import Page, TaskAnswer, compose, question
 
 Maker = Callable[..., Path]
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from engine.report.duels import duels
-from engine.report.references import references
-from engine.report.run import read_run
+from engine.report.facts.duels import duels
+from engine.report.facts.references import references
+from engine.report.facts.standings import leaderboard
+from engine.report.finished_run import read_run
 from engine.report.sections.claims import claims
 from engine.report.sections.methods import methods_paragraph
-from engine.report.tables import leaderboard
 
 Maker = Callable[..., Path]
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from engine.report.findings import findings
-from engine.report.run import read_run
+from engine.report.facts.findings import findings
+from engine.report.facts.standings import leaderboard
+from engine.report.finished_run import read_run
 from engine.report.sections.leaderboard import scores_grid
-from engine.report.tables import leaderboard
 
 Maker = Callable[..., Path]
 

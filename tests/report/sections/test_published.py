@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 import yaml
 
-from engine.report.run import read_run
+from engine.report.facts.standings import leaderboard
+from engine.report.finished_run import read_run
 from engine.report.sections.published import matches, published_grid
-from engine.report.tables import leaderboard
 
 Maker = Callable[..., Path]
 FOREST = {"classifier": "random_forest", "pooling": "mean"}

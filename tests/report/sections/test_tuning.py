@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from engine.report.run import read_run
-from engine.report.searches import searches
+from engine.report.facts.searches import searches
+from engine.report.finished_run import read_run
 from engine.report.sections.lost import lost_grid
 from engine.report.sections.tuning import importance_grid
 

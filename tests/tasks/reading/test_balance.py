@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from engine.errors import UserError
+from engine.basics.errors import UserError
 from engine.tasks import load_task
-from engine.tasks.balance import count, strata
-from engine.tasks.labels import Labels
+from engine.tasks.reading.balance import count, strata
+from engine.tasks.reading.labels import Labels
 
 
 def distinct(count: int) -> list[str]:

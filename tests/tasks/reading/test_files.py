@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.errors import UserError
+from engine.basics.errors import UserError
 from engine.tasks import load_task
-from engine.tasks.files import parse, quote
+from engine.tasks.reading.files import parse, quote
 
 NAMES = ("id", "sequence", "label", "split", "group")
 WORD = st.text("abcXYZ019_.-", min_size=1, max_size=8)

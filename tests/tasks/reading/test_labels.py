@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.errors import UserError
+from engine.basics.errors import UserError
 from engine.records import TaskSpec
 from engine.tasks import load_task
-from engine.tasks.labels import read_labels
+from engine.tasks.reading.labels import read_labels
 
 SEQUENCES = [f"AAC{'ACGT'[i % 4]}{'ACGT'[i // 4 % 4]}{'G' * (5 + i)}T" for i in range(40)]
 NUMBERS = [round(0.37 * i - 3, 2) for i in range(40)]

@@ -4,7 +4,7 @@ import pickle
 import numpy as np
 import pytest
 
-from engine.errors import UserError
+from engine.basics.errors import UserError
 from engine.records import TaskSpec
 from engine.tasks import load_task
 

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from engine.errors import UserError
+from engine.basics.errors import UserError
 from engine.tasks import load_task
-from engine.tasks.files import Table
-from engine.tasks.rows import SPLIT_NAMES, check
+from engine.tasks.reading.files import Table
+from engine.tasks.reading.rows import SPLIT_NAMES, check
 
 
 def rows(**columns):

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.tasks.files import Table
-from engine.tasks.rows import check
-from engine.tasks.splits import FRACTIONS, assign, bind, canonical, complete
+from engine.tasks.reading.files import Table
+from engine.tasks.reading.rows import check
+from engine.tasks.reading.splits import FRACTIONS, assign, bind, canonical, complete
 
 # IUPAC codes as sets of bases (Cornish-Bowden 1985, Nucleic Acids Res. 13:3021).
 BASE_SETS = "A C G T AG CT CG AT GT AC CGT AGT ACT ACG ACGT"

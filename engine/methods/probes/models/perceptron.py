@@ -14,15 +14,9 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from engine.basics.files import replacing
 from engine.encoders import best_device
-from engine.files import replacing
-from engine.methods.training.short import (
-    ShortTraining,
-    mean_loss,
-    scores,
-    target_tensor,
-    train,
-)
+from engine.methods.training.short import ShortTraining, mean_loss, scores, target_tensor, train
 from engine.records import TaskKind
 
 Array = npt.NDArray[np.float64]

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.errors import UserError
+from engine.basics.errors import UserError
 from engine.records import TaskSpec
-from engine.tasks import Split, base, load_task, task_cards
-from engine.tasks.base import file_format, find_file, task_name, task_spec
+from engine.tasks import Split, load_task, registry, task_cards
+from engine.tasks.reading.formats import file_format, find_file, task_name
+from engine.tasks.registry import task_spec
 
 
 def test_names_are_listed_without_heavy_imports():
@@ -102,15 +103,15 @@ def test_folder_unknown_ending_and_empty_file_are_told(write, tmp_path):
 )
 def test_wrong_card_is_one_line(content, tmp_path, monkeypatch):
     (tmp_path / "x.yaml").write_text(content)
-    monkeypatch.setattr(base, "DATA", Path(tmp_path))
+    monkeypatch.setattr(registry, "DATA", Path(tmp_path))
     with pytest.raises(UserError, match=r"x\.yaml: not a task card \(.*; see docs/tasks\.md"):
         task_cards.__wrapped__()
 
 
 def test_two_cards_of_one_name_are_refused(tmp_path, monkeypatch):
-    card = (base.DATA / "promoters_ecoli.yaml").read_text()
+    card = (registry.DATA / "promoters_ecoli.yaml").read_text()
     (tmp_path / "a.yaml").write_text(card)
     (tmp_path / "b.yaml").write_text(card)
-    monkeypatch.setattr(base, "DATA", Path(tmp_path))
+    monkeypatch.setattr(registry, "DATA", Path(tmp_path))
     with pytest.raises(UserError, match="a second task is called 'promoters_ecoli'"):
         task_cards.__wrapped__()

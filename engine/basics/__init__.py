@@ -1,0 +1,1 @@
+"""What everything uses: errors, files, YAML, addresses, provenance, wording."""

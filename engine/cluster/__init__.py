@@ -1,0 +1,1 @@
+"""Ray: workers, what nodes have and trials ask for, storage that all share."""

@@ -1,0 +1,1 @@
+"""Is the difference real? Tests of fits, methods, cells, tasks and files of predictions."""

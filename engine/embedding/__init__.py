@@ -1,0 +1,1 @@
+"""Sequences to pooled vectors: once per encoder and task, into the store."""

@@ -1,0 +1,1 @@
+"""A study file becomes checked cells that fit the machines."""

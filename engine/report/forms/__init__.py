@@ -1,0 +1,1 @@
+"""What people read: page, HTML, Markdown, CSV, terminal."""

@@ -1,0 +1,1 @@
+"""Winners: refitted over seeds, described, and used to predict."""

@@ -1,0 +1,1 @@
+"""A study from plan to report, stage by stage."""

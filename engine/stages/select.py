@@ -1,0 +1,113 @@
+"""The stage that selects: winners refitted over seeds; the test split is opened here, once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from engine.basics.errors import UserError
+from engine.basics.files import write_text
+from engine.cluster import workers
+from engine.cluster.capacity import Shape
+from engine.compare.cells import TaskFits
+from engine.plan.cells import CellPlan
+from engine.records import Cell, TrialSpec
+from engine.search.searcher import CellSearch
+from engine.select.winners import (
+    FinalFit,
+    FitRequest,
+    Winner,
+    final_fits,
+    fit_once,
+    pick,
+    requests_of,
+)
+from engine.stages.embed import embed
+from engine.stages.run import Run, now
+from engine.tasks.base import Split
+
+
+def select_winners(
+    run: Run, searches: Mapping[str, CellSearch]
+) -> tuple[dict[Cell, Winner], list[TaskFits]]:
+    """Fit the winner of each cell with every seed; open the sealed test split once per task."""
+    study = run.plan.study
+    winners: dict[Cell, Winner] = {}
+    for search in searches.values():
+        winner = pick(search.plan, search.records.values())
+        if winner is None:
+            run.view.say(f"[yellow]{search.plan.cell.id}: no trial completed; not compared[/]")
+        else:
+            winners[search.plan.cell] = winner
+    if not winners:
+        raise UserError(
+            f"no trial of any cell completed; the first error: {_first_error(searches)}"
+        )
+    opened = _unseal(run, sorted({cell.task for cell in winners}))
+    embed(run, list(dict.fromkeys((cell.encoder, cell.task) for cell in winners)), ("test",))
+    requests: list[FitRequest] = []
+    for winner in winners.values():
+        requests += requests_of(
+            winner,
+            study.seeds,
+            partial(_fit_spec, run, winner.plan),
+            str(run.fits),
+            str(run.models),
+            str(run.checkpoints),
+        )
+    fits: dict[Cell, list[FinalFit]] = {cell: [] for cell in winners}
+    with run.view.stage(f"refit the winners over {len(study.seeds)} seeds", len(requests)) as count:
+        for fit in final_fits(requests, partial(_fit_all, run)):
+            fits[fit.cell].append(fit)
+            count["done"] += 1
+    metric = {p.cell.task: p.metric for p in run.plan.cells}
+    tasks = []
+    for task, test in opened.items():
+        of_task = [
+            fit
+            for cell in winners
+            if cell.task == task
+            for fit in sorted(fits[cell], key=lambda f: (f.variant == "default", f.seed))
+        ]
+        tasks.append(TaskFits(task, metric[task], test.labels, of_task, test.groups))
+    return winners, tasks
+
+
+def _fit_spec(run: Run, plan: CellPlan, params: Mapping[str, Any], seed: int) -> TrialSpec:
+    return run.spec(plan, params, 0, seed)
+
+
+def _fit_all(run: Run, requests: Sequence[FitRequest]) -> Iterator[tuple[FitRequest, FinalFit]]:
+    if not requests:
+        return iter(())
+    capacity = run.capacity
+
+    def resources(request: FitRequest) -> Shape:
+        return capacity.shapes[request.spec.cell.id]
+
+    return workers.map_tasks(fit_once, requests, resources)
+
+
+def _unseal(run: Run, tasks: Sequence[str]) -> dict[str, Split]:
+    """The test splits; the first opening of each is recorded."""
+    record = run.file("unsealed.json")
+    opened: dict[str, Any] = json.loads(record.read_text()) if record.is_file() else {}
+    splits = {}
+    for task in tasks:
+        fingerprint = run.plan.tasks[task].fingerprint
+        if opened.get(task, {}).get("fingerprint") != fingerprint:
+            opened[task] = {"fingerprint": fingerprint, "opened": now()}
+            # Before the split is read, lest a kill leave an opening that nobody knows of.
+            write_text(record, json.dumps(opened, indent=1))
+        splits[task] = run.plan.tasks[task].unseal_test()
+    return splits
+
+
+def _first_error(searches: Mapping[str, CellSearch]) -> str:
+    for search in searches.values():
+        for record in search.records.values():
+            if record.result.error:
+                return f"{record.cell.id}: {record.result.error}"
+    return "none was told; see run.log"
