@@ -89,12 +89,12 @@ def test_a_worker_that_dies_is_told_and_never_taken_for_the_end(one_node: None) 
 def test_without_an_address_a_cluster_that_runs_here_is_left_alone() -> None:
     """Ray itself would join it, and refuse to be told how many processors to take."""
     script = (
-        "import ray; from ray.cluster_utils import Cluster; from engine import cluster\n"
+        "import ray; from ray.cluster_utils import Cluster; from engine.cluster import workers\n"
         "made = Cluster(initialize_head=True, head_node_args={'num_cpus': 7})\n"
         "import os; os.environ['RAY_ADDRESS'] = made.address\n"
         "(own,) = workers.start(None)\n"
         "print('cpus', own.cpus, os.sched_getaffinity(0).__len__())\n"
-        "cluster.stop(); made.shutdown()\n"
+        "workers.stop(); made.shutdown()\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False
