@@ -183,7 +183,7 @@ def _methods() -> list[dict[str, Any]]:
 
 def _studies() -> list[dict[str, Any]]:
     from engine.basics.yaml_files import read_yaml
-    from engine.plan.study import study_names
+    from engine.plan.paths import study_names
 
     rows = []
     for name, path in study_names().items():

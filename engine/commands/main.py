@@ -73,7 +73,8 @@ def run_command(
 ) -> None:
     """Run a study: embed, search, select, compare, report."""
     from engine.plan.cells import make_plan
-    from engine.plan.study import find_study, load_study
+    from engine.plan.paths import find_study
+    from engine.plan.study import load_study
 
     plan = make_plan(load_study(find_study(study), set_ or []))
     folder = out or Path("runs") / plan.study.name

@@ -65,6 +65,27 @@ def check_package(card: EncoderCard) -> None:
         )
 
 
+def card_of_folder(folder: Path) -> str:
+    """Name of the card whose code a folder of weights runs on, as its ``config.json`` tells.
+
+    Raises
+    ------
+    UserError
+        If there is no such folder, or nothing in it says what network it holds.
+    """
+    from engine.encoders.families.native import own_card
+    from engine.encoders.hub import read_config
+
+    if not folder.is_dir():
+        beside = folder.absolute().parent
+        there = [path.name for path in beside.iterdir() if path.is_dir()] if beside.is_dir() else []
+        hint = f"; {nearest(folder.name, there)}" if there else ""
+        raise UserError(f"encoder '{folder}': no such folder{hint}")
+    config = read_config(folder)
+    shipped = str(config.get("encoder", ""))
+    return shipped if shipped in cards() else own_card(config) or "transformers"
+
+
 def best_device() -> str:
     """The device of this process: Ray hides the GPUs from a worker that was given none."""
     import torch

@@ -87,17 +87,17 @@ class Run:
         if self._capacity is None:
             there = workers.start(self.address)
             self.nodes = len(there)
-            asked = self.plan.study.resources
+            asked, at = self.plan.study.resources, self.plan.study.source.at
             most = max(node.cpus for node in there)
             if most < asked.cpus_per_trial:
                 raise UserError(
-                    f"{self.plan.study.source}: resources.cpus_per_trial: {asked.cpus_per_trial} "
+                    f"{at('resources.cpus_per_trial')}: {asked.cpus_per_trial} "
                     f"asks for more than any node has ({most:.0f}); ask for less"
                 )
             gpus = max(node.gpus for node in there)
             if asked.gpus_per_trial != "auto" and 0 < gpus < asked.gpus_per_trial:
                 raise UserError(
-                    f"{self.plan.study.source}: resources.gpus_per_trial: {asked.gpus_per_trial:g} "
+                    f"{at('resources.gpus_per_trial')}: {asked.gpus_per_trial:g} "
                     f"asks for more than any node has ({gpus:.0f}); ask for less"
                 )
             if asked.gpus_per_trial == "auto":

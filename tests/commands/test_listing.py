@@ -18,8 +18,9 @@ from engine.commands.plan_tables import plan_table
 from engine.encoders import cards, find_card
 from engine.methods import methods
 from engine.plan.cells import Plan, make_plan
+from engine.plan.paths import study_names
 from engine.plan.space import Parameter
-from engine.plan.study import load_study, study_names
+from engine.plan.study import load_study
 from engine.tasks import task_cards
 
 
