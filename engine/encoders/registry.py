@@ -79,8 +79,9 @@ def card_of_folder(folder: Path) -> str:
     if not folder.is_dir():
         beside = folder.absolute().parent
         there = [path.name for path in beside.iterdir() if path.is_dir()] if beside.is_dir() else []
-        hint = f"; {nearest(folder.name, there)}" if there else ""
-        raise UserError(f"encoder '{folder}': no such folder{hint}")
+        hint = nearest(folder.name, there)
+        like = f"; {hint}" if hint.startswith("did you mean") else ""
+        raise UserError(f"encoder '{folder}': no such folder{like}")
     config = read_config(folder)
     shipped = str(config.get("encoder", ""))
     return shipped if shipped in cards() else own_card(config) or "transformers"

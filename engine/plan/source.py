@@ -41,6 +41,10 @@ class Source:
         """Where an entry of a list was said: the option that gave it, else ``FILE: KEY``."""
         return self.at(f"{key}.{name}") if f"{key}.{name}" in self.options else self.at(key)
 
+    def same(self, *keys: str) -> bool:
+        """Whether all of these keys are as the file says."""
+        return not any(key in self.options for key in keys)
+
     def naming(self, key: str, names: Sequence[str]) -> Source:
         """The same, where entries of a list are known by their names too."""
         entries = {
