@@ -69,7 +69,7 @@ def test_trials_and_seeds_alone_are_those_of_the_demo() -> None:
     ("arguments", "parts"),
     [
         (["-e", "dnabret2", "-t", "mine.csv"], ["error: -e dnabret2: ", "'dnabert2'?"]),
-        (["-e", "kmer", "-t", "splice"], ["error: -t splice: ", "'splice_junctions'?"]),
+        (["-e", "kmer", "-t", "splice_juncs"], ["error: -t splice_juncs: ", "'splice_junctions'?"]),
         (["-e", "kmer", "-t", "mine.csv", "-m", "lor"], ["error: -m lor: ", "'lora'?"]),
         (["-e", "kmer", "-t", "mine.csv", "-m", "no.yaml"], ["no.yaml: no such search space"]),
         (["-e", "kmer", "-t", "mien.csv"], ["mien.csv: no such file", "'mine.csv'?"]),
