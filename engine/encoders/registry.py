@@ -65,6 +65,11 @@ def check_package(card: EncoderCard) -> None:
         )
 
 
+def is_folder(name: str) -> bool:
+    """Whether the name of an encoder is meant as a folder: it has a slash, or starts with a dot."""
+    return "/" in name or name.startswith((".", "~"))
+
+
 def card_of_folder(folder: Path) -> str:
     """Name of the card whose code a folder of weights runs on, as its ``config.json`` tells.
 

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from engine.basics.errors import UserError
 from engine.basics.urls import without_password
 from engine.basics.yaml_files import find_fault, parse_yaml, read_yaml
-from engine.encoders.registry import card_of_folder
+from engine.encoders.registry import card_of_folder, is_folder
 from engine.plan.paths import find_space, resolve_path
 from engine.plan.source import SET, Source
 from engine.plan.space import Space, parse_space
@@ -280,11 +280,6 @@ def _encoder(entry: EncoderEntry, embedding: Embedding, folder: Path, where: str
         both_strands=embedding.both_strands,
         stored_as=embedding.stored_as,
     )
-
-
-def is_folder(word: str) -> bool:
-    """Whether the name of an encoder is meant as a folder: it has a slash, or starts with a dot."""
-    return "/" in word or word.startswith((".", "~"))
 
 
 def _task(entry: TaskEntry, folder: Path, where: str) -> TaskSpec:

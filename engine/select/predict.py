@@ -94,6 +94,10 @@ class Best:
         assert self.method.load is not None, "see `check`"
         return self.method.load(self.folder / MODEL, self.spec)
 
+    def predict(self, sequences: Sequence[str], batch: int = BATCH) -> Predicted:
+        """Score sequences with the model; see `predict`."""
+        return predict(self, sequences, batch)
+
     @property
     def method(self) -> Method:
         """How it was adapted."""
