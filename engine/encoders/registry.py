@@ -10,18 +10,21 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import pkgutil
+import sys
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 from engine.basics.errors import UserError, nearest
 from engine.basics.files import file_hash
+from engine.basics.package import PACKAGE
+from engine.basics.plugins import with_plugins
 from engine.encoders.base import Encoder, EncoderCard, FeatureEncoder, LoadRequest
 
 
 @cache
 def cards() -> dict[str, EncoderCard]:
-    """All registered encoders by name, found in the files of ``families/``."""
+    """All registered encoders by name: of the files of ``families/``, and of plug-ins."""
     package = importlib.import_module("engine.encoders.families")
     found: dict[str, EncoderCard] = {}
     for module in pkgutil.iter_modules(package.__path__):
@@ -30,7 +33,7 @@ def cards() -> dict[str, EncoderCard]:
             if card.name in found:
                 raise ValueError(f"two encoders are called {card.name!r}")
             found[card.name] = card
-    return found
+    return with_plugins("encoders", "CARDS", EncoderCard, found)
 
 
 def find_card(name: str) -> EncoderCard:
@@ -63,6 +66,20 @@ def check_package(card: EncoderCard) -> None:
             f"encoder '{card.name}' needs the package '{card.requires}', which is not installed; "
             f"run `pip install {card.requires}` (what else it needs: {card.source})"
         )
+
+
+def code_of(card: EncoderCard) -> list[Path]:
+    """Files of code that the values of an encoder may depend on: all of this package, a plug-in's.
+
+    Of a plug-in that is a package, all of its modules.
+    """
+    files = sorted((PACKAGE / "encoders").rglob("*.py"))
+    load = getattr(card.load, "func", card.load)  # a partial says whose it is by its function
+    top = load.__module__.split(".")[0]
+    if top == PACKAGE.name:
+        return files
+    file = Path(sys.modules[top].__file__ or sys.modules[load.__module__].__file__ or "")
+    return files + (sorted(file.parent.rglob("*.py")) if file.name == "__init__.py" else [file])
 
 
 def is_folder(name: str) -> bool:

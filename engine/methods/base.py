@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from engine.basics.errors import UserError, nearest
+from engine.basics.plugins import with_plugins
 from engine.methods.ranges import Range
 from engine.records import TaskKind
 
@@ -146,8 +147,8 @@ def check_encoder(fingerprint: str, spec: TrialSpec, folder: Path) -> None:
 
 @cache
 def methods() -> dict[str, Method]:
-    """All registered methods by name, found in the files of this folder."""
-    return declared("engine.methods", "METHOD")
+    """All registered methods by name: of the files of this folder, and of plug-ins."""
+    return with_plugins("methods", "METHOD", Method, declared("engine.methods", "METHOD"))
 
 
 def declared(package: str, constant: str) -> dict[str, Any]:

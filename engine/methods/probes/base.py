@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.basics.errors import UserError, nearest
+from engine.basics.plugins import with_plugins
 from engine.methods.base import declared
 from engine.methods.probes.persistence import load_skops, save_skops
 from engine.methods.ranges import Range
@@ -147,8 +148,8 @@ def coefficients(estimator: Any) -> int:
 
 @cache
 def probes() -> dict[str, Probe]:
-    """All registered probes by name, found in the files of this folder."""
-    return declared("engine.methods.probes", "PROBE")
+    """All registered probes by name: of the files of this folder, and of plug-ins."""
+    return with_plugins("probes", "PROBE", Probe, declared("engine.methods.probes", "PROBE"))
 
 
 def find_probe(name: str) -> Probe:

@@ -1,0 +1,139 @@
+"""What other installed packages add: one file each, named by an entry point.
+
+A package says in its ``pyproject.toml``
+
+.. code-block:: toml
+
+    [project.entry-points."dnasweep.encoders"]
+    mine = "my_package.mine"
+
+and ``my_package/mine.py`` is such a file as stands in ``engine/encoders/families``: it declares the
+same constant. See docs/plugins.md.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Mapping
+from functools import cached_property, partial
+from importlib.metadata import EntryPoint, entry_points
+from types import ModuleType
+from typing import Protocol, TypeVar
+
+from engine.basics.errors import UserError
+
+PREFIX = "dnasweep."
+
+
+class Named(Protocol):
+    """What registries hold."""
+
+    @property
+    def name(self) -> str:
+        """What a study calls it."""
+
+
+Declared = TypeVar("Declared", bound=Named)
+
+
+def plugins(group: str) -> Iterator[tuple[ModuleType, str]]:
+    """Modules that installed packages register, each imported, with what to call it in messages.
+
+    Parameters
+    ----------
+    group : str
+        ``encoders``, ``probes``, ``methods``, ``metrics``, ``sections`` or ``kinds``.
+
+    Raises
+    ------
+    UserError
+        If one cannot be imported; names its package and entry point.
+    """
+    for point in sorted(entry_points(group=PREFIX + group), key=lambda point: point.name):
+        yield _imported(point), _named(point)
+
+
+def _imported(point: EntryPoint) -> ModuleType:
+    if point.attr:
+        raise UserError(
+            f"{_named(point)} names '{point.value}'; name the module alone, '{point.module}'"
+        )
+    try:
+        return importlib.import_module(point.module)
+    except Exception as error:  # whatever a stranger's file raises
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise UserError(
+            f"{_named(point)} cannot be imported ({reason}); mend or uninstall the package"
+        ) from error
+
+
+def _named(point: EntryPoint) -> str:
+    package = point.dist.name if point.dist else "unknown"
+    return f"package '{package}': entry point {point.group}: {point.name}"
+
+
+def with_plugins(
+    group: str, constant: str, kind: type[Declared], own: Mapping[str, Declared]
+) -> dict[str, Declared]:
+    """What a registry found in its own files, and what plug-ins declare beside it.
+
+    Parameters
+    ----------
+    group : str
+        As in `plugins`.
+    constant : str
+        What a file declares: one of `kind`, or several in a tuple or list.
+    kind : type
+    own : mapping
+        Name -> what the engine's files declare.
+
+    Raises
+    ------
+    UserError
+        If a plug-in cannot be imported, declares nothing or something else, or a name that is
+        taken.
+    """
+    found = dict(own)
+    for module, said in plugins(group):
+        declared = getattr(module, constant, None)
+        entries = list(declared) if isinstance(declared, tuple | list) else [declared]
+        for entry in entries:
+            if not isinstance(entry, kind):
+                raise UserError(
+                    f"{said}: {module.__name__}.{constant} is to be a {kind.__name__}, not "
+                    f"{type(entry).__name__}"
+                )
+            if entry.name in found:
+                raise UserError(f"{said}: the name '{entry.name}' is taken; give it another")
+            found[entry.name] = entry
+    return found
+
+
+class Registry(Mapping[str, Declared]):
+    """Names -> what is registered; plug-ins are looked for when one of theirs may be meant.
+
+    Parameters
+    ----------
+    group, constant, kind, own
+        As in `with_plugins`.
+    """
+
+    def __init__(
+        self, group: str, constant: str, kind: type[Declared], own: Mapping[str, Declared]
+    ):
+        self._found = partial(with_plugins, group, constant, kind, own)
+        self._own = own
+
+    @cached_property
+    def _all(self) -> Mapping[str, Declared]:
+        return self._found()
+
+    def __getitem__(self, name: str) -> Declared:
+        # A plug-in may be made of what stands here while it is looked for.
+        return self._own[name] if name in self._own else self._all[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all)
+
+    def __len__(self) -> int:
+        return len(self._all)
