@@ -5,27 +5,17 @@ folder, and may declare ``FAST``: names that the fast step runs beside the first
 because their network is another.
 """
 
-import copy
-import dataclasses
 import importlib
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 import pytest
-import torch
 
 from engine.basics.errors import UserError
 from engine.encoders import EncoderCard, cards, load_encoder
 from engine.encoders.families.tiny import SHIPPED
 from engine.encoders.registry import check_package
-
-SEQUENCES = [
-    "ACGTACGTTGCAAGCTTGCATGCCTGCAGGTCGACTCTAGAGGATCCCCGGGTACCGAGC",
-    "TTGACA",
-    "GGGCGGCGACCTCGCGGGTTTTCGCTATTNATGAAAATTTTCC",
-    "CCACACCACACCCACACACCCACACACCACACCACACACCACACCACACCCACACACACACATCCTAACA",
-]
 
 
 @cache
@@ -120,40 +110,3 @@ def follows_the_seed(name):
     """
     first, same, other = (load_encoder(name, weights="random", seed=seed) for seed in (1, 1, 2))
     assert first.fingerprint == same.fingerprint != other.fingerprint
-
-
-def on(encoder, device):
-    """The encoder on a device; a copy, where it has to move."""
-    if encoder.device.type == device:
-        return encoder
-    return dataclasses.replace(encoder, network=copy.deepcopy(encoder.network).to(device))
-
-
-def copied(encoder, device="cpu"):
-    """A copy of an encoder, to be changed."""
-    return dataclasses.replace(encoder, network=copy.deepcopy(encoder.network).to(device))
-
-
-def tokenized(encoder, sequences):
-    """Ids and mask of sequences where the network stands."""
-    tokens = encoder.tokenize(sequences)
-    return tokens.input_ids.to(encoder.device), tokens.attention_mask.to(encoder.device)
-
-
-def states(encoder, sequences):
-    """Hidden states of the tokens of each sequence, run as one batch."""
-    ids, mask = tokenized(encoder, sequences)
-    with torch.no_grad():
-        hidden = encoder(ids, mask)
-    return [row[kept.bool()] for row, kept in zip(hidden, mask, strict=True)]
-
-
-def scalar(hidden, mask):
-    """A loss that depends on every state of a token, even of one that is normalized."""
-    kept = hidden[mask.bool()].float()
-    draw = torch.Generator().manual_seed(0)
-    return (kept * torch.randn(kept.shape, generator=draw).to(kept.device)).mean()
-
-
-def assert_close(left, right, tolerance=1e-5):
-    torch.testing.assert_close(left, right, atol=tolerance, rtol=tolerance)

@@ -22,7 +22,8 @@ from engine.methods.training.objective import Objective
 from engine.methods.training.parameters import trainable, without_gradient
 from engine.methods.training.peft_adapters import merge
 from engine.methods.training.scoring import Scorer
-from tests.encoders.contract import SEQUENCES, networks, shipped, small_folders
+from engine.testing.networks import SEQUENCES
+from tests.encoders.contract import networks, shipped, small_folders
 
 WORKS, NOT_LOOKED_AT = "works", "not looked at"
 SHOWN = {WORKS: "yes", NOT_LOOKED_AT: "-"}

@@ -14,7 +14,8 @@ from engine.encoders import find_card, load_encoder
 from engine.encoders.families.dnabert2 import PUBLISHED, network_config, own_name
 from engine.encoders.networks.mosaicbert import Grid, MosaicBert, linear_bias, slopes
 from engine.encoders.tokenizers.published import stand_in
-from tests.encoders.contract import SEQUENCES, follows_the_seed, states
+from engine.testing.networks import SEQUENCES, states
+from tests.encoders.contract import follows_the_seed
 from tests.encoders.small import DNABERT2, SMALL, SPECIAL, dnabert2_shapes, tensors
 
 NAMES = ("dnabert2", "dnabert-s")
