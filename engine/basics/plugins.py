@@ -7,8 +7,8 @@ A package says in its ``pyproject.toml``
     [project.entry-points."dnasweep.encoders"]
     mine = "my_package.mine"
 
-and ``my_package/mine.py`` is such a file as stands in ``engine/encoders/families``: it declares the
-same constant. See docs/plugins.md.
+and ``my_package/mine.py`` is such a file as stands in ``engine/encoders/families``. See
+docs/plugins.md.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def _named(point: EntryPoint) -> str:
 
 
 def with_plugins(
-    group: str, constant: str, kind: type[Declared], own: Mapping[str, Declared]
+    group: str, kind: type[Declared], own: Mapping[str, Declared]
 ) -> dict[str, Declared]:
     """What a registry found in its own files, and what plug-ins declare beside it.
 
@@ -81,32 +81,33 @@ def with_plugins(
     ----------
     group : str
         As in `plugins`.
-    constant : str
-        What a file declares: one of `kind`, or several in a tuple or list.
     kind : type
+        A module declares what it has of this kind under names of its own, alone or in a tuple.
     own : mapping
         Name -> what the engine's files declare.
 
     Raises
     ------
     UserError
-        If a plug-in cannot be imported, declares nothing or something else, or a name that is
-        taken.
+        If a plug-in cannot be imported, declares nothing of the kind, or a name that is taken.
     """
     found = dict(own)
     for module, said in plugins(group):
-        declared = getattr(module, constant, None)
-        entries = list(declared) if isinstance(declared, tuple | list) else [declared]
-        for entry in entries:
-            if not isinstance(entry, kind):
-                raise UserError(
-                    f"{said}: {module.__name__}.{constant} is to be a {kind.__name__}, not "
-                    f"{type(entry).__name__}"
-                )
-            if entry.name in found:
-                raise UserError(f"{said}: the name '{entry.name}' is taken; give it another")
-            found[entry.name] = entry
+        declared = [one for one in _held(module, kind) if own.get(one.name) is not one]
+        if not declared:
+            raise UserError(f"{said}: {module.__name__} declares no {kind.__name__}")
+        for one in declared:
+            if one.name in found:
+                raise UserError(f"{said}: the name '{one.name}' is taken; give it another")
+            found[one.name] = one
     return found
+
+
+def _held(module: ModuleType, kind: type[Declared]) -> list[Declared]:
+    """What stands in a module of a kind, each once, in its order."""
+    values = list(vars(module).values())
+    values += [inner for value in values if isinstance(value, tuple | list) for inner in value]
+    return list({id(value): value for value in values if isinstance(value, kind)}.values())
 
 
 class Registry(Mapping[str, Declared]):
@@ -114,14 +115,12 @@ class Registry(Mapping[str, Declared]):
 
     Parameters
     ----------
-    group, constant, kind, own
+    group, kind, own
         As in `with_plugins`.
     """
 
-    def __init__(
-        self, group: str, constant: str, kind: type[Declared], own: Mapping[str, Declared]
-    ):
-        self._found = partial(with_plugins, group, constant, kind, own)
+    def __init__(self, group: str, kind: type[Declared], own: Mapping[str, Declared]):
+        self._found = partial(with_plugins, group, kind, own)
         self._own = own
 
     @cached_property

@@ -33,7 +33,7 @@ def cards() -> dict[str, EncoderCard]:
             if card.name in found:
                 raise ValueError(f"two encoders are called {card.name!r}")
             found[card.name] = card
-    return with_plugins("encoders", "CARDS", EncoderCard, found)
+    return with_plugins("encoders", EncoderCard, found)
 
 
 def find_card(name: str) -> EncoderCard:

@@ -148,7 +148,7 @@ def check_encoder(fingerprint: str, spec: TrialSpec, folder: Path) -> None:
 @cache
 def methods() -> dict[str, Method]:
     """All registered methods by name: of the files of this folder, and of plug-ins."""
-    return with_plugins("methods", "METHOD", Method, declared("engine.methods", "METHOD"))
+    return with_plugins("methods", Method, declared("engine.methods", "METHOD"))
 
 
 def declared(package: str, constant: str) -> dict[str, Any]:

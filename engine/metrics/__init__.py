@@ -89,7 +89,7 @@ _OWN: Mapping[str, Metric] = {
 }
 
 #: All metrics by name: those of this package, and of plug-ins.
-METRICS: Mapping[str, Metric] = Registry("metrics", "METRIC", Metric, _OWN)
+METRICS: Mapping[str, Metric] = Registry("metrics", Metric, _OWN)
 
 
 def metrics_of(kind: TaskKind) -> tuple[str, ...]:

@@ -149,7 +149,7 @@ def coefficients(estimator: Any) -> int:
 @cache
 def probes() -> dict[str, Probe]:
     """All registered probes by name: of the files of this folder, and of plug-ins."""
-    return with_plugins("probes", "PROBE", Probe, declared("engine.methods.probes", "PROBE"))
+    return with_plugins("probes", Probe, declared("engine.methods.probes", "PROBE"))
 
 
 def find_probe(name: str) -> Probe:
