@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from rich.console import Console
 
-from dnasweep.tables import table_name, task_entry
+from dnasweep.tables import task_entry, task_names
 from engine.basics.errors import UserError
 from engine.basics.yaml_files import read_yaml
 from engine.plan.cells import Plan, make_plan
@@ -225,7 +225,7 @@ class _Said:
             return self.data.name
         from engine.commands.quick import study_name
 
-        return str(self.data.get("name") or study_name(table_name(self.data.get("tasks") or ())))
+        return str(self.data.get("name") or study_name(task_names(self.data.get("tasks") or ())))
 
     def checked(self, tables: Path) -> Study:
         """The study, validated; tables in memory are written to a folder."""

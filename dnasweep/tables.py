@@ -5,7 +5,7 @@ A run that goes on, workers and the record of what was used then find it as they
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -126,10 +126,12 @@ def store_table(frame: pd.DataFrame, name: str, folder: Path) -> Path:
     return path
 
 
-def table_name(tasks: Mapping[str, Any] | Sequence[Any]) -> list[str]:
+def task_names(tasks: Any) -> list[str]:
     """Names of tasks, as far as they are told without reading any."""
     if isinstance(tasks, Mapping):
         return [str(name) for name in tasks]
+    if not isinstance(tasks, list | tuple):
+        return []
     return [
         str(task.get("name") or task.get("path")) if isinstance(task, Mapping) else str(task)
         for task in tasks
