@@ -194,10 +194,18 @@ def as_text(*shown: Any) -> str:
 
 def _console(progress: bool) -> Console:
     """A terminal's own console; elsewhere, as in a notebook, one of plain lines."""
-    if sys.stdout.isatty():
-        return Console(highlight=False, quiet=not progress)
+    console = Console(highlight=False, quiet=not progress)
+    if console.is_terminal and not console.is_jupyter:
+        return console
+    # A notebook's output says that it is a terminal, and shows a table anew for every state of it.
     return Console(
-        file=sys.stdout, width=WIDTH, highlight=False, force_jupyter=False, quiet=not progress
+        file=sys.stdout,
+        width=WIDTH,
+        highlight=False,
+        quiet=not progress,
+        force_terminal=False,
+        force_jupyter=False,
+        no_color=True,
     )
 
 
