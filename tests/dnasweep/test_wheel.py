@@ -12,6 +12,7 @@ from zipfile import ZipFile
 
 import pytest
 
+from tests.basics.test_plugins import write_package
 from tests.conftest import REPOSITORY
 
 pytestmark = pytest.mark.slow
@@ -34,9 +35,14 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
             (source / name).symlink_to(os.readlink(file))
         else:
             (source / name).write_bytes(file.read_bytes())
+    return built(source)
+
+
+def built(source: Path) -> Path:
+    """The wheel of a folder."""
     pip(sys.executable, "wheel", "--no-deps", "--no-build-isolation", "-w", "dist", ".", cwd=source)
-    (built,) = (source / "dist").glob("*.whl")
-    return built
+    (wheel,) = (source / "dist").glob("*.whl")
+    return wheel
 
 
 def pip(python: str, *arguments: str, cwd: Path) -> None:
@@ -113,3 +119,14 @@ def test_it_is_what_is_imported_and_reports_no_commit_of_another_checkout(
     assert str(programs.parent) in engine
     assert str(programs.parent) in face
     assert commit == os.environ.get("DNASWEEP_COMMIT", "None")
+
+
+def test_a_package_beside_it_adds_what_its_entry_points_name(
+    wheel: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    example = built(write_package(tmp_path_factory.mktemp("example")))
+    programs = environment_of(tmp_path_factory.mktemp("both") / "venv", wheel, example)
+    assert "gc " in run(programs / "dnasweep", "list", "encoders", cwd=tmp_path)
+    assert "nearest_mean" in run(programs / "dnasweep", "list", "methods", cwd=tmp_path)
+    quick = ("-e", "gc", "-t", "promoters_ecoli", "--set", "metric=g_mean", "--dry-run")
+    assert "1 cells" in run(programs / "dnasweep", *quick, cwd=tmp_path)
