@@ -79,14 +79,16 @@ _PLACES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _PLACES:
-        raise AttributeError(f"module 'dnasweep' has no attribute {name!r}")
-    module, inner = _PLACES[name]
-    found = import_module(module)
-    value = getattr(found, inner) if inner else found
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # with it, a type checker would let any name pass
+
+    def __getattr__(name: str) -> Any:
+        if name not in _PLACES:
+            raise AttributeError(f"module 'dnasweep' has no attribute {name!r}")
+        module, inner = _PLACES[name]
+        found = import_module(module)
+        value = getattr(found, inner) if inner else found
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:
