@@ -17,12 +17,12 @@ from engine.basics.errors import UserError
 from engine.basics.yaml_files import read_yaml
 from engine.plan.cells import Plan, make_plan
 from engine.plan.paths import find_study
-from engine.plan.study import Study, make_study
+from engine.plan.study import Setting, Study, make_study
 
 if TYPE_CHECKING:
     from dnasweep.results import Results
 
-#: What stands for the study file in messages about keywords.
+#: What stands for a study file where there is none.
 KEYWORDS = "dnasweep"
 #: Columns of text where there is no terminal.
 WIDTH = 110
@@ -220,11 +220,14 @@ class _Said:
         What to call it in messages.
     base : Path
         Where relative paths are looked for after the working directory.
+    keys : sequence of str
+        Which keys were said by keywords.
     """
 
     data: Mapping[str, Any] | Study
     source: str
     base: Path
+    keys: Sequence[str] = ()
 
     @property
     def name(self) -> str:
@@ -241,15 +244,17 @@ class _Said:
             return self.data
         data = {**self.data, "name": self.name}
         tasks = data.get("tasks", ())
+        where = "keyword tasks" if "tasks" in self.keys else f"{self.source}: tasks"
         if not isinstance(tasks, Mapping | list | tuple):
             raise UserError(
-                f"{self.source}: tasks: {type(tasks).__name__}: give a list of names and paths, or "
+                f"{where}: {type(tasks).__name__}: give a list of names and paths, or "
                 "a mapping of names to tables or paths"
             )
         pairs = tasks.items() if isinstance(tasks, Mapping) else ((None, task) for task in tasks)
-        where = f"{self.source}: tasks"
         data["tasks"] = [task_entry(name, task, tables, where) for name, task in pairs]
-        return make_study(_plain(data), self.source, self.base)
+        data = _plain(data)
+        settings = [Setting(key, data[key], f"keyword {key}") for key in self.keys]
+        return make_study(data, self.source, self.base, settings)
 
 
 def _said(study: str | Path | Mapping[str, Any] | Study | None, keys: StudyKeys) -> _Said:
@@ -268,7 +273,7 @@ def _said(study: str | Path | Mapping[str, Any] | Study | None, keys: StudyKeys)
         both = isinstance(value, Mapping) and isinstance(data.get(key), Mapping)
         section = both and key not in ("tasks", "methods")
         data[key] = {**data[key], **value} if section else value  # type: ignore[dict-item]
-    return _Said(data, source, base)
+    return _Said(data, source, base, tuple(keys))
 
 
 def _mapping(data: Any, source: str) -> Mapping[str, Any]:

@@ -217,9 +217,10 @@ def make_plan(study: Study) -> Plan:
                 if card.kind == "features":
                     narrowed = narrowed.restricted("layer", (LAST,))
                 cells.append(CellPlan(cell, encoder, task, method, narrowed, metrics[task.name]))
-    for pattern in study.skip:
-        # Options may have taken away what a file leaves out.
-        if pattern not in matched and study.source.same("encoders", "tasks", "methods"):
+    # Options may have taken away what a file leaves out.
+    gone = study.source.changed("encoders", "tasks", "methods")
+    for pattern in study.skip if study.source.changed("skip") or not gone else ():
+        if pattern not in matched:
             every = "/".join((study.encoders[0].name, study.tasks[0].name, next(iter(method_of))))
             raise UserError(
                 f"{study.source.at('skip')}: '{pattern}' matches no cell; write encoder/task/"

@@ -18,7 +18,8 @@ class Source:
     name : str
         The study file, or what stands for one.
     options : mapping
-        Dotted key -> the option that gave it, as it was typed: ``--set metric=mcc``, ``-e kmer``.
+        Dotted key -> what gave it, as it was typed: ``--set metric=mcc``, ``-e kmer``; in Python,
+        ``keyword encoders``.
     """
 
     name: str
@@ -41,9 +42,9 @@ class Source:
         """Where an entry of a list was said: the option that gave it, else ``FILE: KEY``."""
         return self.at(f"{key}.{name}") if f"{key}.{name}" in self.options else self.at(key)
 
-    def same(self, *keys: str) -> bool:
-        """Whether all of these keys are as the file says."""
-        return not any(key in self.options for key in keys)
+    def changed(self, *keys: str) -> bool:
+        """Whether an option gave one of these keys."""
+        return any(key in self.options for key in keys)
 
     def naming(self, key: str, names: Sequence[str]) -> Source:
         """The same, where entries of a list are known by their names too."""

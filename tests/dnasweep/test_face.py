@@ -89,6 +89,8 @@ def test_a_study_is_a_name_a_path_a_dict_or_a_study():
     assert fewer.plan.study.compare.equivalence_margin == 0.01  # as the study says
     with pytest.raises(dnasweep.UserError, match=r"^s\.yaml: encoders: this key is missing"):
         dnasweep.plan("s.yaml")
+    with pytest.raises(dnasweep.UserError, match=r"^keyword metric: metric 'mmc' is unknown"):
+        dnasweep.plan("demo", metric="mmc")
     with pytest.raises(dnasweep.UserError, match="trials_per_cell: a Study is whole"):
         dnasweep.plan(demo.plan.study, trials_per_cell=1)
 
@@ -141,22 +143,22 @@ def test_methods_are_names_files_and_spaces():
 @pytest.mark.parametrize(
     ("changes", "parts"),
     [
-        ({"encoders": ["kmre"]}, ["dnasweep: encoders: ", "'kmer'?"]),
-        ({"encoders": ["./nowhere"]}, ["dnasweep: encoders: ", "no such folder"]),
-        ({"methods": ["prob"]}, ["dnasweep: methods: ", "'prob'", "'probe'?"]),
-        ({"methods": ["probe", "probe"]}, ["dnasweep: methods: ", "'probe' is listed twice"]),
-        ({"methods": [3]}, ["dnasweep: methods: ", "list names of search spaces"]),
-        ({"metrc": "mcc"}, ["dnasweep: metrc: unknown key", "'metric'?"]),
-        ({"tasks": [FRAME]}, ["dnasweep: tasks: give a table a name"]),
-        ({"tasks": 3}, ["dnasweep: tasks: int: give a list"]),
-        ({"tasks": {"mine": 3}}, ["dnasweep: tasks.mine: int is no task"]),
+        ({"encoders": ["kmre"]}, ["keyword encoders: ", "'kmer'?"]),
+        ({"encoders": ["./nowhere"]}, ["keyword encoders: ", "no such folder"]),
+        ({"methods": ["prob"]}, ["keyword methods: ", "'prob'", "'probe'?"]),
+        ({"methods": ["probe", "probe"]}, ["keyword methods: ", "'probe' is listed twice"]),
+        ({"methods": [3]}, ["keyword methods: ", "list names of search spaces"]),
+        ({"metrc": "mcc"}, ["keyword metrc: unknown key", "'metric'?"]),
+        ({"tasks": [FRAME]}, ["keyword tasks: give a table a name"]),
+        ({"tasks": 3}, ["keyword tasks: int: give a list"]),
+        ({"tasks": {"mine": 3}}, ["keyword tasks.mine: int is no task"]),
         (
             {"tasks": {"mine": (ROWS, LABELS[1:])}},
-            ["dnasweep: tasks.mine: 40 sequences and labels"],
+            ["keyword tasks.mine: 40 sequences and labels"],
         ),
         ({"tasks": {"mine": FRAME.rename(columns={"label": "y"})}}, ["no column 'label'", "'y'"]),
         ({"tasks": {"mine": FRAME.assign(x=[{1}, "a"] * 20)}}, ["tasks.mine: ", "be stored"]),
-        ({"tasks": ["splice"]}, ["dnasweep: tasks: ", "'splice' is unknown"]),
+        ({"tasks": ["splice"]}, ["keyword tasks: ", "'splice' is unknown"]),
     ],
 )
 def test_a_mistake_is_a_user_error_of_one_line(changes: dict[str, Any], parts: list[str]):
