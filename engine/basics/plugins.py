@@ -120,12 +120,23 @@ class Registry(Mapping[str, Declared]):
     """
 
     def __init__(self, group: str, kind: type[Declared], own: Mapping[str, Declared]):
-        self._found = partial(with_plugins, group, kind, own)
-        self._own = own
+        self._own = dict(own)
+        self._found = partial(with_plugins, group, kind, self._own)
 
     @cached_property
-    def _all(self) -> Mapping[str, Declared]:
+    def _all(self) -> dict[str, Declared]:
         return self._found()
+
+    def register(self, one: Declared) -> None:
+        """Add what was made in this process.
+
+        Raises
+        ------
+        UserError
+            If another has its name.
+        """
+        if self._all.setdefault(one.name, one) is not one:
+            raise UserError(f"the name '{one.name}' is taken; give what is registered another")
 
     def __getitem__(self, name: str) -> Declared:
         # A plug-in may be made of what stands here while it is looked for.

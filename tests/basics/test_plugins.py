@@ -7,9 +7,12 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
+from engine.basics.errors import UserError
+from engine.basics.plugins import Registry
 from tests.conftest import REPOSITORY
 
 BLOCK = re.compile(r"^```\w+\n# ([\w./]+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -144,3 +147,22 @@ def test_what_an_encoder_of_a_package_remembers_follows_its_code(example: Path) 
     count, *files = run(example, "-c", code).stdout.split()
     assert int(count) > 20
     assert all(str(example / "dnasweep_example") in file for file in files)
+
+
+def test_what_is_made_in_a_process_is_registered_once_by_its_name() -> None:
+    class One(NamedTuple):
+        name: str
+        value: int
+
+    registry = Registry("none", One, {"a": One("a", 1)})
+    mine = One("b", 2)
+    registry.register(mine)
+    registry.register(mine)
+    assert (dict(registry), registry["b"], len(registry)) == (
+        {"a": One("a", 1), "b": mine},
+        mine,
+        2,
+    )
+    for taken in (One("a", 3), One("b", 3)):
+        with pytest.raises(UserError, match=f"the name '{taken.name}' is taken"):
+            registry.register(taken)
