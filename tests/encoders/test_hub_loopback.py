@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from engine.basics.errors import UserError
 from engine.encoders import find_card, load_encoder
-from engine.encoders.hub import read_tensors
+from engine.encoders.checkpoint import read_tensors
 from tests.encoders.loopback_hub import Hub, serving
 from tests.encoders.small import SMALL
 

@@ -11,11 +11,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine.basics.errors import UserError
-from engine.encoders.base import POOLINGS, Encoder, EncoderCard, LoadRequest
-
-SPECIAL = ("[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]")
-"""In order of their ids."""
+from engine.encoders.base import Encoder, EncoderCard, LoadRequest
+from engine.encoders.checkpoint import Checkpoint, state_hash
+from engine.encoders.stock import check_stock, stock_network
+from engine.encoders.tokenizers.published import published_bpe
 
 ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
 
@@ -26,10 +25,17 @@ ADAPTER_TARGETS = {
 }
 
 
+COMMON: dict[str, Any] = {
+    "vocab_size": 4096,
+    "rms_norm_eps": 1e-5,
+    "rope_theta": 1_000_000.0,
+    "sliding_window": None,
+}
+
+
 def _mixtral(size: int, layers: int, tokens: int) -> dict[str, Any]:
-    return {
+    return COMMON | {
         "model_type": "mixtral",
-        "vocab_size": 4096,
         "hidden_size": size,
         "intermediate_size": size,
         "num_hidden_layers": layers,
@@ -38,25 +44,18 @@ def _mixtral(size: int, layers: int, tokens: int) -> dict[str, Any]:
         "num_local_experts": 8,
         "num_experts_per_tok": 1,
         "max_position_embeddings": tokens,
-        "rms_norm_eps": 1e-5,
-        "rope_theta": 1_000_000.0,
-        "sliding_window": None,
     }
 
 
 def _mistral(size: int, layers: int, heads: int, groups: int, mlp: int) -> dict[str, Any]:
-    return {
+    return COMMON | {
         "model_type": "mistral",
-        "vocab_size": 4096,
         "hidden_size": size,
         "intermediate_size": mlp,
         "num_hidden_layers": layers,
         "num_attention_heads": heads,
         "num_key_value_heads": groups,
         "max_position_embeddings": 32_768,
-        "rms_norm_eps": 1e-5,
-        "rope_theta": 1_000_000.0,
-        "sliding_window": None,
     }
 
 
@@ -83,43 +82,18 @@ PARAMETERS = {
 }
 """Without the language-model head, which has as many weights as the embedding."""
 
-NUMBERS = (
-    "vocab_size",
-    "hidden_size",
-    "num_hidden_layers",
-    "num_attention_heads",
-    "intermediate_size",
-    "max_position_embeddings",
-)
-"""Keys that have to be there: the library would take another model's sizes for them."""
-
 TRAINED_TOKENS = {"100m": 1024, "500m": 1024, "4b": 10_240}
 """Longest input that GenomeOcean was trained on; positions in config.json go further."""
 
 
 def load(request: LoadRequest) -> Encoder:
     """Build the encoder; see `engine.encoders.registry.load_encoder`."""
-    from engine.encoders.checkpoint import state_hash
-    from engine.encoders.hub import check_numbers, checkpoint_folder, read_config
-    from engine.encoders.stock import load_stock, random_stock
-    from engine.encoders.tokenizers.published import read_published, stand_in
-
     card = request.card
     published = SIZES[_size(card.name)]
-    if request.weights == "random":
-        tokenizer = stand_in(SPECIAL)
-        network = random_stock(published, request.seed)
-    else:
-        folder = checkpoint_folder(request)
-        config = read_config(folder)
-        if config.get("model_type") != published["model_type"]:
-            raise UserError(
-                f"{folder / 'config.json'}: key 'model_type' is {config.get('model_type')!r}; "
-                f"'{card.name}' is '{published['model_type']}'"
-            )
-        check_numbers(config, folder / "config.json", whole=NUMBERS)
-        tokenizer = read_published(folder / "tokenizer.json", config["vocab_size"], front=False)
-        network = load_stock(folder, config)
+    given = Checkpoint.of(request, published)
+    check_stock(given, published["model_type"], "intermediate_size")
+    tokenizer = published_bpe(given.folder, given.config["vocab_size"], front=False)
+    network = stock_network(given)
     known = network.model.config
     return Encoder(
         name=card.name,
@@ -135,7 +109,7 @@ def load(request: LoadRequest) -> Encoder:
     )
 
 
-NOT_READ = "not read; see the source"
+NOT_READ, APACHE = "not read; see the source", "Apache-2.0"
 
 
 def _size(name: str) -> str:
@@ -152,14 +126,12 @@ def _card(
     return EncoderCard(
         name=name,
         family=family,
-        kind="network",
         load=load,
         tokens="BPE (5-mers if random)",
         hidden_size=SIZES[size]["hidden_size"],
         parameters=PARAMETERS[size],
         max_tokens=tokens,
         max_bases=5 * (tokens - 2),
-        poolings=POOLINGS,
         trained_on=trained_on,
         licence=licence,
         source=f"https://huggingface.co/{hub}",
@@ -199,18 +171,10 @@ HUMAN = "human reference genome (hg38)"
 CARDS = (
     _mourad("mistral-dna-1m", "1M-hg38", HUMAN),
     _mourad(
-        "mistral-dna-17m",
-        "17M-hg38",
-        HUMAN,
-        "a17c01a92323ef3702f7468de68d2e4e616be5c5",
-        "Apache-2.0",
+        "mistral-dna-17m", "17M-hg38", HUMAN, "a17c01a92323ef3702f7468de68d2e4e616be5c5", APACHE
     ),
     _mourad(
-        "mistral-dna-138m",
-        "138M-hg38",
-        HUMAN,
-        "9ed7b83ae8701094b28799258b32c2da53c731b2",
-        "Apache-2.0",
+        "mistral-dna-138m", "138M-hg38", HUMAN, "9ed7b83ae8701094b28799258b32c2da53c731b2", APACHE
     ),
     _mourad("mistral-dna-138m-bacteria", "138M-bacteria", "about 700 bacterial genomes"),
     _mourad("mistral-dna-138m-virus", "138M-virus", "viral genomes of RefSeq"),

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from engine.basics.errors import UserError
 from engine.encoders.base import POOLED, Encoder, EncoderCard, LoadRequest
+from engine.encoders.checkpoint import Checkpoint, check_numbers, check_values, state_hash
+from engine.encoders.tokenizers.characters import PLANT
 
 if TYPE_CHECKING:
     from engine.encoders.networks.gpn import GpnConfig
@@ -86,19 +88,11 @@ BYTENET_PARTS = {
 
 def load(request: LoadRequest) -> Encoder:
     """Build a GPN encoder; see `engine.encoders.registry.load_encoder`."""
-    from engine.encoders.checkpoint import seeded, state_hash
-    from engine.encoders.hub import checkpoint_folder, load_published, read_config, read_tensors
     from engine.encoders.networks.gpn import Gpn
-    from engine.encoders.tokenizers.characters import PLANT
 
-    if request.weights == "random":
-        sizes = network_config(PUBLISHED[request.card.name], "the published configuration")
-        network = seeded(request.seed, lambda: Gpn(sizes))
-    else:
-        folder = checkpoint_folder(request)
-        sizes = network_config(read_config(folder), str(folder / "config.json"))
-        network = Gpn(sizes)
-        load_published(network, read_tensors(folder), folder, rename=own_name)
+    given = Checkpoint.of(request, PUBLISHED[request.card.name])
+    sizes = network_config(given.config, given.where)
+    network = given.fill(lambda: Gpn(sizes), own_name)
     return Encoder(
         name=request.card.name,
         tokenizer=PLANT,
@@ -122,9 +116,7 @@ def network_config(published: Mapping[str, Any], where: str) -> GpnConfig:
         If the architecture is another one, or a key has a value that is not supported; ``where``
         says whose.
     """
-    from engine.encoders.hub import check_numbers
     from engine.encoders.networks.gpn import GpnConfig
-    from engine.encoders.tokenizers.characters import PLANT
 
     kind = published.get("model_type")
     if kind not in ("ConvNet", "GPN"):
@@ -132,12 +124,7 @@ def network_config(published: Mapping[str, Any], where: str) -> GpnConfig:
     known = CONVNET if kind == "ConvNet" else BYTENET
     sizes = {key: published.get(key, value) for key, value in known.items()}
     required = {"vocab_size": len(PLANT.vocabulary), "n_aux_features": 0}
-    if kind == "GPN":
-        required |= FIXED
-    for key, value in required.items():
-        found = sizes.get(key, published.get(key))
-        if found != value:
-            raise UserError(f"{where}: key '{key}' is {found!r}; only {value!r} is supported")
+    check_values({**published, **sizes}, where, required | (FIXED if kind == "GPN" else {}))
     check_numbers(sizes, where, whole=sizes.keys() - required.keys())
     if kind == "ConvNet":
         kernels = (sizes["kernel_size"],) * sizes["n_layers"]
@@ -179,7 +166,6 @@ def _card(name: str, parameters: int, revision: str, trained_on: str, citation: 
     return EncoderCard(
         name=name,
         family="gpn",
-        kind="network",
         load=load,
         tokens="base",
         hidden_size=PUBLISHED[name]["hidden_size"],
