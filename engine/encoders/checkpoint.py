@@ -84,20 +84,25 @@ class Checkpoint:
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """``config.json`` of a checkpoint.
+    """``config.json`` of a checkpoint; see `read_object`."""
+    return read_object(folder / CONFIG)
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """A file's JSON object.
 
     Raises
     ------
     UserError
-        If it is not a JSON object.
+        If there is none.
     """
     try:
-        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        read = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise UserError(f"{folder / 'config.json'}: cannot be read ({error})") from None
-    if not isinstance(config, dict):
-        raise UserError(f"{folder / 'config.json'}: not a JSON object")
-    return config
+        raise UserError(f"{path}: cannot be read ({error})") from None
+    if not isinstance(read, dict):
+        raise UserError(f"{path}: not a JSON object")
+    return read
 
 
 def check_numbers(

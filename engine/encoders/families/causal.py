@@ -86,6 +86,15 @@ TRAINED_TOKENS = {"100m": 1024, "500m": 1024, "4b": 10_240}
 """Longest input that GenomeOcean was trained on; positions in config.json go further."""
 
 
+CITATIONS = {
+    "mistral-dna": "Mourad 2024 (Mistral-DNA); https://github.com/raphaelmourad/Mistral-DNA",
+    "genomeocean": "Zhou et al. 2025 (GenomeOcean); bioRxiv 2025.01.30.635558",
+}
+NOT_READ, APACHE = "not read; see the source", "Apache-2.0"
+BSD = "BSD-like (Lawrence Berkeley National Laboratory)"
+HUMAN = "human reference genome (hg38)"
+
+
 def load(request: LoadRequest) -> Encoder:
     """Build the encoder; see `engine.encoders.registry.load_encoder`."""
     card = request.card
@@ -109,33 +118,28 @@ def load(request: LoadRequest) -> Encoder:
     )
 
 
-NOT_READ, APACHE = "not read; see the source", "Apache-2.0"
-
-
 def _size(name: str) -> str:
     """Name of the size of a card: the one that its own name starts with."""
     return next(size for size in SIZES if name.startswith(size))
 
 
-def _card(
-    name: str, hub: str, revision: str, trained_on: str, licence: str, citation: str
-) -> EncoderCard:
-    size = _size(name)
-    family = size.rpartition("-")[0]
-    tokens = TRAINED_TOKENS.get(size.rpartition("-")[2], SIZES[size]["max_position_embeddings"])
+def _card(name: str, hub: str, revision: str, trained_on: str, licence: str) -> EncoderCard:
+    family, _, scale = _size(name).rpartition("-")
+    sizes = SIZES[_size(name)]
+    tokens = TRAINED_TOKENS.get(scale, sizes["max_position_embeddings"])
     return EncoderCard(
         name=name,
         family=family,
         load=load,
         tokens="BPE (5-mers if random)",
-        hidden_size=SIZES[size]["hidden_size"],
-        parameters=PARAMETERS[size],
+        hidden_size=sizes["hidden_size"],
+        parameters=PARAMETERS[_size(name)],
         max_tokens=tokens,
         max_bases=5 * (tokens - 2),
         trained_on=trained_on,
         licence=licence,
         source=f"https://huggingface.co/{hub}",
-        citation=citation,
+        citation=CITATIONS[family],
         hub=hub,
         revision=revision,
     )
@@ -144,28 +148,14 @@ def _card(
 def _mourad(
     name: str, hub: str, trained_on: str, revision: str = "main", licence: str = NOT_READ
 ) -> EncoderCard:
-    return _card(
-        name,
-        f"RaphaelMourad/Mistral-DNA-v1-{hub}",
-        revision,
-        trained_on,
-        licence,
-        "Mourad 2024 (Mistral-DNA); https://github.com/raphaelmourad/Mistral-DNA",
-    )
+    hub = f"RaphaelMourad/Mistral-DNA-v1-{hub}"
+    return _card(name, hub, revision, trained_on, licence)
 
 
-def _ocean(name: str, hub: str, revision: str) -> EncoderCard:
-    return _card(
-        name,
-        f"DOEJGI/{hub}",
-        revision,
-        "assemblies of metagenomes",
-        "BSD-like (Lawrence Berkeley National Laboratory)",
-        "Zhou et al. 2025 (GenomeOcean); bioRxiv 2025.01.30.635558",
-    )
+def _ocean(scale: str, revision: str) -> EncoderCard:
+    hub = f"DOEJGI/GenomeOcean-{scale}"
+    return _card(f"genomeocean-{scale.lower()}", hub, revision, "assemblies of metagenomes", BSD)
 
-
-HUMAN = "human reference genome (hg38)"
 
 # Licences and revisions of 17M and 138M of hg38 by stored copies of their pages on the hub.
 CARDS = (
@@ -180,7 +170,7 @@ CARDS = (
     _mourad("mistral-dna-138m-virus", "138M-virus", "viral genomes of RefSeq"),
     _mourad("mistral-dna-138m-yeast", "138M-yeast", "1,011 genomes of Saccharomyces cerevisiae"),
     # Published as pGenomeOcean; the organisation has moved.
-    _ocean("genomeocean-100m", "GenomeOcean-100M", "7e558533874dd3ee11ef229d68a2844a88a0c3e2"),
-    _ocean("genomeocean-500m", "GenomeOcean-500M", "0d9f453925aca9c278505cf0103b6b4311092052"),
-    _ocean("genomeocean-4b", "GenomeOcean-4B", "2bed2fc3ed47c5f6955ba3e64563512c9b338dfb"),
+    _ocean("100M", "7e558533874dd3ee11ef229d68a2844a88a0c3e2"),
+    _ocean("500M", "0d9f453925aca9c278505cf0103b6b4311092052"),
+    _ocean("4B", "2bed2fc3ed47c5f6955ba3e64563512c9b338dfb"),
 )

@@ -23,16 +23,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from engine.basics.errors import UserError
-from engine.encoders.base import Encoder, EncoderCard, LoadRequest
+from engine.encoders.base import Encoder, EncoderCard, LoadRequest, TokenBatch
 from engine.encoders.tokenizers.tiny_tokens import N_CODE, RULES, digest, encode, lay_out
-
-if TYPE_CHECKING:
-    from engine.encoders.base import TokenBatch
 
 PADDING = 1
 """Id that the package's tokenizer calls padding; a causal network does not see it on the right."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from engine.basics.errors import UserError
 from engine.encoders.base import Encoder, EncoderCard, LoadRequest
 from engine.encoders.checkpoint import Checkpoint, check_values, read_sizes, state_hash
+from engine.encoders.families.dnabert import BERT_BASE
 from engine.encoders.stock import check_stock, stock_network
 from engine.encoders.tokenizers.published import published_bpe
 
@@ -34,19 +35,7 @@ FIXED: dict[str, Any] = {
 }
 """What the GENA-LM models that are no BigBird agree in; anything else is refused."""
 
-BASE: dict[str, Any] = {
-    **FIXED,
-    "model_type": "bert",
-    "vocab_size": 32000,
-    "type_vocab_size": 2,
-    "hidden_size": 768,
-    "num_hidden_layers": 12,
-    "num_attention_heads": 12,
-    "intermediate_size": 3072,
-    "max_position_embeddings": 512,
-    "layer_norm_eps": 1e-12,
-    "last_layer_norm": False,
-}
+BASE: dict[str, Any] = BERT_BASE | FIXED | {"vocab_size": 32000, "last_layer_norm": False}
 """Keys of config.json that matter, as in the authors' repository (data/configs) and on the hub."""
 
 MODERN: dict[str, Any] = {

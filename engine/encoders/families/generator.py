@@ -15,10 +15,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from engine.basics.errors import UserError
-from engine.encoders.base import Encoder, EncoderCard, LoadRequest
+from engine.encoders.base import Encoder, EncoderCard, LoadRequest, TokenBatch
 from engine.encoders.checkpoint import Checkpoint, state_hash
 from engine.encoders.stock import check_stock, stock_network
 from engine.encoders.tokenizers.published import check_rows, check_words, read_text
@@ -34,9 +34,6 @@ from engine.encoders.tokenizers.tiny_tokens import (
     lay_out,
     places,
 )
-
-if TYPE_CHECKING:
-    from engine.encoders.base import TokenBatch
 
 UNKNOWN, BEGIN, PADDING = "<oov>", "<s>", "<pad>"
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.basics.errors import UserError
 from engine.encoders.base import Encoder, EncoderCard, LoadRequest
-from engine.encoders.checkpoint import read_config, state_hash
+from engine.encoders.checkpoint import read_config, read_object, state_hash
 from engine.encoders.hub import checkpoint_folder
 from engine.encoders.stock import load_stock
 from engine.encoders.tokenizers.published import BpeTokenizer, check_rows, framed, read_bpe
@@ -134,12 +134,12 @@ def padding_token(folder: Path, config: Mapping[str, Any]) -> str:
     """Name of a token to pad with; any will do, for what stands in the padding changes nothing."""
     for name in ("tokenizer_config.json", "special_tokens_map.json"):
         if (folder / name).is_file():
-            token = _json(folder / name).get("pad_token")
+            token = read_object(folder / name).get("pad_token")
             token = token.get("content") if isinstance(token, dict) else token
             if isinstance(token, str):
                 return token
     path = folder / "tokenizer.json"
-    known = {token["id"]: token["content"] for token in _json(path).get("added_tokens", ())}
+    known = {token["id"]: token["content"] for token in read_object(path).get("added_tokens", ())}
     padding = config.get("pad_token_id")
     if not known:
         raise UserError(f"{path}: it has no special token to pad with")
@@ -163,7 +163,7 @@ def read_word_pieces(path: Path) -> BpeTokenizer:
     if missing := sorted(WORD_PIECES - vocabulary.keys()):
         raise UserError(f"{path}: no token '{missing[0]}'; only a vocabulary as of BERT is read")
     settings = path.parent / "tokenizer_config.json"
-    stated = _json(settings).get("do_lower_case") if settings.is_file() else None
+    stated = read_object(settings).get("do_lower_case") if settings.is_file() else None
     lower = "A" not in vocabulary if stated is None else bool(stated)
     engine = Tokenizer(
         models.WordPiece(vocabulary, unk_token="[UNK]", max_input_chars_per_word=2**31)
@@ -309,16 +309,6 @@ def _two_towers(folder: Path) -> str:
         f"{folder / 'config.json'}: an encoder and a decoder; only networks that are one of the "
         f"two are supported"
     )
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UserError(f"{path}: not JSON ({error})") from None
-    if not isinstance(value, dict):
-        raise UserError(f"{path}: not a JSON object")
-    return value
 
 
 CARDS = (

@@ -11,14 +11,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from engine.encoders.base import TokenBatch
 from engine.encoders.tokenizers.tiny_tokens import N_CODE, RULES, digest, encode, lay_out
-
-if TYPE_CHECKING:
-    from engine.encoders.base import TokenBatch
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.basics.errors import UserError
+from engine.encoders.base import TokenBatch
 from engine.encoders.tokenizers.published import check_rows, check_words, read_text
 from engine.encoders.tokenizers.tiny_tokens import (
     BASES,
@@ -30,7 +31,6 @@ from engine.encoders.tokenizers.tiny_tokens import (
 )
 
 if TYPE_CHECKING:
-    from engine.encoders.base import TokenBatch
     from engine.encoders.tokenizers.tiny_tokens import Ids
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")

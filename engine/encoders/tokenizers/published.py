@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.basics.errors import UserError
+from engine.encoders.base import TokenBatch
 from engine.encoders.tokenizers.tiny_tokens import RULES, SixMerTokenizer, digest, encode
 
 if TYPE_CHECKING:
     import tokenizers
     from torch import Tensor
 
-    from engine.encoders.base import TokenBatch
 
 LETTERS = np.frombuffer(b"ACGTN\0", dtype=np.uint8)
 """Letter of each code of `tokens.encode`; the end mark is a zero byte."""
@@ -70,8 +70,6 @@ class BpeTokenizer:
     def __call__(self, sequences: Sequence[str]) -> TokenBatch:
         """Tokenize a batch."""
         import torch
-
-        from engine.encoders.base import TokenBatch
 
         rows = self.engine.encode_batch(plain(sequences))
         width = len(rows[0].ids) if rows else 0

@@ -15,15 +15,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from engine.basics.errors import UserError
-
-if TYPE_CHECKING:
-    from engine.encoders.base import TokenBatch
+from engine.encoders.base import TokenBatch
 
 Ids = npt.NDArray[np.int64]
 
@@ -138,8 +136,6 @@ def lay_out(
         Ids of the special tokens that stand before and behind those of every row.
     """
     import torch
-
-    from engine.encoders.base import TokenBatch
 
     end = len(front) + counts
     ends = end + len(back)
