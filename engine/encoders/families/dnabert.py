@@ -19,6 +19,8 @@ from engine.encoders.stock import check_stock, stock_network
 from engine.encoders.tokenizers.overlapping import OverlappingKmers, published_order, read_kmers
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from engine.encoders.base import Tokenizer
     from engine.encoders.networks.stock import Stock
 
@@ -78,9 +80,12 @@ def read_bert(request: LoadRequest, published: Mapping[str, Any]) -> tuple[Check
 def bert_encoder(
     name: str,
     tokenizer: Tokenizer,
-    network: Stock,
+    network: nn.Module,
     config: Mapping[str, Any],
     tokens_per_base: float,
+    *,
+    adapter_targets: tuple[str, ...] = ("query", "key", "value", "dense"),
+    blocks: str = "model.encoder.layer",
 ) -> Encoder:
     """Encoder of a BERT: its summary is [CLS], and adapters go to every linear layer."""
     return Encoder(
@@ -91,8 +96,8 @@ def bert_encoder(
         max_tokens=config["max_position_embeddings"],
         tokens_per_base=tokens_per_base,
         summary_index=0,
-        adapter_targets=("query", "key", "value", "dense"),
-        blocks="model.encoder.layer",
+        adapter_targets=adapter_targets,
+        blocks=blocks,
         weights_hash=state_hash(network),
     )
 

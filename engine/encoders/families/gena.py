@@ -14,15 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from engine.basics.errors import UserError
 from engine.encoders.base import Encoder, EncoderCard, LoadRequest
-from engine.encoders.checkpoint import Checkpoint, check_values, read_sizes, state_hash
-from engine.encoders.families.dnabert import BERT_BASE
+from engine.encoders.checkpoint import Checkpoint, check_values, read_sizes
+from engine.encoders.families.dnabert import BERT_BASE, bert_encoder
 from engine.encoders.stock import check_stock, stock_network
 from engine.encoders.tokenizers.published import published_bpe
 
 if TYPE_CHECKING:
-    from torch import nn
-
-    from engine.encoders.base import Tokenizer
     from engine.encoders.networks.prenorm_bert import PrenormBertConfig
 
 TOKENS_PER_BASE = 0.11
@@ -93,12 +90,14 @@ def load(request: LoadRequest) -> Encoder:
     """Build a GENA-LM encoder; see `engine.encoders.registry.load_encoder`."""
     from engine.encoders.networks.prenorm_bert import PrenormBert
 
-    given = Checkpoint.of(request, PUBLISHED[request.card.name])
+    name = request.card.name
+    given = Checkpoint.of(request, PUBLISHED[name])
     sizes = network_config(given.config, given.where)
     tokenizer = published_bpe(given.folder, sizes.vocab_size, front=True)
     network = given.fill(lambda: PrenormBert(sizes), own_name)
-    targets = ("query", "key", "value", "dense")
-    return _encoder(request, given, tokenizer, network, targets, "encoder.layer")
+    return bert_encoder(
+        name, tokenizer, network, given.config, TOKENS_PER_BASE, blocks="encoder.layer"
+    )
 
 
 def load_modern(request: LoadRequest) -> Encoder:
@@ -106,30 +105,14 @@ def load_modern(request: LoadRequest) -> Encoder:
     given = Checkpoint.of(request, PUBLISHED[request.card.name])
     # Of the other sizes the library has a default that is theirs.
     check_stock(given, "modernbert")
-    tokenizer = published_bpe(given.folder, given.config["vocab_size"], front=True)
-    network = stock_network(given)
-    return _encoder(request, given, tokenizer, network, ("Wqkv", "Wo", "Wi"), "model.layers")
-
-
-def _encoder(
-    request: LoadRequest,
-    given: Checkpoint,
-    tokenizer: Tokenizer,
-    network: nn.Module,
-    adapter_targets: tuple[str, ...],
-    blocks: str,
-) -> Encoder:
-    return Encoder(
-        name=request.card.name,
-        tokenizer=tokenizer,
-        network=network,
-        hidden_size=given.config["hidden_size"],
-        max_tokens=given.config["max_position_embeddings"],
-        tokens_per_base=TOKENS_PER_BASE,
-        summary_index=0,
-        adapter_targets=adapter_targets,
-        blocks=blocks,
-        weights_hash=state_hash(network),
+    return bert_encoder(
+        request.card.name,
+        published_bpe(given.folder, given.config["vocab_size"], front=True),
+        stock_network(given),
+        given.config,
+        TOKENS_PER_BASE,
+        adapter_targets=("Wqkv", "Wo", "Wi"),
+        blocks="model.layers",
     )
 
 

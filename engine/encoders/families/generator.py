@@ -10,7 +10,6 @@ a rule, so that random weights have the published one.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,6 +26,7 @@ from engine.encoders.tokenizers.tiny_tokens import (
     RULES,
     Ids,
     K,
+    all_kmers,
     digest,
     encode,
     kmer_ids,
@@ -44,9 +44,6 @@ NAMES = (
 
 SPECIAL = tuple(f"<{name}>" for name in NAMES.split())
 """In order of their ids; the 6-mers follow."""
-
-BASES = "ATCG"
-"""The order of the published vocabulary."""
 
 MAX_TOKENS = 16_384
 
@@ -135,7 +132,7 @@ class GeneratorTokenizer:
 
 def published_vocabulary() -> tuple[str, ...]:
     """Published tokens in order of their ids."""
-    return (*SPECIAL, *("".join(kmer) for kmer in itertools.product(BASES, repeat=K)))
+    return (*SPECIAL, *all_kmers(K, "ATCG"))
 
 
 def read_vocabulary(path: Path) -> tuple[str, ...]:

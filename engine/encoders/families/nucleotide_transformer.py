@@ -8,7 +8,6 @@ from a rule, so that random weights have the published one.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -18,6 +17,7 @@ from engine.basics.errors import UserError
 from engine.encoders.base import Encoder, EncoderCard, LoadRequest
 from engine.encoders.checkpoint import Checkpoint, read_sizes, state_hash
 from engine.encoders.tokenizers.published import SixMerVocabulary, read_six_mers
+from engine.encoders.tokenizers.tiny_tokens import all_kmers
 
 if TYPE_CHECKING:
     from engine.encoders.networks.esm import EsmConfig
@@ -112,8 +112,7 @@ def vocabulary(size: int) -> tuple[str, ...]:
         4107 for the second generation, which has two more special tokens; 4105 for the first.
     """
     more = ("<eos>", "<bos>") if size == 4107 else ()
-    kmers = ("".join(kmer) for kmer in itertools.product(BASES, repeat=6))
-    return (*FIRST, *more, *kmers, *BASES, "N")
+    return (*FIRST, *more, *all_kmers(6, BASES), *BASES, "N")
 
 
 def network_config(published: Mapping[str, Any], where: str) -> EsmConfig:

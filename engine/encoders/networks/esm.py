@@ -15,8 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.encoders.networks.attention import Dense, Rotation, SelfAttention, rotation
-from engine.encoders.networks.initial import draw_weights
-from engine.encoders.networks.network import Network
+from engine.encoders.networks.network import Network, draw_weights
 from engine.encoders.networks.packing import Grid
 
 MASK_DROPOUT_SCALE = 1 - 0.15 * 0.8

@@ -17,8 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.encoders.networks.initial import draw_weights
-from engine.encoders.networks.network import Network
+from engine.encoders.networks.network import Network, draw_weights
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What every network here has: one call, and a module that embeds its tokens."""
+"""What every network here has: one call, a module that embeds its tokens, first weights."""
 
 from __future__ import annotations
 
@@ -51,3 +51,15 @@ class Network(nn.Module, ABC):
     @abstractmethod
     def run(self, words: Tensor, attention_mask: Tensor) -> Tensor:
         """Embeddings of tokens (B, T, H) to the last hidden state (B, T, H)."""
+
+
+def draw_weights(module: nn.Module) -> None:
+    """Give one layer normal weights of standard deviation 0.02 and no bias (Devlin et al. 2019).
+
+    That is the ``initializer_range`` of the published configurations. For `nn.Module.apply`; layers
+    other than linear ones and embeddings keep what torch draws.
+    """
+    if isinstance(module, nn.Linear | nn.Embedding):
+        nn.init.normal_(module.weight, std=0.02)
+    if isinstance(module, nn.Linear) and module.bias is not None:
+        nn.init.zeros_(module.bias)

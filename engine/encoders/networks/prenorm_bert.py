@@ -14,8 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.encoders.networks.attention import Dense, SelfAttention
-from engine.encoders.networks.initial import draw_weights
-from engine.encoders.networks.network import Network
+from engine.encoders.networks.network import Network, draw_weights
 from engine.encoders.networks.packing import Grid
 
 

@@ -7,7 +7,6 @@ so that something stands for its bases; an empty one has special tokens alone.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,6 +21,7 @@ from engine.encoders.tokenizers.published import check_rows, check_words, read_t
 from engine.encoders.tokenizers.tiny_tokens import (
     BASES,
     RULES,
+    all_kmers,
     digest,
     encode,
     kmer_ids,
@@ -39,7 +39,7 @@ SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 def published_order(k: int) -> tuple[str, ...]:
     """Special tokens and all k-mers in order of their ids: DNABERT's bases are in order A T C G."""
-    return (*SPECIAL, *("".join(letters) for letters in itertools.product("ATCG", repeat=k)))
+    return (*SPECIAL, *all_kmers(k, "ATCG"))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ tokenizers know upper case only, so upper-case A, C, G, T and N give the publish
 from __future__ import annotations
 
 import hashlib
-import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +18,7 @@ import numpy as np
 
 from engine.basics.errors import UserError
 from engine.encoders.base import TokenBatch
-from engine.encoders.tokenizers.tiny_tokens import RULES, SixMerTokenizer, digest, encode
+from engine.encoders.tokenizers.tiny_tokens import RULES, SixMerTokenizer, all_kmers, digest, encode
 
 if TYPE_CHECKING:
     import tokenizers
@@ -217,8 +216,7 @@ def stand_in(special: Sequence[str] = SPECIAL) -> BpeTokenizer:
     """
     from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 
-    lengths = range(1, LONGEST_STAND_IN + 1)
-    kmers = ("".join(kmer) for k in lengths for kmer in itertools.product("ACGT", repeat=k))
+    kmers = (kmer for k in range(1, LONGEST_STAND_IN + 1) for kmer in all_kmers(k))
     vocabulary = {token: index for index, token in enumerate([*special, *kmers])}
     engine = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
     engine.pre_tokenizer = pre_tokenizers.Split(

@@ -28,7 +28,14 @@ Ids = npt.NDArray[np.int64]
 BASES = "ACGT"
 AMBIGUOUS = "NRYSWKMBDHV"
 K = 6
-KMERS = tuple("".join(letters) for letters in itertools.product(BASES, repeat=K))
+
+
+def all_kmers(k: int, letters: str = BASES) -> tuple[str, ...]:
+    """Every k-mer, counted up in an order of the letters."""
+    return tuple("".join(kmer) for kmer in itertools.product(letters, repeat=k))
+
+
+KMERS = all_kmers(K)
 
 RULES = f"U is T, {AMBIGUOUS} are N"
 """How letters are read; part of every fingerprint."""
@@ -110,8 +117,7 @@ def kmer_numbers(codes: npt.NDArray[np.uint8], k: int) -> Ids:
 def kmer_ids(vocabulary: Sequence[str], k: int, unknown: str) -> Ids:
     """Id of each number of `kmer_numbers`; the last is that of the unknown token."""
     ids = {token: index for index, token in enumerate(vocabulary)}
-    kmers = ("".join(letters) for letters in itertools.product(BASES, repeat=k))
-    return np.array([*(ids[kmer] for kmer in kmers), ids[unknown]], dtype=np.int64)
+    return np.array([*(ids[kmer] for kmer in all_kmers(k)), ids[unknown]], dtype=np.int64)
 
 
 def lay_out(
