@@ -32,7 +32,13 @@ FIXED: dict[str, Any] = {
 }
 """What the GENA-LM models that are no BigBird agree in; anything else is refused."""
 
-BASE: dict[str, Any] = BERT_BASE | FIXED | {"vocab_size": 32000, "last_layer_norm": False}
+BASE: dict[str, Any] = {
+    **BERT_BASE,
+    **FIXED,
+    "vocab_size": 32000,
+    "pad_token_id": 3,
+    "last_layer_norm": False,
+}
 """Keys of config.json that matter, as in the authors' repository (data/configs) and on the hub."""
 
 MODERN: dict[str, Any] = {

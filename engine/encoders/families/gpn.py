@@ -22,31 +22,29 @@ MAX_TOKENS = 512
 """Convolutions set no limit. This one is the window of training and of the published evaluations:
 in longer ones a base would see neighbours where the network has only ever seen the end."""
 
-CONVNET: dict[str, Any] = {
+SHARED: dict[str, Any] = {
     "vocab_size": 7,
     "hidden_size": 512,
+    "dilation_base": 2,
+    "dilation_double_every": 1,
+    "n_aux_features": 0,
+}
+
+CONVNET: dict[str, Any] = SHARED | {
     "n_layers": 25,
     "kernel_size": 9,
-    "dilation_base": 2,
     "dilation_cycle": 6,
-    "dilation_double_every": 1,
     "dilation_max": 32,
-    "n_aux_features": 0,
 }
 """Values of the keys of config.json that a file may leave out, by the authors' code; they are also
 those published for songlab/gpn-brassicales."""
 
-BYTENET: dict[str, Any] = {
-    "vocab_size": 7,
-    "hidden_size": 512,
+BYTENET: dict[str, Any] = SHARED | {
     "num_hidden_layers": 25,
     "first_kernel_size": 9,
     "rest_kernel_size": 5,
-    "dilation_base": 2,
     "dilation_cycle": 8,
-    "dilation_double_every": 1,
     "dilation_max": 9999,
-    "n_aux_features": 0,
 }
 """The same of the second generation of the code, model_type GPN."""
 
@@ -69,13 +67,11 @@ PUBLISHED: dict[str, dict[str, Any]] = {
 }
 """Configuration of each card."""
 
-CONV_PARTS = {
+PARTS = {
     "conv.1": "conv",
     "conv.4": "conv_norm",
     "ffn.0": "dense",
     "ffn.2": "dense_norm",
-}
-BYTENET_PARTS = {
     "layer.0": "first_norm",
     "layer.2": "first_dense",
     "layer.3": "conv_norm",
@@ -83,7 +79,7 @@ BYTENET_PARTS = {
     "layer.8": "last_norm",
     "layer.10": "last_dense",
 }
-"""Parts of a layer: published name, by number in a sequence, and the name here."""
+"""Parts of a layer of either: published name, by number in a sequence, and the name here."""
 
 
 def load(request: LoadRequest) -> Encoder:
@@ -158,7 +154,7 @@ def own_name(published: str) -> str | None:
     if part is None:
         return name
     layer, place, kind = part.groups()
-    own = (CONV_PARTS | BYTENET_PARTS).get(place, place)
+    own = PARTS.get(place, place)
     return f"layers.{layer}.{own}.{kind}"
 
 
