@@ -51,7 +51,6 @@ class Missing:
     ----------
     request : int
         Place of its request in the list.
-    split, key : str
     count : int
         Rows.
     shards : tuple of (int, int, int)
@@ -75,7 +74,6 @@ class Survey:
         As they will be once nothing is missing; none of their sequences counted as run.
     there : tuple of int
         Sequences of each request that are in the store already.
-    missing : tuple of Missing
     """
 
     prepared: tuple[Prepared, ...]
@@ -84,13 +82,7 @@ class Survey:
 
 
 def survey(requests: Sequence[PrepareRequest], root: str, reuse: bool) -> Survey:
-    """See what the store lacks; runs in a worker, since keys take the encoder's weights.
-
-    Raises
-    ------
-    UserError
-        If the encoder or a task cannot be loaded, or lacks what a request asks for.
-    """
+    """See what the store lacks; runs in a worker, since keys take the encoder's weights."""
     store = Store(root)
     prepared: list[Prepared] = []
     there: list[int] = []
@@ -121,15 +113,7 @@ def survey(requests: Sequence[PrepareRequest], root: str, reuse: bool) -> Survey
 
 
 class Embedder:
-    """An actor of Ray Data: loads the encoder once, embeds shards of any of its tasks.
-
-    Parameters
-    ----------
-    requests : sequence of PrepareRequest
-        All of one encoder.
-    root : str
-        Root of the store.
-    """
+    """An actor of Ray Data: loads one encoder once, embeds shards of any of its requests."""
 
     def __init__(self, requests: Sequence[PrepareRequest], root: str):
         self.requests = requests
@@ -172,12 +156,10 @@ def embed_over_cluster(
 
     Parameters
     ----------
-    requests : sequence of PrepareRequest
-        All of one encoder.
+    requests, reuse
+        All of one encoder; see `engine.embedding.stored.prepare`.
     root : str
         Root of the store, which every node reaches.
-    reuse : bool
-        Whether arrays that are in the store are taken as they are.
     resources : Shape
         What a worker asks for.
     workers : int

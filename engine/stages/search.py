@@ -71,7 +71,7 @@ def _run_trials(
             tracker.trial(record, turns.searches[record.cell.id].plan.metric)
 
     def spec_of(search: CellSearch, proposal: Proposal) -> TrialSpec:
-        return run.spec(search.plan, proposal.params, proposal.number, study.search.seed)
+        return run.spec(search.plan, proposal.params, study.search.seed, proposal.number)
 
     with run.view.search(turns, run.capacity.slots()):
         run_trials(study, turns, run.capacity, spec_of, keep, run.out)
@@ -83,11 +83,5 @@ def _fingerprints(run: Run, plan: CellPlan) -> Fingerprints:
 
 
 def _cell_tags(run: Run, plan: CellPlan) -> dict[str, str]:
-    prepared = run.prepared[plan.cell.encoder, plan.cell.task]
-    return {
-        "encoder": plan.cell.encoder,
-        "task": plan.cell.task,
-        "method": plan.cell.method,
-        "weights_hash": prepared.encoder_fingerprint,
-        "data_hash": run.plan.tasks[plan.cell.task].fingerprint,
-    }
+    marks = _fingerprints(run, plan)
+    return plan.cell._asdict() | {"weights_hash": marks.encoder, "data_hash": marks.task}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -12,8 +12,7 @@ from engine.basics.files import write_text
 from engine.cluster import workers
 from engine.cluster.capacity import Shape
 from engine.compare.cells import TaskFits
-from engine.plan.cells import CellPlan
-from engine.records import Cell, TrialSpec
+from engine.records import Cell
 from engine.search.searcher import CellSearch
 from engine.select.winners import (
     FinalFit,
@@ -42,9 +41,8 @@ def select_winners(
         else:
             winners[search.plan.cell] = winner
     if not winners:
-        raise UserError(
-            f"no trial of any cell completed; the first error: {_first_error(searches)}"
-        )
+        told = _first_error(searches)
+        raise UserError(f"no trial of any cell completed; the first error: {told}")
     opened = _unseal(run, sorted({cell.task for cell in winners}))
     embed(run, list(dict.fromkeys((cell.encoder, cell.task) for cell in winners)), ("test",))
     requests: list[FitRequest] = []
@@ -52,14 +50,19 @@ def select_winners(
         requests += requests_of(
             winner,
             study.seeds,
-            partial(_fit_spec, run, winner.plan),
+            partial(run.spec, winner.plan),
             str(run.fits),
             str(run.models),
             str(run.checkpoints),
         )
+
+    def shape(request: FitRequest) -> Shape:
+        return run.capacity.shapes[request.spec.cell.id]
+
+    fit_all = partial(workers.map_tasks, fit_once, resources=shape)
     fits: dict[Cell, list[FinalFit]] = {cell: [] for cell in winners}
     with run.view.stage(f"refit the winners over {len(study.seeds)} seeds", len(requests)) as count:
-        for fit in final_fits(requests, partial(_fit_all, run)):
+        for fit in final_fits(requests, fit_all):
             fits[fit.cell].append(fit)
             count["done"] += 1
     metric = {p.cell.task: p.metric for p in run.plan.cells}
@@ -73,21 +76,6 @@ def select_winners(
         ]
         tasks.append(TaskFits(task, metric[task], test.labels, of_task, test.groups))
     return winners, tasks
-
-
-def _fit_spec(run: Run, plan: CellPlan, params: Mapping[str, Any], seed: int) -> TrialSpec:
-    return run.spec(plan, params, 0, seed)
-
-
-def _fit_all(run: Run, requests: Sequence[FitRequest]) -> Iterator[tuple[FitRequest, FinalFit]]:
-    if not requests:
-        return iter(())
-    capacity = run.capacity
-
-    def resources(request: FitRequest) -> Shape:
-        return capacity.shapes[request.spec.cell.id]
-
-    return workers.map_tasks(fit_once, requests, resources)
 
 
 def _unseal(run: Run, tasks: Sequence[str]) -> dict[str, Split]:

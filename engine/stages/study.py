@@ -25,10 +25,6 @@ from engine.stages.track import open_tracker, track_results
 def run_study(run: Run) -> ReportPaths | None:
     """Run a study to its report; what an earlier run finished is not done again.
 
-    Parameters
-    ----------
-    run : Run
-
     Returns
     -------
     ReportPaths or None
