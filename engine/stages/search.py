@@ -41,7 +41,7 @@ def search_cells(run: Run, tracker: Tracker | None) -> Turns:
         if turns.finished:
             run.view.say(f"[green]✓[/] search  [dim]all {found} trials done[/]")
         else:
-            _run_trials(run, turns, ledger, tracker, mirror)
+            _run_what_is_left(run, turns, ledger, tracker, mirror)
     # Adaptive budgets have grown.
     _note_search(run, searches)
     if mirror.failed:
@@ -56,7 +56,7 @@ def _note_search(run: Run, searches: Mapping[str, CellSearch]) -> None:
     write_search(run.out, cells)
 
 
-def _run_trials(
+def _run_what_is_left(
     run: Run, turns: Turns, ledger: Ledger, tracker: Tracker | None, mirror: Mirror
 ) -> None:
     """Run what is left; every record is durable before anything else hears of it."""

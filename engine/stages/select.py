@@ -32,7 +32,6 @@ def select_winners(
     run: Run, searches: Mapping[str, CellSearch]
 ) -> tuple[dict[Cell, Winner], list[TaskFits]]:
     """Fit the winner of each cell with every seed; open the sealed test split once per task."""
-    study = run.plan.study
     winners: dict[Cell, Winner] = {}
     for search in searches.values():
         winner = pick(search.plan, search.records.values())
@@ -45,11 +44,23 @@ def select_winners(
         raise UserError(f"no trial of any cell completed; the first error: {told}")
     opened = _unseal(run, sorted({cell.task for cell in winners}))
     embed(run, list(dict.fromkeys((cell.encoder, cell.task) for cell in winners)), ("test",))
+    fits = _refit(run, winners)
+    metric = {p.cell.task: p.metric for p in run.plan.cells}
+    tasks = []
+    for task, test in opened.items():
+        of_task = [fit for cell in winners if cell.task == task for fit in fits[cell]]
+        tasks.append(TaskFits(task, metric[task], test.labels, of_task, test.groups))
+    return winners, tasks
+
+
+def _refit(run: Run, winners: Mapping[Cell, Winner]) -> dict[Cell, list[FinalFit]]:
+    """Fits of every cell: its winner by seed, then the configuration that was not tuned."""
+    seeds = run.plan.study.seeds
     requests: list[FitRequest] = []
     for winner in winners.values():
         requests += requests_of(
             winner,
-            study.seeds,
+            seeds,
             partial(run.spec, winner.plan),
             str(run.fits),
             str(run.models),
@@ -61,21 +72,13 @@ def select_winners(
 
     fit_all = partial(workers.map_tasks, fit_once, resources=shape)
     fits: dict[Cell, list[FinalFit]] = {cell: [] for cell in winners}
-    with run.view.stage(f"refit the winners over {len(study.seeds)} seeds", len(requests)) as count:
+    with run.view.stage(f"refit the winners over {len(seeds)} seeds", len(requests)) as count:
         for fit in final_fits(requests, fit_all):
             fits[fit.cell].append(fit)
             count["done"] += 1
-    metric = {p.cell.task: p.metric for p in run.plan.cells}
-    tasks = []
-    for task, test in opened.items():
-        of_task = [
-            fit
-            for cell in winners
-            if cell.task == task
-            for fit in sorted(fits[cell], key=lambda f: (f.variant == "default", f.seed))
-        ]
-        tasks.append(TaskFits(task, metric[task], test.labels, of_task, test.groups))
-    return winners, tasks
+    for of_cell in fits.values():
+        of_cell.sort(key=lambda fit: (fit.variant == "default", fit.seed))
+    return fits
 
 
 def _unseal(run: Run, tasks: Sequence[str]) -> dict[str, Split]:
