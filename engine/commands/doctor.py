@@ -93,7 +93,7 @@ def _mlflow() -> Check:
     if _version("mlflow") is None:
         found = f"{version}, without its user interface"
         return Check("MLflow", "note", found, "pip install 'dnasweep[ui]'")
-    uri = os.environ.get("MLFLOW_TRACKING_URI", "runs/mlflow.db")
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or "runs/mlflow.db"
     return Check("MLflow", "ok", f"{version}, logs to {uri}")
 
 

@@ -36,9 +36,7 @@ class Listing:
                 overflow="fold",
             )
         for row in rows:
-            shown = (
-                f"{value:,}" if isinstance(value, int) else str(value) for value in row.values()
-            )
+            shown = (f"{v:,}" if isinstance(v, int) else str(v) for v in row.values())
             table.add_row(*map(Text, shown))
         return table
 
