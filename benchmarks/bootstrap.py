@@ -16,6 +16,7 @@ from itertools import combinations
 
 import numpy as np
 
+from engine.compare import fits as compare_fits
 from engine.compare.fits import gather, interval, paired_test
 from engine.compare.methods import method_test
 from engine.metrics import METRICS
@@ -46,7 +47,7 @@ def alone(metric: str, labels: np.ndarray, fits: list[list[np.ndarray]], b: int)
 
 
 def shared(metric: str, labels: np.ndarray, fits: list[list[np.ndarray]], b: int) -> list[float]:
-    fits.RESAMPLES = b
+    compare_fits.RESAMPLES = b
     evidence = gather(metric, labels, [scores for cell in fits for scores in cell])
     for cell in fits:
         for scores in cell:

@@ -33,10 +33,7 @@ def ignore(epoch: int, score: float) -> None:
 class LostDeviceError(Exception):
     """The process lost its GPU (an illegal access, a fallen bus): nothing runs in it any more.
 
-    Attributes
-    ----------
-    index : int
-        Position of the trial that met it.
+    `index` is the position of the trial that met it.
     """
 
     def __init__(self, message: str, index: int = 0):
@@ -51,8 +48,7 @@ def run_trials(
 
     Parameters
     ----------
-    specs : sequence of TrialSpec
-    report : callable
+    specs, report
         See `run_trial`.
     checkpoints : Path or None
         Folder in which each trial has one of its own while it runs.
@@ -106,7 +102,6 @@ def run_trial(
 
     Parameters
     ----------
-    spec : TrialSpec
     report : callable
         Told epoch and validation score after every epoch.
     checkpoint : Path or None
@@ -132,8 +127,7 @@ def run_trial(
         return TrialResult("infeasible", None, seconds=_since(started), error=str(error))
     except Exception as error:
         log.exception("trial %d of %s failed", spec.number, spec.cell.id)
-        line = (str(error).splitlines() or [""])[0]
-        text = f"{type(error).__name__}: {line}"
+        text = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
         # PyTorch's name of it; this module does without the import.
         if type(error).__name__ == "AcceleratorError":
             raise LostDeviceError(text) from error
@@ -177,11 +171,8 @@ class Refit:
 
     Attributes
     ----------
-    validation : float
     test : ndarray, shape (N, K), float64
         As `engine.methods.Fitted.validation`.
-    seconds : float
-    trainable_parameters : int
     """
 
     validation: float
@@ -195,7 +186,6 @@ def refit(spec: TrialSpec, model: Path | None = None, checkpoint: Path | None = 
 
     Parameters
     ----------
-    spec : TrialSpec
     model : Path or None
         Folder for the fitted model's files; it is left empty by a method that cannot be saved.
     checkpoint : Path or None

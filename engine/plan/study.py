@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -40,20 +40,14 @@ class Study:
 
     Attributes
     ----------
-    name, description : str
-    encoders : tuple of EncoderSpec
-    tasks : tuple of TaskSpec
     methods : mapping
         Name in cells -> search space.
     skip : tuple of str
         Cells to leave out: ``encoder/task/method`` with wildcards.
     metric : str or None
         None leaves it to each task's card, or AUROC.
-    trials_per_cell : int
     seeds : tuple of int
         The winner of each cell is fitted once with each.
-    embedding, compare, search, resources, tracking
-        Sections of the file.
     store : str or None
         Where embeddings are kept; none means beside the runs.
     source : str
@@ -82,8 +76,6 @@ class Study:
 
         It is kept beside the results and in MLflow, so that no password stands in it.
         """
-        search = self.search.model_dump()
-        search["storage"] = _shown(self.search.storage)
         return {
             "name": self.name,
             "description": self.description,
@@ -92,11 +84,7 @@ class Study:
                 | {"truncate": e.truncate}
                 for e in self.encoders
             ],
-            "tasks": [
-                {"name": t.name, "path": t.path, "metric": t.metric, "group": t.group}
-                | {"seed": t.seed, "kind": t.kind, "published": t.published}
-                for t in self.tasks
-            ],
+            "tasks": [asdict(task) for task in self.tasks],
             "methods": {name: space.to_dict() for name, space in self.methods.items()},
             "skip": list(self.skip),
             "metric": self.metric,
@@ -104,7 +92,7 @@ class Study:
             "seeds": list(self.seeds),
             "embedding": self.embedding.model_dump(),
             "compare": self.compare.model_dump(),
-            "search": search,
+            "search": self.search.model_dump() | {"storage": _shown(self.search.storage)},
             "resources": self.resources.model_dump(),
             "tracking": self.tracking.model_dump() | {"uri": _shown(self.tracking.uri)},
             "store": _shown(self.store),
@@ -120,7 +108,6 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
 
     Parameters
     ----------
-    path : Path
     overrides : sequence of str
         ``key=value`` from the command line; the key may be dotted, the value is YAML.
 
@@ -140,31 +127,24 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
         model = StudyModel.model_validate(data)
     except ValidationError as error:
         raise UserError(explain(error, StudyModel, str(path))) from None
-    folder = path.resolve().parent
-    study = Study(
-        name=model.name,
-        description=model.description,
-        encoders=tuple(_encoder(entry, model.embedding, folder) for entry in model.encoders),
-        tasks=tuple(_task(entry, folder, str(path)) for entry in model.tasks),
-        methods={n: _space(n, s, folder, str(path)) for n, s in model.methods.items()},
-        skip=tuple(model.skip),
-        metric=model.metric,
-        trials_per_cell=model.trials_per_cell,
-        seeds=tuple(model.seeds),
-        embedding=model.embedding,
-        compare=model.compare,
-        search=model.search.model_copy(
-            update={"warm_start": [resolve_path(run, folder) for run in model.search.warm_start]}
-        ),
-        resources=model.resources,
-        tracking=model.tracking,
-        store=_store_root(model.store),
-        source=str(path),
-    )
-    _unique(
-        [e.name for e in study.encoders], f"{path}: encoders", "give one of them another `name`"
-    )
-    _unique([t.name for t in study.tasks], f"{path}: tasks", "give one of them another `name`")
+    folder, source = path.resolve().parent, str(path)
+    warm = {"warm_start": [resolve_path(run, folder) for run in model.search.warm_start]}
+    store = model.store
+    if store is not None and "://" not in store:
+        store = str(Path(store).expanduser().absolute())
+    resolved: dict[str, Any] = {
+        "encoders": tuple(_encoder(entry, model.embedding, folder) for entry in model.encoders),
+        "tasks": tuple(_task(entry, folder, source) for entry in model.tasks),
+        "methods": {n: _space(n, given, folder, source) for n, given in model.methods.items()},
+        "skip": tuple(model.skip),
+        "seeds": tuple(model.seeds),
+        "search": model.search.model_copy(update=warm),
+        "store": store,
+        "source": source,
+    }
+    study = Study(**dict(model) | resolved)
+    for key, named in (("encoders", study.encoders), ("tasks", study.tasks)):
+        _unique([one.name for one in named], f"{path}: {key}", "give one of them another `name`")
     _unique([str(s) for s in study.seeds], f"{path}: seeds", "list each seed once")
     _check_sampler(study)
     _check_search(study)
@@ -202,8 +182,7 @@ def _override(data: dict[str, Any], override: str) -> None:
 
 def _encoder(entry: EncoderEntry, embedding: Embedding, folder: Path) -> EncoderSpec:
     """Name an encoder so that trained, random and local weights of one card are told apart."""
-    weights = entry.weights
-    name = entry.name
+    weights, name = entry.weights, entry.name
     if entry.family is None and weights == "random":
         name = f"{name}@random" if entry.seed == 0 else f"{name}@random{entry.seed}"
     if weights not in ("hub", "random") and not weights.startswith("hub:"):
@@ -223,15 +202,8 @@ def _task(entry: TaskEntry, folder: Path, source: str) -> TaskSpec:
     if entry.path is None and entry.name is None:
         raise UserError(f"{source}: tasks: give each task a name, a path, or both")
     path = resolve_path(entry.path, folder) if entry.path is not None else None
-    return TaskSpec(
-        name=entry.name or Path(str(path)).name.split(".")[0],
-        path=path,
-        metric=entry.metric,
-        group=entry.group,
-        seed=entry.seed,
-        kind=entry.kind,
-        published=entry.published,
-    )
+    name = entry.name or Path(str(path)).name.split(".")[0]
+    return TaskSpec(**dict(entry) | {"name": name, "path": path})
 
 
 def _space(name: str, given: str | dict[str, Any], folder: Path, source: str) -> Space:
@@ -240,13 +212,6 @@ def _space(name: str, given: str | dict[str, Any], folder: Path, source: str) ->
     path = Path(resolve_path(given, folder))
     shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
     return parse_space(read_yaml(shown, "search space"), str(shown))
-
-
-def _store_root(given: str | None) -> str | None:
-    """Absolute path of a store, or its URI in an object store."""
-    if given is None or "://" in given:
-        return given
-    return str(Path(given).expanduser().absolute())
 
 
 def _check_sampler(study: Study) -> None:
@@ -316,13 +281,7 @@ def study_names() -> dict[str, Path]:
 
 
 def find_study(given: str) -> Path:
-    """Path of a study given by path or by the name of a shipped one.
-
-    Raises
-    ------
-    UserError
-        If it is neither.
-    """
+    """Path of a study given by path or by the name of a shipped one; UserError for neither."""
     path = Path(given)
     if path.is_file():
         return path

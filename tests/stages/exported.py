@@ -126,7 +126,7 @@ def export(
     record = TrialRecord(cell.cell, "k", 1, "t", SPACE["default"], TrialResult("complete", 0.75))
     winner = Winner(cell, record, None)
     requests = requests_of(
-        winner, run.plan.study.seeds, lambda p, s: run.spec(cell, p, 0, s), str(run.fits),
+        winner, run.plan.study.seeds, partial(run.spec, cell), str(run.fits),
         str(run.models), str(run.checkpoints),
     )  # fmt: skip
     fits = list(final_fits(requests, lambda asked: ((r, fit_once(r)) for r in asked)))

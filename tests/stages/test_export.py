@@ -58,7 +58,7 @@ def test_the_configuration_has_scores_identities_and_hashes(made: Exported) -> N
 
 def test_the_spec_comes_back_as_it_was_fitted(made: Exported) -> None:
     plan = made.run.plan.cells[0]
-    fitted = made.run.spec(plan, PARAMS, 1, 3)
+    fitted = made.run.spec(plan, PARAMS, 3, 1)
     again = load_best(made.best.folder).spec
     assert again.key == fitted.key
     assert (again.cell, again.encoder, again.task) == (fitted.cell, fitted.encoder, fitted.task)
@@ -100,7 +100,7 @@ def test_a_run_that_lost_its_model_fits_it_again_and_one_that_has_it_does_not(
     made: Exported,
 ) -> None:
     plan = made.run.plan.cells[0]
-    spec = made.run.spec(plan, PARAMS, 0, 3)
+    spec = made.run.spec(plan, PARAMS, 3)
     request = FitRequest(spec, "tuned", str(made.run.fits), str(made.run.models))
     assert recall(request) is not None
     assert request.model is not None
@@ -116,7 +116,7 @@ def test_of_two_requests_of_one_fit_the_one_that_wants_the_model_is_fitted(
     made: Exported, tmp_path: Path
 ) -> None:
     plan = made.run.plan.cells[0]
-    spec = made.run.spec(plan, PARAMS, 0, 9)
+    spec = made.run.spec(plan, PARAMS, 9)
     fits, models = str(tmp_path / "f"), str(tmp_path / "m")
     asked = [FitRequest(spec, "default", fits), FitRequest(spec, "tuned", fits, models)]
     done = list(final_fits(asked, lambda some: ((r, fit_once(r)) for r in some)))
@@ -138,7 +138,7 @@ def test_a_fit_keeps_its_state_in_a_folder_until_its_predictions_are_stored(
         return STUB.fit(spec, report, checkpoint)
 
     monkeypatch.setitem(methods(), "stub", replace(STUB, fit=fit))
-    spec = made.run.spec(made.run.plan.cells[0], PARAMS, 0, 11)
+    spec = made.run.spec(made.run.plan.cells[0], PARAMS, 11)
     request = FitRequest(spec, "tuned", str(tmp_path / "fits"), checkpoints=str(tmp_path / "c"))
     with pytest.raises(KeyboardInterrupt):
         fit_once(request)
@@ -161,7 +161,7 @@ def test_a_save_that_fails_leaves_nothing_behind(
         return replace(STUB.fit(*arguments), save=failing)
 
     monkeypatch.setitem(methods(), "stub", replace(STUB, fit=fit))
-    spec = made.run.spec(made.run.plan.cells[0], PARAMS, 0, 3)
+    spec = made.run.spec(made.run.plan.cells[0], PARAMS, 3)
     with pytest.raises(OSError, match="disk full"):
         refit(spec, tmp_path / "models" / "key")
     assert list((tmp_path / "models").iterdir()) == []
