@@ -12,8 +12,6 @@ from engine.stats.checks import FloatArray, IntArray
 from engine.stats.clustered import group_numbers, units_of_evidence
 from engine.stats.pairs import MetricFunction, check_finite, check_resamples, checked_models
 
-#: The values of B resamples of N rows: how often each row was drawn, (N, B) -> (B,).
-Over = Callable[[FloatArray], FloatArray]
 MOST_WEIGHTS = 2**22  # numbers in one matrix: 32 MB
 
 
@@ -58,7 +56,7 @@ def draw(
     by_class: bool = True,
     *,
     groups: npt.ArrayLike | None = None,
-    over: Callable[[Any, FloatArray], Over] | None = None,
+    over: Callable[[Any, FloatArray], Callable[[FloatArray], FloatArray]] | None = None,
 ) -> Draws:
     """Evaluate a metric of several models on the same resamples of the rows.
 
