@@ -16,8 +16,7 @@ from itertools import combinations
 
 import numpy as np
 
-from engine.compare.fits import gather, interval, paired_test
-from engine.compare.methods import method_test
+from engine.compare.evidence import gather, interval, method_test, paired_test
 from engine.metrics import METRICS
 from engine.stats import bootstrap_ci, method_metric_test, paired_bootstrap
 

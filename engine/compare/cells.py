@@ -6,26 +6,25 @@ What may be said of a pair is what the second test says, where there are seeds e
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from itertools import combinations
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from engine.compare.fits import Evidence, FloatArray, Labels, gather, interval, paired_test
-from engine.compare.methods import equivalence, method_test
+from engine.compare.evidence import Evidence, Labels, gather, interval, method_test, paired_test
+from engine.compare.families import Correction, Family, corrected
+from engine.compare.rows import ComparisonRow, ScoreRow
 from engine.metrics import METRICS, compute, compute_all
 from engine.records import Cell
 from engine.select.winners import FinalFit
-from engine.stats.adjust import adjust, adjust_log10, headline_pairs
-from engine.stats.method_level import agreement
-
-Family = Literal["per_task", "whole_study", "headline"]
-Correction = Literal["holm", "bh", "by", "none"]
-LEVEL = 0.05
+from engine.stats.adjust import headline_pairs
+from engine.stats.checks import FloatArray
+from engine.stats.equivalence import tost
 
 
 @dataclass(frozen=True)
@@ -34,8 +33,6 @@ class TaskFits:
 
     Attributes
     ----------
-    task : str
-    metric : str
     labels : ndarray
         Of the unsealed test split, shaped by the kind of the task; see `engine.tasks.Split`.
     fits : sequence of FinalFit
@@ -56,33 +53,43 @@ class TaskFits:
         fits = [fit.scores for fit in self.fits]
         return gather(self.metric, self.labels, fits, self.groups)
 
+    @cached_property
+    def tuned(self) -> dict[tuple[Cell, int], tuple[FloatArray, float]]:
+        """Scores and value of each tuned fit, by cell and seed."""
+        return {
+            (fit.cell, fit.seed): (fit.scores, compute(self.metric, self.labels, fit.scores))
+            for fit in self.fits
+            if fit.variant == "tuned"
+        }
+
 
 def score_table(tasks: Sequence[TaskFits]) -> pd.DataFrame:
-    """One row per fitted model: its headline score with a 95 % interval, and every other metric."""
+    """One row per fitted model: its headline score with a 95 % interval, and every other metric.
+
+    Columns are those of `ScoreRow`.
+    """
     rows = []
     for task in tasks:
         for fit in task.fits:
             low, high = interval(task.evidence, fit.scores)
             rows.append(
-                {
-                    "cell": fit.cell.id,
-                    "encoder": fit.cell.encoder,
-                    "task": fit.cell.task,
-                    "method": fit.cell.method,
-                    "seed": fit.seed,
-                    "variant": fit.variant,
-                    "metric": task.metric,
-                    "validation": fit.validation,
-                    "value": compute(task.metric, task.labels, fit.scores),
-                    "ci_low": low,
-                    "ci_high": high,
-                    **compute_all(task.labels, fit.scores),
-                    "n_test": len(task.labels),
-                    "seconds": fit.seconds,
-                    "trainable_parameters": fit.trainable_parameters,
-                }
+                ScoreRow(
+                    cell=fit.cell.id,
+                    **fit.cell._asdict(),
+                    seed=fit.seed,
+                    variant=fit.variant,
+                    metric=task.metric,
+                    validation=fit.validation,
+                    value=compute(task.metric, task.labels, fit.scores),
+                    ci_low=low,
+                    ci_high=high,
+                    metrics=compute_all(task.labels, fit.scores),
+                    n_test=len(task.labels),
+                    seconds=fit.seconds,
+                    trainable_parameters=fit.trainable_parameters,
+                )
             )
-    return pd.DataFrame(rows)
+    return pd.DataFrame([row.columns() for row in rows])
 
 
 def comparison_table(
@@ -112,125 +119,71 @@ def comparison_table(
     Returns
     -------
     DataFrame
-        Columns as docs/report.md lists them.
+        Columns are those of `ComparisonRow`.
     """
-    rows = [row for task in tasks for row in _pairs(task, seeds, family, margin)]
-    table = pd.DataFrame(rows, columns=list(_COLUMNS))
-    table["correction"], table["family"] = correction, family
-    if table.empty:
-        return table
-    groups = [table.index] if family == "whole_study" else table.groupby("task").groups.values()
-    for group in groups:
-        for of in ("", "method_"):
-            p, log10_p = (table.loc[group, of + name].to_numpy(float) for name in ("p", "log10_p"))
-            table.loc[group, f"{of}p_adjusted"] = adjust(p, correction)
-            table.loc[group, f"{of}log10_p_adjusted"] = adjust_log10(log10_p, correction)
-        # To claim many equivalences takes as much care as to claim many differences.
-        p_equal = table.loc[group, "equivalence_p"].to_numpy(float)
-        table.loc[group, "equivalence_p_adjusted"] = adjust(p_equal, correction)
-    table["equivalent"] = table["equivalence_p_adjusted"].to_numpy(float) < LEVEL
-    fits, methods = (table[of + "p_adjusted"].to_numpy(float) for of in ("", "method_"))
-    table["agreement"] = [agreement(*pair, LEVEL) for pair in zip(fits, methods, strict=True)]
-    table["claim"] = np.where(np.isnan(methods), FITS_ONLY, METHODS)
-    table["verdict"] = [
-        verdict(p, str(agree)) if np.isnan(p_methods) else verdict(p_methods, "1/1")
-        for p, p_methods, agree in zip(fits, methods, table["seeds_agree"], strict=True)
-    ]
-    return table
+    pairs = [_tested(task, *pair, seeds, margin) for task in tasks for pair in _pairs(task, family)]
+    rows = corrected(pairs, family, correction)
+    return pd.DataFrame(map(vars, rows), columns=[field.name for field in fields(ComparisonRow)])
 
 
-def verdict(p_adjusted: float, seeds_agree: str) -> str:
-    """What may be said of a difference; of two methods, seeds have nothing to add."""
-    if np.isnan(p_adjusted):
-        return "no test"
-    if p_adjusted >= LEVEL:
-        return "not significant"
-    agree, seeds = seeds_agree.split("/")
-    return "significant" if agree == seeds else "unstable over seeds"
-
-
-#: What a verdict is about.
-METHODS, FITS_ONLY = "methods", "fitted models only"
-
-_COLUMNS = (
-    "task", "cell_a", "cell_b", "metric", "claim", "verdict", "agreement",
-    # The models of the first seed.
-    "test", "seed", "value_a", "value_b", "delta", "se", "ci_low", "ci_high", "z", "df", "p",
-    "log10_p", "p_adjusted", "log10_p_adjusted", "seeds_agree", "note",
-    # The methods over all seeds.
-    "mean_a", "mean_b", "method_delta", "method_se", "method_ci_low", "method_ci_high", "method_t",
-    "method_df", "method_p", "method_log10_p", "method_p_adjusted", "method_log10_p_adjusted",
-    "var_seed", "var_test", "sd_seed_a", "sd_seed_b", "n_seeds_a", "n_seeds_b", "method_note",
-    # Both.
-    "n_groups", "margin", "equivalence_p", "equivalence_p_adjusted", "equivalent",
-    "correction", "family",
-)  # fmt: skip
-
-
-def _pairs(
-    task: TaskFits, seeds: Sequence[int], family: Family, margin: float
-) -> list[dict[str, object]]:
-    fits = {(f.cell, f.seed): f for f in task.fits if f.variant == "tuned"}
-    cells = list(dict.fromkeys(cell for cell, _ in fits))
-    value = {key: compute(task.metric, task.labels, f.scores) for key, f in fits.items()}
-    rows = []
-    for a, b in _chosen_pairs(task, cells, family):
-        # Fits that do not depend on the seed are one piece of evidence, not one per seed.
-        distinct = {
-            (fits[a, seed].scores.tobytes(), fits[b, seed].scores.tobytes()): (
-                value[a, seed] - value[b, seed]
-            )
-            for seed in seeds
-        }
-        first = value[a, seeds[0]] - value[b, seeds[0]]
-        agree = sum(np.sign(delta) == np.sign(first) for delta in distinct.values())
-        all_a, all_b = ([fits[cell, seed].scores for seed in seeds] for cell in (a, b))
-        tested = paired_test(task.evidence, all_a[0], all_b[0])
-        rows.append(
-            {
-                "task": task.task,
-                "cell_a": a.id,
-                "cell_b": b.id,
-                "metric": task.metric,
-                "seed": seeds[0],
-                "value_a": value[a, seeds[0]],
-                "value_b": value[b, seeds[0]],
-                "seeds_agree": f"{agree}/{len(distinct)}",
-                **tested,
-                "mean_a": float(np.mean([value[a, seed] for seed in seeds])),
-                "mean_b": float(np.mean([value[b, seed] for seed in seeds])),
-                "n_groups": len(set(task.groups)) if task.groups else None,
-                **_of_methods(task, all_a, all_b, tested, margin),
-            }
-        )
-    return rows
-
-
-def _chosen_pairs(task: TaskFits, cells: Sequence[Cell], family: Family) -> list[tuple[Cell, Cell]]:
+def _pairs(task: TaskFits, family: Family) -> list[tuple[Cell, Cell]]:
     """All pairs; of the headline family, the best by validation against each other cell."""
-    if family != "headline":
-        return list(combinations(cells, 2))
-    known: dict[Cell, list[float]] = {cell: [] for cell in cells}
+    known: dict[Cell, list[float]] = {}
     for fit in task.fits:
         if fit.variant == "tuned":
-            known[fit.cell].append(fit.validation)
+            known.setdefault(fit.cell, []).append(fit.validation)
+    cells = list(known)
+    if family != "headline":
+        return list(combinations(cells, 2))
     sign = 1 if METRICS[task.metric].greater_is_better else -1
     pairs = headline_pairs([sign * float(np.mean(values)) for values in known.values()])
     return [(cells[best], cells[other]) for best, other in pairs]
 
 
+def _tested(
+    task: TaskFits, a: Cell, b: Cell, seeds: Sequence[int], margin: float
+) -> dict[str, Any]:
+    """Columns of `ComparisonRow` but those that the correction gives."""
+    of_seeds = (zip(*(task.tuned[cell, seed] for seed in seeds), strict=True) for cell in (a, b))
+    (all_a, values_a), (all_b, values_b) = of_seeds
+    # Fits that do not depend on the seed are one piece of evidence, not one per seed.
+    keys = [(of_a.tobytes(), of_b.tobytes()) for of_a, of_b in zip(all_a, all_b, strict=True)]
+    deltas = (v_a - v_b for v_a, v_b in zip(values_a, values_b, strict=True))
+    distinct = dict(zip(keys, deltas, strict=True))
+    sign = np.sign(values_a[0] - values_b[0])
+    agree = sum(np.sign(delta) == sign for delta in distinct.values())
+    of_fits = paired_test(task.evidence, all_a[0], all_b[0])
+    return {
+        "task": task.task,
+        "cell_a": a.id,
+        "cell_b": b.id,
+        "metric": task.metric,
+        "seed": seeds[0],
+        "value_a": values_a[0],
+        "value_b": values_b[0],
+        "seeds_agree": f"{agree}/{len(distinct)}",
+        **of_fits,
+        "mean_a": float(np.mean(values_a)),
+        "mean_b": float(np.mean(values_b)),
+        "n_groups": len(set(task.groups)) if task.groups else None,
+        **_of_methods(task.evidence, all_a, all_b, of_fits, margin),
+    }
+
+
 def _of_methods(
-    task: TaskFits,
+    evidence: Evidence,
     fits_a: Sequence[FloatArray],
     fits_b: Sequence[FloatArray],
-    tested: Mapping[str, Any],
+    of_fits: Mapping[str, Any],
     margin: float,
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """Columns of the test over seeds; equivalence is that of methods, or of the fitted models."""
-    result, note = method_test(task.evidence, fits_a, fits_b)
+    result, note = method_test(evidence, fits_a, fits_b)
     if result is None:
-        of_fits = equivalence(tested["delta"], tested["se"], margin, tested["df"])
-        return {"method_p": np.nan, "method_log10_p": np.nan, "method_note": note, **of_fits}
+        return {
+            "method_note": note,
+            **equivalence(of_fits["delta"], of_fits["se"], margin, of_fits["df"]),
+        }
     tests = ("delta", "se", "ci_low", "ci_high", "t", "df", "p", "log10_p")
     return {
         **{f"method_{name}": getattr(result, name) for name in tests},
@@ -238,4 +191,13 @@ def _of_methods(
         "var_test": result.var_test,
         "method_note": note,
         **equivalence(result.delta, result.se, margin, result.df),
+    }
+
+
+def equivalence(delta: float, se: float, margin: float, df: float = math.inf) -> dict[str, float]:
+    """Two one-sided tests against a margin; NaN where there is no test of the difference."""
+    tested = math.isfinite(delta) and math.isfinite(se)
+    return {
+        "margin": margin,
+        "equivalence_p": tost(delta, se, margin, df).p if tested else math.nan,
     }

@@ -9,7 +9,6 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from rich.console import Group
 from rich.table import Table
@@ -18,9 +17,9 @@ from rich.text import Text
 from engine.basics.errors import UserError, nearest
 from engine.basics.files import replacing
 from engine.basics.wording import p_value
-from engine.compare.cells import Correction
-from engine.compare.fits import OMNIBUS, auc_interval, gather, omnibus_test, paired_test
-from engine.compare.methods import method_test
+from engine.compare.by_area import OMNIBUS, Areas
+from engine.compare.evidence import gather, method_test, paired_test
+from engine.compare.families import Correction
 from engine.compare.prediction_files import Model, read_models
 from engine.metrics import compute
 from engine.stats.adjust import adjust
@@ -208,7 +207,7 @@ def _score(model: Model, level: float) -> dict[str, object]:
     """AUROC of a model and its interval, NaN where the rows allow none."""
     low, high, note = float("nan"), float("nan"), ""
     try:
-        low, high = auc_interval(model.labels, model.scores, level, model.groups)
+        low, high = Areas(model.labels, model.groups).interval(model.scores, level)
     except ValueError as error:
         note = str(error)
     return {
@@ -249,8 +248,8 @@ def _all_equal(models: Sequence[Model], wanted: bool) -> pd.DataFrame:
         found = dict.fromkeys(OMNIBUS, float("nan"))
         note = ""
         try:
-            scores = np.stack([model.scores[:, 1] for model in of_task])
-            found = omnibus_test(of_task[0].labels, scores, of_task[0].groups)
+            areas = Areas(of_task[0].labels, of_task[0].groups)
+            found = areas.omnibus([model.scores for model in of_task])
         except ValueError as error:
             note = str(error)
         rows.append({"task": task, "models": len(of_task), **found, "note": note})

@@ -81,7 +81,7 @@ def test_compare_tests_files_and_writes_the_table(run: Run, tmp_path: Path):
 def test_a_winner_is_shown_and_scores_new_sequences(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("engine.compare.fits.RESAMPLES", 50)
+    monkeypatch.setattr("engine.compare.evidence.RESAMPLES", 50)
     export(tmp_path, "classification", monkeypatch)
     shown = run("best", "out")
     assert shown.code == 0

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import r2_score
 
-from engine.compare.fits import gather
-from engine.compare.methods import equivalence, method_test
+from engine.compare.cells import equivalence
+from engine.compare.evidence import gather, method_test
 
 LABELS = np.random.default_rng(0).normal(size=80)
 
@@ -18,7 +18,7 @@ def predicted(error: float, draw: int) -> np.ndarray:
 
 
 def test_other_metrics_are_compared_by_a_bootstrap_of_the_rows(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("engine.compare.fits.RESAMPLES", 200)
+    monkeypatch.setattr("engine.compare.evidence.RESAMPLES", 200)
     a, b = [predicted(0.3, s) for s in (1, 2)], [predicted(1.0, s) for s in (3, 4)]
     found = method_test(gather("r2", LABELS, [*a, *b]), a, b).result
     assert found is not None
@@ -28,7 +28,7 @@ def test_other_metrics_are_compared_by_a_bootstrap_of_the_rows(monkeypatch: pyte
 
 
 def test_a_method_that_does_not_depend_on_the_seed_is_told(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("engine.compare.fits.RESAMPLES", 50)
+    monkeypatch.setattr("engine.compare.evidence.RESAMPLES", 50)
     a, b = [predicted(0.3, 1)] * 2, [predicted(1.0, s) for s in (3, 4)]
     found = method_test(gather("r2", LABELS, [*a, *b]), a, b)
     assert found.note == "same model with every seed: a"

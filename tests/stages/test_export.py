@@ -24,7 +24,7 @@ PARAMS = {"pooling": "mean", "weight": 0.5}
 
 @pytest.fixture
 def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Exported:
-    monkeypatch.setattr("engine.compare.fits.RESAMPLES", 50)
+    monkeypatch.setattr("engine.compare.evidence.RESAMPLES", 50)
     return export(tmp_path, "classification", monkeypatch)
 
 
@@ -68,7 +68,7 @@ def test_the_spec_comes_back_as_it_was_fitted(made: Exported) -> None:
 def test_the_card_says_what_it_is_and_how_good(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.compare.fits.RESAMPLES", 50)
+    monkeypatch.setattr("engine.compare.evidence.RESAMPLES", 50)
     made = export(tmp_path, kind, monkeypatch)
     text = (made.best.folder / "README.md").read_text()
     _, front, body = text.split("---\n", 2)

@@ -13,7 +13,7 @@ from engine.basics.wording import (
     plural,
     score,
 )
-from engine.compare.cells import LEVEL
+from engine.compare.families import LEVEL
 from engine.compare.tasks import AcrossTasks, across_tasks
 from engine.report.facts.answer import SPELLED
 from engine.report.finished_run import Run, cell_label

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator
 
 from engine.basics.wording import FAMILIES, adjustment, count, listing, moment, plural
-from engine.compare.cells import METHODS
-from engine.compare.fits import RESAMPLES
+from engine.compare.evidence import RESAMPLES
+from engine.compare.families import METHODS
 from engine.compare.tasks import AcrossTasks
 from engine.metrics import metric_label
 from engine.report.facts.findings import Findings
