@@ -91,7 +91,7 @@ def measure_all(
     """Results of all requests; `run` measures those that the store lacks."""
     missing = []
     for request in requests:
-        found = recall(request)
+        found = recall_quality(request)
         if found is None:
             missing.append(request)
         else:
@@ -100,7 +100,7 @@ def measure_all(
         yield measured
 
 
-def recall(request: QualityRequest) -> Measured | None:
+def recall_quality(request: QualityRequest) -> Measured | None:
     """What an earlier run measured of the same embeddings, or none."""
     store = Store(request.root)
     note, points = store.read_note(request.key), store.load(request.key)

@@ -115,7 +115,7 @@ class Prepared:
     forwards: int
 
 
-def recall(request: PrepareRequest, store: Store) -> Prepared | None:
+def recall_prepared(request: PrepareRequest, store: Store) -> Prepared | None:
     """What an earlier run prepared for the same request, if its arrays are there and sound."""
     note = store.read_note(request.key)
     if note is None:
@@ -260,10 +260,7 @@ def checked_task(request: PrepareRequest) -> Task:
         If its data are not those that the request was made for.
     """
     task = load_task(request.task)
-    if task.fingerprint != request.task_fingerprint:
-        raise UserError(
-            f"{task.file}: the data changed while the study ran; put them back, or start again"
-        )
+    task.check_unchanged(request.task_fingerprint)
     return task
 
 

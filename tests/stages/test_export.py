@@ -14,7 +14,7 @@ from engine.basics.files import file_hash
 from engine.methods import methods
 from engine.records import TrialRecord, TrialResult
 from engine.select.predict import load_best
-from engine.select.winners import FitRequest, Winner, final_fits, fit_once, recall
+from engine.select.winners import FitRequest, Winner, final_fits, fit_once, recall_fit
 from engine.stages.export import write_best
 from engine.trial import refit
 from tests.stages.exported import LABELS, STUB, Exported, export
@@ -102,12 +102,12 @@ def test_a_run_that_lost_its_model_fits_it_again_and_one_that_has_it_does_not(
     plan = made.run.plan.cells[0]
     spec = made.run.spec(plan, PARAMS, 0, 3)
     request = FitRequest(spec, "tuned", str(made.run.fits), str(made.run.models))
-    assert recall(request) is not None
+    assert recall_fit(request) is not None
     assert request.model is not None
     (request.model / "stub.json").unlink()
     request.model.rmdir()
-    assert recall(request) is None
-    assert recall(FitRequest(spec, "default", str(made.run.fits))) is not None
+    assert recall_fit(request) is None
+    assert recall_fit(FitRequest(spec, "default", str(made.run.fits))) is not None
     fit_once(request)
     assert (request.model / "stub.json").is_file()
 
@@ -147,7 +147,7 @@ def test_a_fit_keeps_its_state_in_a_folder_until_its_predictions_are_stored(
     fit_once(request)
     assert given[1] == given[0]
     assert not given[0].exists()
-    assert recall(request) is not None
+    assert recall_fit(request) is not None
 
 
 def test_a_save_that_fails_leaves_nothing_behind(
