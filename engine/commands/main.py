@@ -247,12 +247,37 @@ def compare_command(
     ],
     score: Annotated[
         list[str] | None,
-        typer.Option(metavar="COLUMN", help="A column that is a model; repeatable. Default: all."),
+        typer.Option(
+            metavar="COLUMN",
+            help="A column that is a model, or a cell of a run; repeatable. Default: all.",
+        ),
     ] = None,
+    metric: Annotated[
+        str,
+        typer.Option(
+            help="auroc (macro of more than two classes), partial_auroc, hand_till, mcc, accuracy, "
+            "auprc, f1, balanced_accuracy, log_loss or brier"
+        ),
+    ] = "auroc",
+    test: Annotated[
+        str | None,
+        typer.Option(
+            help="delong (of auroc, its default), bootstrap (the default of others), permutation, "
+            "or mcnemar (of accuracy)"
+        ),
+    ] = None,
+    max_fpr: Annotated[
+        float | None,
+        typer.Option(help="False positive rate that partial_auroc goes up to. Default: 0.1."),
+    ] = None,
+    unpaired: Annotated[
+        bool,
+        typer.Option("--unpaired", help="Two files of different sequences: DeLong without pairs."),
+    ] = False,
     correction: Annotated[str, typer.Option(help="holm, bh, by or none")] = "holm",
     level: Annotated[float, typer.Option(help="Confidence of the intervals.")] = 0.95,
     alternative: Annotated[
-        str, typer.Option(help="two-sided; greater: the first of a pair is better; less")
+        str, typer.Option(help="two-sided; greater: a pair's difference is above 0; less")
     ] = "two-sided",
     groups: Annotated[
         str | None,
@@ -261,13 +286,31 @@ def compare_command(
     omnibus: Annotated[
         bool, typer.Option("--omnibus", help="Also test whether all models of a task are equal.")
     ] = False,
+    contrast: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="MODEL=WEIGHT",
+            help="Also test a weighted difference of AUROCs; repeatable, weights sum to 0.",
+        ),
+    ] = None,
     csv: Annotated[Path | None, typer.Option(help="Also write the table to a file.")] = None,
 ) -> None:
-    """Test whether models differ (DeLong), from anybody's prediction files."""
+    """Test whether models differ, from anybody's prediction files."""
     from engine.compare.files import compare_files
 
     result = compare_files(
-        files, correction, level, alternative, groups, omnibus, columns=score or ()
+        files,
+        correction,
+        level,
+        alternative,
+        groups,
+        omnibus,
+        score or (),
+        metric=metric,
+        test=test,
+        max_fpr=max_fpr,
+        unpaired=unpaired,
+        contrast=contrast or (),
     )
     out_console.print(result.rich())
     if csv:

@@ -10,7 +10,6 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from scipy import stats
 
 from engine.compare.by_resampling import Resamples
@@ -75,13 +74,12 @@ def exchanged(rows: Resamples, a: FloatArray, b: FloatArray, level: float) -> Di
 
 def exchanged_ranks(rows: Resamples, a: FloatArray, b: FloatArray, level: float) -> Difference:
     """Permutation test of a metric of order: answers change hands as ranks within each model."""
-    return exchanged(rows, *(stats.rankdata(scores, axis=0) for scores in (a, b)), level)
+    return exchanged(rows, stats.rankdata(a, axis=0), stats.rankdata(b, axis=0), level)
 
 
 def answered(rows: Resamples, a: FloatArray, b: FloatArray, level: float) -> Difference:
     """McNemar's exact test of the classes that two models answer."""
-    answers = (np.argmax(scores, axis=1) for scores in (a, b))
-    found = mcnemar_test(rows.labels, *answers, level=level)
+    found = mcnemar_test(rows.labels, a.argmax(axis=1), b.argmax(axis=1), level=level)
     return _without_error(found.delta, (found.ci_low, found.ci_high), found.p, found.log10_p)
 
 
