@@ -210,25 +210,13 @@ def task_scores(scores: npt.ArrayLike) -> FloatArray:
 
 
 def check_level(level: float) -> None:
-    """Refuse a confidence level outside (0, 1).
-
-    Raises
-    ------
-    ValueError
-        A level of 95, say, where 0.95 is meant.
-    """
+    """Refuse a level outside (0, 1), of 95, say, where 0.95 is meant, with a ValueError."""
     if not 0 < level < 1:
         raise ValueError(f"level must lie between 0 and 1, but is {level}")
 
 
 def check_alternative(alternative: str) -> None:
-    """Refuse an alternative hypothesis that is none of the three.
-
-    Raises
-    ------
-    ValueError
-        Neither "two-sided" nor "greater" nor "less".
-    """
+    """Refuse an alternative hypothesis that is none of the three, with a ValueError."""
     if alternative not in ("two-sided", "greater", "less"):
         raise ValueError(
             f"alternative must be 'two-sided', 'greater' or 'less', but is '{alternative}'"

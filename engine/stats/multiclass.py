@@ -151,12 +151,7 @@ def checked_classes(
 ) -> tuple[IntArray, list[FloatArray], list[int]]:
     """Labels, each model's scores (N, K), and the classes that count, shown to fit together.
 
-    Each class has `at_least` so many rows.
-
-    Raises
-    ------
-    ValueError
-        As `macro_auc_test`.
+    Each class has `at_least` so many rows. Errors are those of `macro_auc_test`.
     """
     n_rows = len(np.atleast_1d(np.asarray(y_true)))
     matrices = [finite_scores(matrix, n_rows, ndim=2) for matrix in scores]
@@ -178,10 +173,7 @@ def macro_components(
 ) -> tuple[IntArray, FloatArray, FloatArray]:
     """Class of each row, macro AUC of each model, and psi of each row, shape (M, N).
 
-    Raises
-    ------
-    ValueError
-        As `macro_auc_test`.
+    Errors are those of `macro_auc_test`.
     """
     labels, matrices, kept = checked_classes(y_true, models, classes)
     aucs, components = np.zeros((len(matrices), len(kept))), np.zeros((len(matrices), len(labels)))
