@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,11 +21,18 @@ from engine.stats.clustered import group_numbers, units_of_evidence
 from engine.stats.components import degrees_of_freedom, row_covariance
 from engine.stats.contrasts import delong_contrast, delong_omnibus
 from engine.stats.inference import Difference, difference, paired_difference, reach
-from engine.stats.method_level import MethodResult, method_auc_test
+from engine.stats.method_level import Fits, MethodResult, method_auc_test
 from engine.stats.multiclass import auc_components
 
-#: What a test says of many models.
-OMNIBUS = ("f", "df", "df2", "p", "log10_p")
+
+class Omnibus(NamedTuple):
+    """Whether all models are equal: F with two degrees of freedom; ``df2`` may be infinite."""
+
+    f: float
+    df: float
+    df2: float
+    p: float
+    log10_p: float
 
 
 @dataclass(frozen=True)
@@ -66,18 +74,10 @@ class Areas:
         df = _df(components[0] - components[1], strata, numbers)
         return difference(found.delta, found.se, df, alternative, level)
 
-    def methods(
-        self,
-        fits_a: Sequence[FloatArray],
-        fits_b: Sequence[FloatArray],
-        level: float,
-        alternative: Alternative,
-    ) -> MethodResult:
+    def methods(self, a: Fits, b: Fits, level: float, alternative: Alternative) -> MethodResult:
         """The same over the seeds of two methods."""
-        a, b = ([_of_class_1(scores) for scores in fits] for fits in (fits_a, fits_b))
-        return method_auc_test(
-            self.labels, np.stack(a), np.stack(b), alternative, level, groups=self.groups
-        )
+        of_a, of_b = (np.stack([_of_class_1(scores) for scores in fits]) for fits in (a, b))
+        return method_auc_test(self.labels, of_a, of_b, alternative, level, groups=self.groups)
 
     def contrast(
         self,
@@ -93,15 +93,15 @@ class Areas:
             self.labels, rows, weights, alternative, level, groups=self.groups, df=df
         )
 
-    def omnibus(self, models: Sequence[FloatArray]) -> dict[str, float]:
+    def omnibus(self, models: Sequence[FloatArray]) -> Omnibus:
         """Whether models of two classes all have the same AUROC.
 
         Returns
         -------
-        dict
-            By the names of `OMNIBUS`. Without groups ``f`` is chi-square over ``df``, and ``df2``
-            infinite. With groups Hotelling's F takes its place, since by chi-square 20 groups
-            claimed a difference of five equal models in 14 % of simulations at 0.05.
+        Omnibus
+            Without groups ``f`` is chi-square over ``df``, and ``df2`` infinite. With groups
+            Hotelling's F takes its place, since by chi-square 20 groups claimed a difference of
+            five equal models in 14 % of simulations at 0.05.
 
         Raises
         ------
@@ -117,15 +117,14 @@ class Areas:
         found = delong_omnibus(self.labels, rows, groups=self.groups)
         chi2, df = found.chi2, float(found.df)
         if self.groups is None or df == 0:
-            ratio = chi2 / df if df else 0.0
-            return dict(zip(OMNIBUS, (ratio, df, math.inf, found.p, found.log10_p), strict=True))
+            return Omnibus(chi2 / df if df else 0.0, df, math.inf, found.p, found.log10_p)
         units = units_of_evidence(self.labels, group_numbers(self.groups, self.labels))
         df2 = units - df
         if df2 < 1:
             raise ValueError(f"{units} groups of a class cannot tell {len(models)} models apart")
         f = chi2 * df2 / (df * (units - 1))
         log10_p = float(stats.f.logsf(f, df, df2)) / math.log(10)
-        return dict(zip(OMNIBUS, (f, df, df2, float(stats.f.sf(f, df, df2)), log10_p), strict=True))
+        return Omnibus(f, df, df2, float(stats.f.sf(f, df, df2)), log10_p)
 
     def _parts(
         self, models: Sequence[FloatArray]

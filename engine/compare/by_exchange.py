@@ -7,7 +7,7 @@ of resampled rows.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from scipy import stats
@@ -16,7 +16,7 @@ from engine.compare.by_resampling import Resamples
 from engine.stats.checks import Alternative, FloatArray
 from engine.stats.inference import Difference
 from engine.stats.mcnemar import mcnemar_test
-from engine.stats.method_level import MethodResult
+from engine.stats.method_level import Fits, MethodResult
 from engine.stats.permutation import paired_permutation
 
 
@@ -55,13 +55,7 @@ class FitsAlone:
         """Two fitted models, two-sided whatever the alternative."""
         return self.tested(self.rows, a, b, level)
 
-    def methods(
-        self,
-        fits_a: Sequence[FloatArray],
-        fits_b: Sequence[FloatArray],
-        level: float,
-        alternative: Alternative,
-    ) -> MethodResult:
+    def methods(self, a: Fits, b: Fits, level: float, alternative: Alternative) -> MethodResult:
         """Refuse: there is no such test."""
         raise ValueError(f"{self.test}: no claim about methods")
 

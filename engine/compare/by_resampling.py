@@ -16,7 +16,7 @@ from engine.stats.checks import Alternative, FloatArray
 from engine.stats.clustered import resampling_factor
 from engine.stats.draws import Draws, draw
 from engine.stats.inference import Difference, difference
-from engine.stats.method_level import MethodResult, method_of
+from engine.stats.method_level import Fits, MethodResult, method_of
 from engine.stats.pairs import MetricFunction
 
 
@@ -75,16 +75,10 @@ class Resamples:
         se = found.se * float(np.sqrt(resampling_factor(draws.n_units)))
         return difference(found.delta, se, draws.n_units - 1, alternative, level)
 
-    def methods(
-        self,
-        fits_a: Sequence[FloatArray],
-        fits_b: Sequence[FloatArray],
-        level: float,
-        alternative: Alternative,
-    ) -> MethodResult:
+    def methods(self, a: Fits, b: Fits, level: float, alternative: Alternative) -> MethodResult:
         """Two methods, over their seeds and the same draws."""
-        a, b = ([self._places[scores.tobytes()] for scores in fits] for fits in (fits_a, fits_b))
-        return method_of(self._draws, a, b, alternative, level)
+        of_a, of_b = ([self._places[scores.tobytes()] for scores in fits] for fits in (a, b))
+        return method_of(self._draws, of_a, of_b, alternative, level)
 
     @cached_property
     def _places(self) -> dict[bytes, int]:

@@ -13,7 +13,7 @@ from engine.compare.by_resampling import Resamples
 from engine.metrics import METRICS, kind_of
 from engine.stats.checks import Alternative, FloatArray
 from engine.stats.inference import Difference
-from engine.stats.method_level import MethodResult
+from engine.stats.method_level import Fits, MethodResult
 
 Labels = npt.NDArray[np.int64 | np.float64]
 
@@ -41,13 +41,7 @@ class Evidence(Protocol):
     ) -> Difference:
         """Difference of two fitted models on the same rows."""
 
-    def methods(
-        self,
-        fits_a: Sequence[FloatArray],
-        fits_b: Sequence[FloatArray],
-        level: float,
-        alternative: Alternative,
-    ) -> MethodResult:
+    def methods(self, a: Fits, b: Fits, level: float, alternative: Alternative) -> MethodResult:
         """Difference of the expected metrics of two methods, one fit per seed."""
 
 
@@ -107,15 +101,7 @@ def paired_test(
 
 
 class MethodTest(NamedTuple):
-    """What a comparison of two methods gives.
-
-    Attributes
-    ----------
-    result : MethodResult or None
-        None where there is no test.
-    note : str
-        Why there is none, or which side gives the same model with every seed.
-    """
+    """A comparison of two methods, or none; and why, or which side has one model for all seeds."""
 
     result: MethodResult | None
     note: str
@@ -123,22 +109,12 @@ class MethodTest(NamedTuple):
 
 def method_test(
     evidence: Evidence,
-    fits_a: Sequence[FloatArray],
-    fits_b: Sequence[FloatArray],
+    fits_a: Fits,
+    fits_b: Fits,
     level: float = 0.95,
     alternative: Alternative = "two-sided",
 ) -> MethodTest:
-    """Compare the expected scores of two methods over seeds and test rows.
-
-    Parameters
-    ----------
-    evidence : Evidence
-    fits_a, fits_b : sequence of ndarray, shape (N, K)
-        Scores of each method, one per seed.
-    level : float
-        Confidence of the interval.
-    alternative : {"two-sided", "greater", "less"}
-    """
+    """Compare the expected scores of two methods over seeds and test rows."""
     if min(len(fits_a), len(fits_b)) < 2:
         return MethodTest(None, "one seed a side: no claim about methods")
     try:

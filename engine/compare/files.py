@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from engine.basics.errors import UserError, nearest
-from engine.compare.by_area import OMNIBUS, Areas
+from engine.compare.by_area import Areas, Omnibus
 from engine.compare.evidence import Evidence, method_test, paired_test
 from engine.compare.file_tables import Comparison
 from engine.compare.prediction_files import Model, read_apart, read_models
@@ -198,10 +198,10 @@ def _all_equal(models: Sequence[Model]) -> list[dict[str, Any]]:
     for of_task in _by_task([model for model in models if model.scores.shape[1] == 2]):
         if len(of_task) < 3:
             continue
-        found, note = dict.fromkeys(OMNIBUS, math.nan), ""
+        found, note = dict.fromkeys(Omnibus._fields, math.nan), ""
         try:
             areas = Areas(of_task[0].labels, of_task[0].groups)
-            found = areas.omnibus([model.scores for model in of_task])
+            found = areas.omnibus([model.scores for model in of_task])._asdict()
         except ValueError as error:
             note = str(error)
         rows.append({"task": of_task[0].task, "models": len(of_task), **found, "note": note})

@@ -28,6 +28,8 @@ from engine.stats.inference import difference, free_of_rounding
 from engine.stats.multiclass import auc_components
 from engine.stats.pairs import MetricFunction
 
+#: Scores (N,) or (N, K) of the fits of one method, one per seed.
+Fits = Sequence[FloatArray]
 Agreement = Literal["significant", "mixed", "not significant", "no test"]
 
 

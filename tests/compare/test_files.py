@@ -187,7 +187,7 @@ def test_few_groups_do_not_tell_many_models_apart_by_chance():
         luck = rng.normal(size=(5, 16))[:, groups] * (2 * label - 1)
         scores = label + luck + rng.normal(size=(5, 160))
         models = [np.column_stack([-one, one]) for one in scores]
-        claims += Areas(label, groups).omnibus(models)["p"] < 0.05
+        claims += Areas(label, groups).omnibus(models).p < 0.05
     # In 2,000 simulations 7 % by F and 22 % by chi-square: 30 of 200 lie far from either.
     assert claims < 30
 
@@ -206,7 +206,7 @@ def test_all_models_at_once_over_groups_is_hotellings_test():
     ]
     of_two = Areas(LABEL, groups).omnibus(models[:2])
     t = delong_test(LABEL, A, B, groups=groups).z
-    assert of_two["p"] == pytest.approx(2 * stats.t.sf(abs(t), 11))
+    assert of_two.p == pytest.approx(2 * stats.t.sf(abs(t), 11))
     # Positives of three groups only, negatives of thirty others.
     apart = np.where(LABEL == 1, np.arange(ROWS) // 2 % 3, 3 + np.arange(ROWS))
     with pytest.raises(ValueError, match="3 groups of a class cannot tell 4 models apart"):
