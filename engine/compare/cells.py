@@ -1,30 +1,23 @@
-"""Paired tests between the cells of a task, corrected over the declared family.
-
-Each pair is tested twice: as the two models of the first seed, and as two methods over all seeds.
-What may be said of a pair is what the second test says, where there are seeds enough for it.
-"""
+"""Scores of the cells of a study, and paired tests between those of a task: two tables."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from engine.compare.evidence import Evidence, Labels, gather, interval, method_test, paired_test
+from engine.compare.evidence import Evidence, Labels, gather, interval
 from engine.compare.families import Correction, Family, corrected
+from engine.compare.pairs import Valued, compare_pair
 from engine.compare.rows import ComparisonRow, ScoreRow
 from engine.metrics import METRICS, compute, compute_all
 from engine.records import Cell
 from engine.select.winners import FinalFit
 from engine.stats.adjust import headline_pairs
-from engine.stats.checks import FloatArray
-from engine.stats.equivalence import tost
 
 
 @dataclass(frozen=True)
@@ -53,11 +46,14 @@ class TaskFits:
         fits = [fit.scores for fit in self.fits]
         return gather(self.metric, self.labels, fits, self.groups)
 
+    def over(self, cell: Cell, seeds: Sequence[int]) -> list[Valued]:
+        """A cell's tuned fits with their values, by seed."""
+        return [self._tuned[cell, seed] for seed in seeds]
+
     @cached_property
-    def tuned(self) -> dict[tuple[Cell, int], tuple[FloatArray, float]]:
-        """Scores and value of each tuned fit, by cell and seed."""
+    def _tuned(self) -> dict[tuple[Cell, int], Valued]:
         return {
-            (fit.cell, fit.seed): (fit.scores, compute(self.metric, self.labels, fit.scores))
+            (fit.cell, fit.seed): Valued(fit.scores, compute(self.metric, self.labels, fit.scores))
             for fit in self.fits
             if fit.variant == "tuned"
         }
@@ -121,8 +117,20 @@ def comparison_table(
     DataFrame
         Columns are those of `ComparisonRow`.
     """
-    pairs = [_tested(task, *pair, seeds, margin) for task in tasks for pair in _pairs(task, family)]
-    rows = corrected(pairs, family, correction)
+    tested = [
+        {
+            "task": task.task,
+            "cell_a": a.id,
+            "cell_b": b.id,
+            "metric": task.metric,
+            "seed": seeds[0],
+            "n_groups": len(set(task.groups)) if task.groups else None,
+            **compare_pair(task.evidence, task.over(a, seeds), task.over(b, seeds), margin),
+        }
+        for task in tasks
+        for a, b in _pairs(task, family)
+    ]
+    rows = corrected(tested, family, correction)
     return pd.DataFrame(map(vars, rows), columns=[field.name for field in fields(ComparisonRow)])
 
 
@@ -138,66 +146,3 @@ def _pairs(task: TaskFits, family: Family) -> list[tuple[Cell, Cell]]:
     sign = 1 if METRICS[task.metric].greater_is_better else -1
     pairs = headline_pairs([sign * float(np.mean(values)) for values in known.values()])
     return [(cells[best], cells[other]) for best, other in pairs]
-
-
-def _tested(
-    task: TaskFits, a: Cell, b: Cell, seeds: Sequence[int], margin: float
-) -> dict[str, Any]:
-    """Columns of `ComparisonRow` but those that the correction gives."""
-    of_seeds = (zip(*(task.tuned[cell, seed] for seed in seeds), strict=True) for cell in (a, b))
-    (all_a, values_a), (all_b, values_b) = of_seeds
-    # Fits that do not depend on the seed are one piece of evidence, not one per seed.
-    keys = [(of_a.tobytes(), of_b.tobytes()) for of_a, of_b in zip(all_a, all_b, strict=True)]
-    deltas = (v_a - v_b for v_a, v_b in zip(values_a, values_b, strict=True))
-    distinct = dict(zip(keys, deltas, strict=True))
-    sign = np.sign(values_a[0] - values_b[0])
-    agree = sum(np.sign(delta) == sign for delta in distinct.values())
-    of_fits = paired_test(task.evidence, all_a[0], all_b[0])
-    return {
-        "task": task.task,
-        "cell_a": a.id,
-        "cell_b": b.id,
-        "metric": task.metric,
-        "seed": seeds[0],
-        "value_a": values_a[0],
-        "value_b": values_b[0],
-        "seeds_agree": f"{agree}/{len(distinct)}",
-        **of_fits,
-        "mean_a": float(np.mean(values_a)),
-        "mean_b": float(np.mean(values_b)),
-        "n_groups": len(set(task.groups)) if task.groups else None,
-        **_of_methods(task.evidence, all_a, all_b, of_fits, margin),
-    }
-
-
-def _of_methods(
-    evidence: Evidence,
-    fits_a: Sequence[FloatArray],
-    fits_b: Sequence[FloatArray],
-    of_fits: Mapping[str, Any],
-    margin: float,
-) -> dict[str, Any]:
-    """Columns of the test over seeds; equivalence is that of methods, or of the fitted models."""
-    result, note = method_test(evidence, fits_a, fits_b)
-    if result is None:
-        return {
-            "method_note": note,
-            **equivalence(of_fits["delta"], of_fits["se"], margin, of_fits["df"]),
-        }
-    tests = ("delta", "se", "ci_low", "ci_high", "t", "df", "p", "log10_p")
-    return {
-        **{f"method_{name}": getattr(result, name) for name in tests},
-        **{name: getattr(result, name) for name in result._fields if "_seed" in name},
-        "var_test": result.var_test,
-        "method_note": note,
-        **equivalence(result.delta, result.se, margin, result.df),
-    }
-
-
-def equivalence(delta: float, se: float, margin: float, df: float = math.inf) -> dict[str, float]:
-    """Two one-sided tests against a margin; NaN where there is no test of the difference."""
-    tested = math.isfinite(delta) and math.isfinite(se)
-    return {
-        "margin": margin,
-        "equivalence_p": tost(delta, se, margin, df).p if tested else math.nan,
-    }

@@ -1,4 +1,7 @@
-"""Tests of pairs, corrected over the declared family, and what may then be said of each pair."""
+"""Tests of pairs, corrected over the declared family, and what may then be said of each pair.
+
+That is what the test of the methods says, where there are seeds enough for it.
+"""
 
 from __future__ import annotations
 

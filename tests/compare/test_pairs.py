@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import r2_score
 
-from engine.compare.cells import equivalence
 from engine.compare.evidence import gather, method_test
+from engine.compare.pairs import equivalence_p
 
 LABELS = np.random.default_rng(0).normal(size=80)
 
@@ -45,6 +45,6 @@ def test_where_rows_allow_no_test_a_note_says_why():
 
 
 def test_without_a_standard_error_nothing_is_shown_to_be_equal():
-    assert np.isnan(equivalence(0.0, float("nan"), 0.01)["equivalence_p"])
-    assert equivalence(0.0, 0.0, 0.01)["equivalence_p"] == 1
-    assert equivalence(0.0, 0.001, 0.01)["equivalence_p"] < 0.05
+    assert np.isnan(equivalence_p(0.0, float("nan"), 0.01))
+    assert equivalence_p(0.0, 0.0, 0.01) == 1
+    assert equivalence_p(0.0, 0.001, 0.01) < 0.05
