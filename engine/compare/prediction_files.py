@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -276,7 +277,11 @@ def _models_of_run(table: pd.DataFrame, groups: npt.NDArray[np.str_] | None) -> 
 
 
 def _read(file: Path) -> pd.DataFrame:
-    readers = {".csv": pd.read_csv, ".parquet": pd.read_parquet, ".tsv": _read_tsv}
+    readers = {
+        ".csv": pd.read_csv,
+        ".parquet": pd.read_parquet,
+        ".tsv": partial(pd.read_csv, sep="\t"),
+    }
     if not file.is_file():
         there = [p.name for p in file.parent.glob("*") if p.suffix.lower() in readers]
         raise UserError(
@@ -293,10 +298,6 @@ def _read(file: Path) -> pd.DataFrame:
         raise UserError(f"{file}: has no rows")
     # What pandas writes as the first column unless told not to is the number of the row.
     return table[[name for name in table if not str(name).startswith("Unnamed: ")]]
-
-
-def _read_tsv(file: Path) -> pd.DataFrame:
-    return pd.read_csv(file, sep="\t")
 
 
 def _labels(column: pd.Series[Any], file: Path, name: str) -> npt.NDArray[np.int64]:

@@ -81,7 +81,8 @@ def draw(
     """
     check_resamples(n_resamples)
     labels, models = checked_models(y_true, scores, by_class)
-    strata = strata_of(labels, by_class)
+    # One stratum for all rows where classes do not matter.
+    strata = labels.astype(np.int64) if by_class else np.zeros(len(labels), dtype=np.int64)
     rows = resamples(strata, groups, n_resamples, seed)
     if over is None:
         drawn = np.array([[metric(labels[r], model[r]) for model in models] for r in rows]).T
@@ -95,11 +96,6 @@ def draw(
         n_units=units_of_evidence(strata, group_numbers(groups, strata)),
         n_rows=len(labels),
     )
-
-
-def strata_of(labels: npt.NDArray[Any], by_class: bool) -> IntArray:
-    """Class of each row, shape (N,), or one stratum for all rows where classes do not matter."""
-    return labels.astype(np.int64) if by_class else np.zeros(len(labels), dtype=np.int64)
 
 
 def resamples(
