@@ -28,7 +28,7 @@ EMBEDDING_POINTS = ("encoder", "task", "pooling", "layer", "label", "x", "y")
 
 
 @dataclass(frozen=True)
-class Run:
+class FinishedRun:
     """A finished study.
 
     Attributes
@@ -157,7 +157,7 @@ def cell_label(encoder: str, method: str) -> str:
     return f"{encoder} · {method}"
 
 
-def read_run(folder: Path) -> Run:
+def read_run(folder: Path) -> FinishedRun:
     """Read the folder that a study left behind.
 
     Parameters
@@ -170,7 +170,7 @@ def read_run(folder: Path) -> Run:
     UserError
         If a file is missing or unreadable, lacks a column, or has text where a number belongs.
     """
-    return Run(
+    return FinishedRun(
         folder=folder,
         study=_read_mapping(folder / "study.yaml"),
         manifest=_read_mapping(folder / "manifest.json"),
