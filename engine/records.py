@@ -225,3 +225,31 @@ class TrialRecord:
         result["curve"] = tuple(result["curve"])
         fields["result"] = TrialResult(**result)
         return TrialRecord(**fields)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialRow:
+    """Columns of trials.parquet; docs/report.md says what each holds.
+
+    A reader needs those without a default.
+    """
+
+    cell: str
+    encoder: str
+    task: str
+    method: str
+    number: int
+    status: Status
+    score: float | None
+    is_default: bool
+    params: str = "{}"
+    metrics: str = "{}"
+    curve: str = "[]"
+    epochs: int = 0
+    seconds: float
+    trainable_parameters: int = 0
+    cost: str = "{}"
+    pareto: bool = False
+    duplicate_of: int | None = None
+    error: str | None = None
+    key: str = ""

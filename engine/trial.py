@@ -12,7 +12,6 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.basics.errors import UserError
 from engine.basics.files import replacing_folder
 from engine.methods import Fitted, InfeasibleError, Report, methods
 from engine.metrics import compute, compute_all
@@ -217,10 +216,7 @@ def _score(spec: TrialSpec, labels: npt.NDArray[np.int64 | np.float64], fitted: 
 def _labels(spec: TrialSpec) -> npt.NDArray[np.int64 | np.float64]:
     """Labels of the validation split, of the very data that the study was planned on."""
     task = cached_task(spec.task)
-    if task.fingerprint != spec.task_fingerprint:
-        raise UserError(
-            f"{task.file}: the data changed while the study ran; put them back, or run with --fresh"
-        )
+    task.check_unchanged(spec.task_fingerprint)
     return task.validation.labels
 
 

@@ -78,14 +78,14 @@ def measure_all(
     """Results of all requests; `run` measures those that the store lacks."""
     missing = []
     for request in requests:
-        if found := recall(request):
+        if found := recall_quality(request):
             yield found
         else:
             missing.append(request)
     yield from (measured for _, measured in run(missing))
 
 
-def recall(request: QualityRequest) -> Measured | None:
+def recall_quality(request: QualityRequest) -> Measured | None:
     """What an earlier run measured of the same embeddings, or none."""
     store = Store(request.root)
     note, points = store.read_note(request.key), store.load(request.key)

@@ -110,7 +110,7 @@ class Prepared:
     forwards: int
 
 
-def recall(request: PrepareRequest, store: Store) -> Prepared | None:
+def recall_prepared(request: PrepareRequest, store: Store) -> Prepared | None:
     """What an earlier run prepared for the same request, if its arrays are there and sound."""
     note = store.read_note(request.key)
     if note is None or any(store.load(key) is None for key in note["embeddings"].values()):
@@ -249,10 +249,7 @@ def look_up(
 def checked_task(request: PrepareRequest) -> Task:
     """Task of a request; UserError where its data are not those that it was made for."""
     task = load_task(request.task)
-    if task.fingerprint != request.task_fingerprint:
-        raise UserError(
-            f"{task.file}: the data changed while the study ran; put them back, or start again"
-        )
+    task.check_unchanged(request.task_fingerprint)
     return task
 
 

@@ -9,7 +9,7 @@ from engine.cluster import workers
 from engine.cluster.capacity import Shape
 from engine.embedding.over_cluster import embed_over_cluster
 from engine.embedding.quality import Measured, QualityRequest, measure, measure_all
-from engine.embedding.stored import Prepared, PrepareRequest, prepare_all, recall
+from engine.embedding.stored import Prepared, PrepareRequest, prepare_all, recall_prepared
 from engine.stages.run import Run
 from engine.store import Store
 
@@ -34,7 +34,7 @@ def embed(run: Run, pairs: Sequence[tuple[str, str]], splits: tuple[str, ...]) -
     store = Store(run.store)
     missing: dict[PrepareRequest, tuple[str, str]] = {}
     for pair, request in requests.items():
-        found = None if run.fresh else recall(request, store)
+        found = None if run.fresh else recall_prepared(request, store)
         if found is None:
             missing[request] = pair
         else:

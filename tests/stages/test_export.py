@@ -14,7 +14,7 @@ from engine.basics.files import file_hash
 from engine.methods import methods
 from engine.records import TrialRecord, TrialResult
 from engine.select.predict import load_best
-from engine.select.winners import FitRequest, Winner, final_fits, fit_once, recall
+from engine.select.winners import FitRequest, Winner, final_fits, fit_once, recall_fit
 from engine.stages.export import write_best
 from engine.trial import refit
 from tests.stages.exported import LABELS, STUB, Exported, export
@@ -24,7 +24,7 @@ PARAMS = {"pooling": "mean", "weight": 0.5}
 
 @pytest.fixture
 def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Exported:
-    monkeypatch.setattr("engine.compare.fits.RESAMPLES", 50)
+    monkeypatch.setattr("engine.compare.evidence.RESAMPLES", 50)
     return export(tmp_path, "classification", monkeypatch)
 
 
@@ -68,7 +68,7 @@ def test_the_spec_comes_back_as_it_was_fitted(made: Exported) -> None:
 def test_the_card_says_what_it_is_and_how_good(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.compare.fits.RESAMPLES", 50)
+    monkeypatch.setattr("engine.compare.evidence.RESAMPLES", 50)
     made = export(tmp_path, kind, monkeypatch)
     text = (made.best.folder / "README.md").read_text()
     _, front, body = text.split("---\n", 2)
@@ -102,12 +102,12 @@ def test_a_run_that_lost_its_model_fits_it_again_and_one_that_has_it_does_not(
     plan = made.run.plan.cells[0]
     spec = made.run.spec(plan, PARAMS, 3)
     request = FitRequest(spec, "tuned", str(made.run.fits), str(made.run.models))
-    assert recall(request) is not None
+    assert recall_fit(request) is not None
     assert request.model is not None
     (request.model / "stub.json").unlink()
     request.model.rmdir()
-    assert recall(request) is None
-    assert recall(FitRequest(spec, "default", str(made.run.fits))) is not None
+    assert recall_fit(request) is None
+    assert recall_fit(FitRequest(spec, "default", str(made.run.fits))) is not None
     fit_once(request)
     assert (request.model / "stub.json").is_file()
 
@@ -147,7 +147,7 @@ def test_a_fit_keeps_its_state_in_a_folder_until_its_predictions_are_stored(
     fit_once(request)
     assert given[1] == given[0]
     assert not given[0].exists()
-    assert recall(request) is not None
+    assert recall_fit(request) is not None
 
 
 def test_a_save_that_fails_leaves_nothing_behind(
