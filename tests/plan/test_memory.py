@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.encoders import cards
+from engine.methods import methods
 from engine.plan.cells import CellPlan, Plan, make_plan
 from engine.plan.footprint import footprint
 from engine.plan.memory import estimate
@@ -68,7 +69,7 @@ def test_a_gpu_trains_in_half_precision_and_has_its_own_process(plan: Plan) -> N
 @pytest.mark.slow
 def test_full_fine_tuning_counts_every_number(plan: Plan) -> None:
     (only,) = plan.cells
-    whole = replace(only, method=replace(only.method, trains="everything"))
+    whole = replace(only, method=methods()["full"])
     told = estimate(whole, plan.tasks["splice_junctions"], gpu=True)
     assert told is not None
     assert told.state == 16 * cards()["tiny-bert"].parameters

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,9 +25,6 @@ from engine.methods.training.short import ShortTraining, mean_loss, scores, targ
 from engine.metrics import METRICS, compute
 from engine.records import TaskKind
 from engine.tasks import Task
-
-#: Epochs without a better validation score that end the training.
-PATIENCE = 10
 
 #: A, C, G, T, N.
 LETTERS = N_CODE + 1
@@ -93,9 +89,6 @@ class LetterNetwork:
 
     Attributes
     ----------
-    network : Convolutions
-    channels : int
-    kind : {"classification", "multilabel", "regression"}
     outputs : int
         Columns K of the scores.
     center, scale : float
@@ -161,9 +154,9 @@ class LetterNetwork:
 def train_on_letters(
     model: LetterNetwork,
     task: Task,
-    params: Mapping[str, Any],
+    training: ShortTraining,
+    balanced: bool,
     metric: str,
-    seed: int,
     report: Report,
 ) -> tuple[float, ...]:
     """Train the network of a model on a task.
@@ -172,11 +165,11 @@ def train_on_letters(
     ----------
     model : LetterNetwork
     task : Task
-    params : mapping
-        ``learning_rate``, ``weight_decay``, ``batch_size``, ``epochs``, ``class_weight``.
+    training : ShortTraining
+    balanced : bool
+        Whether the rows of each class weigh the same together.
     metric : str
         Validation metric that picks the epoch.
-    seed : int
     report : callable
         Told epoch and validation score after every epoch.
 
@@ -190,7 +183,7 @@ def train_on_letters(
     labels = task.train.labels
     targets = target_tensor((labels - model.center) / model.scale, model.kind).to(device)
     weights = None
-    if params.get("class_weight", "none") == "balanced":
+    if balanced:
         weights = torch.as_tensor(balanced_weights(labels), dtype=torch.float32, device=device)
     sign = 1 if METRICS[metric].greater_is_better else -1
 
@@ -204,13 +197,5 @@ def train_on_letters(
         report(epoch, value)
         return sign * value
 
-    training = ShortTraining(
-        epochs=params.get("epochs", 50),
-        batch_size=params.get("batch_size", 32),
-        learning_rate=params.get("learning_rate", 5e-4),
-        weight_decay=params.get("weight_decay", 0.0),
-        patience=PATIENCE,
-        seed=seed,
-    )
     curve = train(model.network, len(labels), loss, score, training)
     return tuple(sign * value for value in curve)
