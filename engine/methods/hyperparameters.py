@@ -98,14 +98,19 @@ class Hyperparameter(Generic[T]):
         return value
 
     def row(self) -> dict[str, str]:
-        """As text, for tables: what it is called, can be, is where it is left out, and is."""
+        """As text, for tables: what it is called, is where it is left out, can be, and means."""
         if isinstance(self.values, Range):
             values, known = str(self.values), self.values.holds(self.default)
         else:
             values = ", ".join(map(as_yaml, self.values or ()))
             known = self.default is not None
         default = as_yaml(self.default) if known else ""
-        return {"name": self.name, "values": values, "default": default, "about": self.about}
+        return {
+            "hyperparameter": self.name,
+            "default": default,
+            "values": values,
+            "about": self.about,
+        }
 
 
 def named(*given: Hyperparameter[Any]) -> dict[str, Hyperparameter[Any]]:
