@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from engine.basics.errors import UserError, nearest
 from engine.methods.hyperparameters import Hyperparameter, Role
@@ -145,12 +145,7 @@ def check_encoder(fingerprint: str, spec: TrialSpec, folder: Path) -> None:
         )
 
 
-class _Named(Protocol):
-    @property
-    def name(self) -> str: ...
-
-
-N = TypeVar("N", bound=_Named)
+N = TypeVar("N", bound=Any)
 
 
 @cache

@@ -8,23 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from engine.methods.base import Fitted, InfeasibleError, Method, Report
 from engine.methods.class_weights import CLASS_WEIGHT
-from engine.methods.hyperparameters import (
-    COUNT,
-    NOT_NEGATIVE,
-    POSITIVE,
-    Hyperparameter,
-    named,
-)
+from engine.methods.hyperparameters import COUNT, NOT_NEGATIVE, POSITIVE, Hyperparameter, named
 from engine.records import TrialSpec
 from engine.tasks import cached_task
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
+    from engine.methods.base import Scores
     from engine.methods.training.short import ShortTraining
-
-    Scores = npt.NDArray[np.float64]
 
 CHANNELS = Hyperparameter("channels", COUNT, 64, "of the first layer; the next have 2 and 4 times")
 LEARNING_RATE = Hyperparameter("learning_rate", POSITIVE, 5e-4, "of AdamW")

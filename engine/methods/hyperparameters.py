@@ -24,7 +24,6 @@ class Range:
 
     Attributes
     ----------
-    low, high : float
     without_low, without_high : bool
         Whether that end is left out.
     whole : bool

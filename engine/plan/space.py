@@ -48,7 +48,6 @@ class Parameter:
 
     Attributes
     ----------
-    name : str
     kind : str
         One of `KINDS`.
     low, high : float

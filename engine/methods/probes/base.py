@@ -41,16 +41,13 @@ PCA = Hyperparameter(
     "pca",
     Range(0, whole=True, also=(None,)),
     0,
-    "principal components of train (after standardization); at most as many as rows or features, 0 "
-    "for none",
+    "principal components of train after standardization, at most as many as there are; 0: none",
 )
 FOLDS = Hyperparameter(
     "folds",
     Range(2, whole=True, also=(0,)),
     0,
-    "with k > 0 the trial's score is the mean over k folds of train, classes in equal shares, "
-    "groups and sequences with their reverse complements never divided; the model itself is fitted "
-    "to all of train, and its other metrics are of the validation split",
+    "with k > 0 the trial's score is the mean over k folds of train",
 )
 
 #: What every probe takes.

@@ -49,14 +49,7 @@ ABOUT, PREPARATION = "probe.json", "preparation.skops"
 
 @dataclass(frozen=True)
 class Configuration:
-    """A probe with its hyperparameters.
-
-    Attributes
-    ----------
-    probe : Probe
-    params : mapping
-    seed : int
-    """
+    """A probe with its hyperparameters."""
 
     probe: Probe
     params: Mapping[str, Any]
@@ -69,8 +62,6 @@ class FittedProbe:
 
     Attributes
     ----------
-    probe : Probe
-    kind : {"classification", "multilabel", "regression"}
     width : int
         Columns K of the scores.
     columns : tuple of int
@@ -211,17 +202,14 @@ def configuration(params: Mapping[str, Any], kind: TaskKind, seed: int) -> Confi
         )
     for name in params:
         if name not in COMMON and name not in probe.parameters:
+            taker = next((one.name for one in probes().values() if name in one.parameters), "...")
             raise UserError(
                 f"classifier '{probe.name}' does not take '{name}': in the search space, give it "
-                f"a condition, for example when: {{classifier: [{_taker(name)}]}}"
+                f"a condition, for example when: {{classifier: [{taker}]}}"
             )
     if kind == "regression" and CLASS_WEIGHT.of(params) != "none":
         raise InfeasibleError("class_weight: a regression task has no classes; leave it out")
     return Configuration(probe, params, seed)
-
-
-def _taker(name: str) -> str:
-    return next((probe.name for probe in probes().values() if name in probe.parameters), "...")
 
 
 def fit_probes(
@@ -256,7 +244,9 @@ def fit_probes(
     prepared: dict[Any, tuple[Any, Features]] = {}
     keys = []
     for chosen, own in zip(configurations, features, strict=True):
-        how = (_standardized(chosen), int(PCA.of(chosen.params) or 0), chosen.seed)
+        asked = STANDARDIZE.of(chosen.params)
+        standardize = chosen.probe.standardize if asked is None else asked
+        how = (standardize, int(PCA.of(chosen.params) or 0), chosen.seed)
         keys.append((id(own), *how))
         if keys[-1] not in prepared:
             pipeline = _preparation(own, *how)
@@ -349,11 +339,6 @@ def _fit(estimator: Any, X: Any, y: Any, weights: Any) -> Any:
 
 def _weights(chosen: Configuration, labels: npt.NDArray[Any]) -> Scores | None:
     return balanced_weights(labels) if CLASS_WEIGHT.of(chosen.params) == "balanced" else None
-
-
-def _standardized(chosen: Configuration) -> bool:
-    asked = STANDARDIZE.of(chosen.params)
-    return chosen.probe.standardize if asked is None else asked
 
 
 def _preparation(features: Any, standardize: bool, components: int, seed: int) -> Any:

@@ -40,27 +40,23 @@ def build(request: Request) -> Any:
     """Hidden layers of GELU units and dropout; AdamW, early stopping on a tenth of the rows."""
     import numpy as np
 
-    from engine.methods.probes.models.perceptron import Perceptron, Settings
+    from engine.methods.probes.models.perceptron import Perceptron, Shape
     from engine.methods.training.short import ShortTraining
 
     params, labels, seed = request.params, request.labels, request.seed
-    settings = Settings(
-        kind=request.kind,
-        hidden=HIDDEN.of(params),
-        layers=LAYERS.of(params),
-        dropout=DROPOUT.of(params),
-        training=ShortTraining(
-            epochs=EPOCHS.of(params),
-            batch_size=BATCH_SIZE.of(params),
-            learning_rate=RATE.of(params),
-            weight_decay=WEIGHT_DECAY.of(params),
-            patience=PATIENCE,
-            seed=seed,
-        ),
+    shape = Shape(0, HIDDEN.of(params), LAYERS.of(params), 0, DROPOUT.of(params), request.kind)
+    training = ShortTraining(
+        epochs=EPOCHS.of(params),
+        batch_size=BATCH_SIZE.of(params),
+        learning_rate=RATE.of(params),
+        weight_decay=WEIGHT_DECAY.of(params),
+        patience=PATIENCE,
+        seed=seed,
     )
-    if len(labels) < FEWEST_TO_HOLD_OUT:
-        return Perceptron(settings, np.empty(0, dtype=np.int64))
-    return Perceptron(settings, held_out(labels, request.bound, HELD_OUT, seed, request.kind))
+    held = np.empty(0, dtype=np.int64)
+    if len(labels) >= FEWEST_TO_HOLD_OUT:
+        held = held_out(labels, request.bound, HELD_OUT, seed, request.kind)
+    return Perceptron(shape, training, held)
 
 
 def save(estimator: Any, path: Path) -> None:

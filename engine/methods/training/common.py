@@ -24,29 +24,15 @@ WARM_UP = Hyperparameter(
     "warm_up", Range(0, 1), 0.1, "share of the steps over which rates rise, before a cosine to zero"
 )
 POOLING = Hyperparameter(
-    "pooling",
-    None,
-    None,
-    "of the encoder, or attention: a mean whose weights come from a learned query; required",
+    "pooling", None, None, "the encoder's, or attention: a mean with learned weights; required"
 )
-BATCH_SIZE = Hyperparameter(
-    "batch_size",
-    COUNT,
-    32,
-    "rows of a step; it runs in micro-batches of as many tokens as the device takes, with the "
-    "gradient of the whole",
-    role="rows",
-)
+BATCH_SIZE = Hyperparameter("batch_size", COUNT, 32, "rows of a step", role="rows")
 EPOCHS = Hyperparameter("epochs", COUNT, 5, "most epochs")
 PATIENCE = Hyperparameter(
     "patience", COUNT, 2, "epochs without a better validation score after which training stops"
 )
 EVALUATIONS = Hyperparameter(
-    "evaluations_per_epoch",
-    COUNT,
-    1,
-    "times an epoch that validation is scored and a checkpoint written; an epoch's score is its "
-    "best",
+    "evaluations_per_epoch", COUNT, 1, "times an epoch that validation is scored; the best counts"
 )
 FOCAL_GAMMA = Hyperparameter(
     "focal_gamma", NOT_NEGATIVE, 0.0, "exponent of the focal loss (classes, labels); 0: none"
@@ -55,16 +41,10 @@ LABEL_SMOOTHING = Hyperparameter(
     "label_smoothing", SHARE, 0.0, "share of a label that is spread over all (classes, labels)"
 )
 REGRESSION_LOSS = Hyperparameter(
-    "regression_loss",
-    ("mse", "huber"),
-    "mse",
-    "on targets standardised by the train split; predictions are in the unit of the labels",
+    "regression_loss", ("mse", "huber"), "mse", "on targets standardised by the train split"
 )
 REVERSE_COMPLEMENT = Hyperparameter(
-    "reverse_complement",
-    SWITCH,
-    False,
-    "each epoch takes each training sequence from one strand by chance",
+    "reverse_complement", SWITCH, False, "an epoch takes each sequence from one strand by chance"
 )
 CONJOINED = Hyperparameter(
     "conjoined", SWITCH, False, "logits are the mean of both strands', on validation and test"
@@ -73,8 +53,8 @@ CHECKPOINTING = Hyperparameter(
     "gradient_checkpointing",
     SWITCH,
     False,
-    "run each layer again backwards, to save memory",
-    role="checkpointing",
+    "layers run again backwards: less memory",
+    "checkpointing",
 )
 
 #: What every fine-tuning method takes.
@@ -104,6 +84,6 @@ TARGETS = Hyperparameter(
     "targets",
     ("default", "all_linear"),
     "default",
-    "layers with adapters: the encoder's own choice, or all linear ones",
-    role="targets",
+    "layers with adapters: the encoder's choice, or all linear ones",
+    "targets",
 )

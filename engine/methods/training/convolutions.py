@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.basics.errors import UserError
-from engine.basics.files import replacing
 from engine.encoders import best_device
 from engine.encoders.tokenizers.tiny_tokens import N_CODE, encode
 from engine.methods.base import Report
 from engine.methods.class_weights import balanced_weights
+from engine.methods.training.parameters import load_state, save_module, seeded
 from engine.methods.training.short import ShortTraining, mean_loss, scores, target_tensor, train
 from engine.metrics import METRICS, compute
 from engine.records import TaskKind
@@ -106,9 +103,7 @@ class LetterNetwork:
     def of(channels: int, task: Task, seed: int) -> LetterNetwork:
         """Untrained network for a task, on the device of this process."""
         device = torch.device(best_device())
-        # Seeding touches the GPU's generator too.
-        with torch.random.fork_rng(devices=[] if device.type == "cpu" else [device]):
-            torch.manual_seed(seed)
+        with seeded(seed, device):
             network = Convolutions(channels, len(task.classes)).to(device)
         center, scale = 0.0, 1.0
         if task.kind == "regression":
@@ -122,15 +117,8 @@ class LetterNetwork:
 
     def save(self, path: Path) -> None:
         """Write weights and what they mean."""
-        about = {
-            "channels": self.channels,
-            "kind": self.kind,
-            "outputs": self.outputs,
-            "center": self.center,
-            "scale": self.scale,
-        }
-        with replacing(path) as temporary:
-            save_file(self.network.state_dict(), temporary, {"about": json.dumps(about)})
+        names = (field.name for field in fields(self) if field.name != "network")
+        save_module(self.network, path, {"about": {name: getattr(self, name) for name in names}})
 
     @staticmethod
     def load(path: Path) -> LetterNetwork:
@@ -143,9 +131,8 @@ class LetterNetwork:
         """
         if not path.is_file():
             raise UserError(f"{path.parent}: holds no fitted network ({path.name} is missing)")
-        with safe_open(path, framework="pt") as file:
-            about = json.loads(file.metadata()["about"])
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        state, told = load_state(path)
+        about = told["about"]
         network = Convolutions(about["channels"], about["outputs"])
         network.load_state_dict(state)
         return LetterNetwork(network.to(best_device()), **about)

@@ -70,6 +70,7 @@ def _fit(
     from engine.methods.training.ladder import Ladder
     from engine.methods.training.model import head_size
     from engine.methods.training.objective import objective_of
+    from engine.methods.training.parameters import seeded
     from engine.methods.training.scoring import Scorer
 
     task, params = cached_task(spec.task), spec.params
@@ -80,10 +81,8 @@ def _fit(
         encoder = _encoder(spec)
         declared = adaptation.count(encoder, params)
         declared += head_size(encoder, pooling, objective.outputs)
-        devices = [] if encoder.device.type == "cpu" else [encoder.device]
-        # The global generator draws adapters, head and dropout; a trial leaves it as it found it.
-        with torch.random.fork_rng(devices=devices):
-            torch.manual_seed(spec.seed)
+        # The global generator draws adapters, head and dropout.
+        with seeded(spec.seed, encoder.device):
             steps = steps_of(training, len(task.train.sequences))
             adapted = adaptation.attach(encoder, params, steps)
             ladder = Ladder(adapted.encoder)
@@ -179,11 +178,9 @@ def _load(
     UserError
         If the folder holds another method's model, or one of another encoder.
     """
-    import torch
-
     from engine.methods.training.ladder import Ladder
     from engine.methods.training.objective import Objective
-    from engine.methods.training.parameters import load_parameters
+    from engine.methods.training.parameters import load_parameters, seeded
     from engine.methods.training.scoring import Scorer
 
     about: dict[str, Any] = json.loads((folder / ABOUT_FILE).read_text(encoding="utf-8"))
@@ -192,9 +189,8 @@ def _load(
     objective = Objective(**about)
     encoder = _encoder(spec)
     check_encoder(encoder.fingerprint, spec, folder)
-    devices = [] if encoder.device.type == "cpu" else [encoder.device]
     # What is drawn here is overwritten with what was saved.
-    with torch.random.fork_rng(devices=devices):
+    with seeded(spec.seed, encoder.device):
         if adaptation.peft:
             from engine.methods.training import peft_adapters
 

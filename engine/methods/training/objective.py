@@ -23,7 +23,6 @@ class Objective:
 
     Attributes
     ----------
-    kind : {"classification", "multilabel", "regression"}
     outputs : int
         K logits of a row: one a class, one a label, or one.
     weights : Tensor or None
