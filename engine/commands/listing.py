@@ -64,7 +64,9 @@ def listing(what: str) -> Listing:
     if what not in makers:
         raise UserError(f"list {what}: {nearest(what, makers)}")
     rows = makers[what]()
-    return Listing(rows, [_brief_encoder(row) for row in rows] if what == "encoders" else None)
+    if what == "encoders":
+        return Listing(rows, [_brief_encoder(row) for row in rows])
+    return Listing(rows, _brief_methods() if what == "methods" else None)
 
 
 def _encoders() -> list[dict[str, Any]]:
@@ -151,16 +153,41 @@ def _tasks() -> list[dict[str, Any]]:
 
 def _methods() -> list[dict[str, Any]]:
     from engine.methods import methods
+    from engine.methods.listed import of_probes
 
     return [
         {
             "name": method.name,
             "needs": method.needs,
             "summary": method.summary,
-            "hyperparameters": ", ".join(sorted(method.parameters)),
+            "hyperparameters": [
+                {"taken_by": who, **one.row()}
+                for who, given in (
+                    of_probes().items()
+                    if method.needs == "embeddings"
+                    else [(method.name, method.parameters.values())]
+                )
+                for one in given
+            ],
         }
         for method in methods().values()
     ]
+
+
+def _brief_methods() -> list[dict[str, Any]]:
+    """A line for each method and probe, and for what it takes; what a sort shares stands once."""
+    from engine.methods import methods
+    from engine.methods.listed import of_probes, of_training
+    from engine.methods.probes import probes
+
+    summaries = {name: one.summary for name, one in methods().items()}
+    summaries |= {name: one.summary for name, one in probes().items()}
+    lines = []
+    for who, given in {**of_training(), **of_probes()}.items():
+        empty = dict.fromkeys(("hyperparameter", "default", "values"), "")
+        lines.append({"name": who, **empty, "about": summaries.get(who, "")})
+        lines += [{"name": "", **one.row()} for one in given]
+    return lines
 
 
 def _studies() -> list[dict[str, Any]]:

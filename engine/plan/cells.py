@@ -13,9 +13,8 @@ from engine.encoders.base import LEARNED_POOLINGS, pooled_width
 from engine.encoders.hub import HubSource, cached_commit, hub_source, offline
 from engine.encoders.registry import check_package
 from engine.methods import Method, find_method
-from engine.methods.ranges import Range
 from engine.metrics import DEFAULT_METRICS, METRICS, metrics_of
-from engine.plan.space import Parameter, Scalar, Space
+from engine.plan.space import Scalar, Space
 from engine.plan.study import Study
 from engine.records import Cell, EncoderSpec, TaskKind, TaskSpec
 from engine.tasks import Task, load_task
@@ -263,13 +262,7 @@ def _method(name: str, space: Space, source: str) -> Method:
                 f"{where}: method '{method.name}' has no such hyperparameter; "
                 f"{nearest(parameter.name, method.parameters)}"
             )
-        if span := method.ranges.get(parameter.name):
-            _check_range(parameter, span, where)
-        valid = method.parameters[parameter.name]
-        for value in parameter.choices if valid else ():
-            if value not in valid:
-                named = [str(v).lower() if isinstance(v, bool) else v for v in valid]
-                raise UserError(f"{where}: {value!r} is unknown; {nearest(str(value), named)}")
+        parameter.check(method.parameters[parameter.name].values, where)
     if "pooling" in method.parameters:
         if all(parameter.name != "pooling" for parameter in space.parameters):
             raise UserError(
@@ -279,17 +272,6 @@ def _method(name: str, space: Space, source: str) -> Method:
         _check_poolings(space, method)
     _check_layers(space)
     return method
-
-
-def _check_range(parameter: Parameter, span: Range, where: str) -> None:
-    """Refuse what no training can use: an end of a distribution, or a choice."""
-    if span.whole and parameter.kind in ("uniform", "loguniform"):
-        raise UserError(
-            f"{where}: {parameter.kind} draws fractions; give {span}, with int or choice"
-        )
-    for value in parameter.choices or (parameter.low, parameter.high):
-        if not span.holds(value):
-            raise UserError(f"{where}: {value!r} is out of range; give {span}")
 
 
 def _check_poolings(space: Space, method: Method) -> None:

@@ -37,6 +37,18 @@ def test_everything_registered_is_listed(what: str, names):
     assert json.loads(json.dumps(table.rows)) == table.rows
 
 
+def test_methods_are_listed_with_what_they_take_its_range_and_its_default():
+    rows = {row["name"]: row["hyperparameters"] for row in listing("methods").rows}
+    (rank,) = (one for one in rows["vera"] if one["hyperparameter"] == "rank")
+    assert (rank["default"], rank["values"]) == ("64", "a whole number of at least 1")
+    trees = {o["taken_by"]: o["default"] for o in rows["probe"] if "trees" in o["about"]}
+    assert trees["random_forest"] == "300"
+    assert trees["xgboost"] == "200"
+    lines = shown(listing("methods").rich()).splitlines()
+    (rates,) = (line for line in lines if "head_learning_rate" in line)  # what all share: once
+    assert "a number above 0" in rates
+
+
 def test_an_unknown_word_names_the_nearest():
     with pytest.raises(UserError, match=r"^list encoder: did you mean 'encoders'\?$"):
         listing("encoder")
