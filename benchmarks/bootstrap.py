@@ -16,8 +16,8 @@ from itertools import combinations
 
 import numpy as np
 
-from engine.compare.fits import gather, interval, paired_test
-from engine.compare.methods import method_test
+from engine.compare import evidence
+from engine.compare.evidence import gather, interval, method_test, paired_test
 from engine.metrics import METRICS
 from engine.stats import bootstrap_ci, method_metric_test, paired_bootstrap
 
@@ -46,15 +46,15 @@ def alone(metric: str, labels: np.ndarray, fits: list[list[np.ndarray]], b: int)
 
 
 def shared(metric: str, labels: np.ndarray, fits: list[list[np.ndarray]], b: int) -> list[float]:
-    fits.RESAMPLES = b
-    evidence = gather(metric, labels, [scores for cell in fits for scores in cell])
+    evidence.RESAMPLES = b
+    known = gather(metric, labels, [scores for cell in fits for scores in cell])
     for cell in fits:
         for scores in cell:
-            interval(evidence, scores)
+            interval(known, scores)
     found = []
     for one, other in combinations(fits, 2):
-        paired_test(evidence, one[0], other[0])
-        found.append(method_test(evidence, one, other).result.p)
+        paired_test(known, one[0], other[0])
+        found.append(method_test(known, one, other).result.p)
     return found
 
 

@@ -55,12 +55,17 @@ def eager_attention(query, key, value, attn_mask=None):
     return scores.softmax(-1) @ value
 
 
+def unpacked(mask):
+    """`Grid.of` without packing."""
+    return Grid(*mask.shape, None, None if mask.all() else mask[:, None, None, :])
+
+
 @contextlib.contextmanager
 def padded_and_eager():
     """The networks without packing and without fused attention."""
     attention = "torch.nn.functional.scaled_dot_product_attention"
     with (
-        mock.patch.object(Grid, "of", lambda mask: Grid(*mask.shape, None)),
+        mock.patch.object(Grid, "of", unpacked),
         mock.patch(attention, eager_attention),
     ):
         yield

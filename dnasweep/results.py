@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from engine.report.facts.standings import Standing
-    from engine.report.finished_run import Run
+    from engine.report.finished_run import FinishedRun
     from engine.select.predict import Best
 
 
@@ -41,7 +41,7 @@ class Results:
         from engine.report.finished_run import read_run
 
         self.folder = Path(folder)
-        self._run: Run = read_run(self.folder)
+        self._run: FinishedRun = read_run(self.folder)
 
     @property
     def scores(self) -> pd.DataFrame:

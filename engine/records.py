@@ -60,8 +60,6 @@ class EncoderSpec:
         What is kept of a sequence that is too long for it.
     both_strands : bool
         Whether an embedding is the mean of a sequence's and its reverse complement's.
-    stored_as : {"float32", "float16"}
-        Precision of stored embeddings.
     """
 
     name: str
@@ -81,15 +79,13 @@ class TaskSpec:
     ----------
     name : str
         What cells and tables call it; a shipped task where `path` is none.
-    path : str or None
-        A local file.
     metric : str or None
         Overrides the study's metric.
     group : str or None
         Tasks of one group are not independent evidence.
     seed : int
         Draws the split where the file has none.
-    kind : {"classification", "multilabel", "regression"} or None
+    kind : TaskKind or None
         None leaves it to the labels.
     published : str or None
         Name under which others published scores of it (`engine.tasks.published`); None leaves it to
@@ -111,19 +107,12 @@ class TrialSpec:
 
     Attributes
     ----------
-    cell : Cell
     number : int
         Position within the cell; 0 is the default configuration.
     method : str
         Registered method that the cell's search space belongs to.
-    params : mapping
-        Hyperparameters of `method`.
-    encoder : EncoderSpec
-    task : TaskSpec
     encoder_fingerprint, task_fingerprint : str
         Identity of the values behind the two names.
-    metric : str
-    seed : int
     store : str
         Root of the store that holds the embeddings.
     embeddings : mapping
@@ -176,16 +165,12 @@ class TrialResult:
 
     Attributes
     ----------
-    status : {"complete", "pruned", "failed", "infeasible"}
     score : float or None
-        Validation score; none where there is none.
-    metrics : mapping
-        Every metric on the validation split.
+        On the validation split, as `metrics`, which holds every metric.
     curve : tuple of float
         Validation score after each epoch; one entry for a probe.
     seconds : float
         Wall time in the worker.
-    trainable_parameters : int
     error : str or None
         One line that says why it failed.
     cost : mapping
@@ -211,14 +196,10 @@ class TrialRecord:
 
     Attributes
     ----------
-    cell : Cell
     cell_key : str
         Identity of the search that the trial belongs to; a changed space or data set has another.
-    number : int
     key : str
         `TrialSpec.key`.
-    params : mapping
-    result : TrialResult
     duplicate_of : int or None
         Number of the earlier trial with the same configuration, whose result this is.
     """
@@ -244,3 +225,31 @@ class TrialRecord:
         result["curve"] = tuple(result["curve"])
         fields["result"] = TrialResult(**result)
         return TrialRecord(**fields)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialRow:
+    """Columns of trials.parquet; docs/report.md says what each holds.
+
+    A reader needs those without a default.
+    """
+
+    cell: str
+    encoder: str
+    task: str
+    method: str
+    number: int
+    status: Status
+    score: float | None
+    is_default: bool
+    params: str = "{}"
+    metrics: str = "{}"
+    curve: str = "[]"
+    epochs: int = 0
+    seconds: float
+    trainable_parameters: int = 0
+    cost: str = "{}"
+    pareto: bool = False
+    duplicate_of: int | None = None
+    error: str | None = None
+    key: str = ""

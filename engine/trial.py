@@ -12,7 +12,6 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.basics.errors import UserError
 from engine.basics.files import replacing_folder
 from engine.methods import Fitted, InfeasibleError, Report, methods
 from engine.metrics import compute, compute_all
@@ -33,10 +32,7 @@ def ignore(epoch: int, score: float) -> None:
 class LostDeviceError(Exception):
     """The process lost its GPU (an illegal access, a fallen bus): nothing runs in it any more.
 
-    Attributes
-    ----------
-    index : int
-        Position of the trial that met it.
+    `index` is the position of the trial that met it.
     """
 
     def __init__(self, message: str, index: int = 0):
@@ -51,8 +47,7 @@ def run_trials(
 
     Parameters
     ----------
-    specs : sequence of TrialSpec
-    report : callable
+    specs, report
         See `run_trial`.
     checkpoints : Path or None
         Folder in which each trial has one of its own while it runs.
@@ -106,7 +101,6 @@ def run_trial(
 
     Parameters
     ----------
-    spec : TrialSpec
     report : callable
         Told epoch and validation score after every epoch.
     checkpoint : Path or None
@@ -132,8 +126,7 @@ def run_trial(
         return TrialResult("infeasible", None, seconds=_since(started), error=str(error))
     except Exception as error:
         log.exception("trial %d of %s failed", spec.number, spec.cell.id)
-        line = (str(error).splitlines() or [""])[0]
-        text = f"{type(error).__name__}: {line}"
+        text = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
         # PyTorch's name of it; this module does without the import.
         if type(error).__name__ == "AcceleratorError":
             raise LostDeviceError(text) from error
@@ -177,11 +170,8 @@ class Refit:
 
     Attributes
     ----------
-    validation : float
     test : ndarray, shape (N, K), float64
         As `engine.methods.Fitted.validation`.
-    seconds : float
-    trainable_parameters : int
     """
 
     validation: float
@@ -195,7 +185,6 @@ def refit(spec: TrialSpec, model: Path | None = None, checkpoint: Path | None = 
 
     Parameters
     ----------
-    spec : TrialSpec
     model : Path or None
         Folder for the fitted model's files; it is left empty by a method that cannot be saved.
     checkpoint : Path or None
@@ -227,10 +216,7 @@ def _score(spec: TrialSpec, labels: npt.NDArray[np.int64 | np.float64], fitted: 
 def _labels(spec: TrialSpec) -> npt.NDArray[np.int64 | np.float64]:
     """Labels of the validation split, of the very data that the study was planned on."""
     task = cached_task(spec.task)
-    if task.fingerprint != spec.task_fingerprint:
-        raise UserError(
-            f"{task.file}: the data changed while the study ran; put them back, or run with --fresh"
-        )
+    task.check_unchanged(spec.task_fingerprint)
     return task.validation.labels
 
 

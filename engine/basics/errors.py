@@ -12,23 +12,15 @@ class UserError(Exception):
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:
-    """Say which valid name is closest to a wrong one.
-
-    Parameters
-    ----------
-    name : str
-        What the user wrote.
-    valid : iterable of str
-        What could have been written.
-
-    Returns
-    -------
-    str
-        ``did you mean 'X'?`` or ``valid: A, B, C``.
-    """
+    """What to write instead of a wrong name: ``did you mean 'X'?`` or ``valid: A, B, C``."""
     valid = sorted(valid)
     close = difflib.get_close_matches(name.lower(), [v.lower() for v in valid], n=1, cutoff=0.6)
     if close:
         match = next(v for v in valid if v.lower() == close[0])
         return f"did you mean '{match}'?"
     return "valid: " + ", ".join(valid)
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says, in one line; its type where it says nothing."""
+    return next(iter(str(error).splitlines()), type(error).__name__)

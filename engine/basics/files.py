@@ -15,20 +15,12 @@ from typing import Any
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path`; on success it takes the name of `path`.
+    """Give a temporary path beside `path`, whose folder is made; on success it takes its name.
 
-    Parameters
-    ----------
-    path : Path
-        Where the file is to stand. Its folder is made if missing.
-
-    Yields
-    ------
-    Path
-        Where to write. Keeps the suffix, since writers choose formats by it.
+    The suffix is kept, since writers choose formats by it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}-{secrets.token_hex(4)}{path.suffix}")
+    temporary = path.with_name(hidden_name(path.stem) + path.suffix)
     try:
         yield temporary
         os.replace(temporary, path)
@@ -38,24 +30,13 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def replacing_folder(path: Path) -> Iterator[Path]:
-    """Give a new folder beside `path`; on success it takes the name and place of `path`.
+    """Give an empty folder beside `path` to fill; on success it takes the name of `path`.
 
     Between the removal of an old folder and the renaming there is a moment without either; no
     reader sees half of one.
-
-    Parameters
-    ----------
-    path : Path
-        Where the folder is to stand. Its parent is made if missing.
-
-    Yields
-    ------
-    Path
-        An empty folder to fill.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
-    temporary.mkdir()
+    temporary = path.with_name(hidden_name(path.name))
+    temporary.mkdir(parents=True)
     old = temporary.with_name(temporary.name + ".old")
     try:
         yield temporary
@@ -65,6 +46,11 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     finally:
         for folder in (temporary, old):
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def hidden_name(stem: str) -> str:
+    """A hidden name that nobody else has."""
+    return f".{stem}.{os.getpid()}-{secrets.token_hex(4)}"
 
 
 def write_text(path: Path, text: str) -> None:

@@ -34,13 +34,12 @@ def hardware() -> dict[str, Any]:
     """Processor, cores, memory and GPUs of the driver's machine."""
     import torch
 
-    gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     pages = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {
         "cpu": _processor(),
         "cores": os.cpu_count(),
         "memory_gb": round(pages / 2**30, 1),
-        "gpus": gpus,
+        "gpus": [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())],
         "platform": platform.platform(),
     }
 

@@ -19,7 +19,6 @@ CORRECTION_LABELS = {
     "none": "unadjusted",
 }
 
-
 FAMILIES = {
     "per_task": "all pairs of one task",
     "whole_study": "all pairs of the whole study",
@@ -89,19 +88,10 @@ def _bound(value: float) -> str:
 
 
 def p_value(p: float, log10_p: float = math.nan) -> str:
-    """A p-value with about two significant digits, however small it is.
+    """A p-value with about two significant digits: ``0.31``, ``0.004``, ``3.2e-5``, ``1e-320``.
 
-    Parameters
-    ----------
-    p : float
-        0 where it underflowed, NaN where there is none.
-    log10_p : float
-        Its decimal logarithm, used where `p` underflowed.
-
-    Returns
-    -------
-    str
-        ``0.31``, ``0.004``, ``3.2e-5`` or ``1e-320``. Rounding never carries a value over 0.05.
+    `p` is NaN where there is none, and 0 where it underflowed: there its decimal logarithm
+    `log10_p` counts. Rounding never carries a value over 0.05.
     """
     if math.isnan(p):
         return MISSING
@@ -187,11 +177,7 @@ def moment(iso: str) -> str:
 def listing(names: Sequence[str], limit: int = 0) -> str:
     """Names as prose: ``a``, ``a and b``, ``a, b and c``, or ``a, b and 5 others``.
 
-    Parameters
-    ----------
-    names : sequence of str
-    limit : int
-        How many to spell out before the rest is only counted; 0 spells out all.
+    `limit` says how many are spelt out before the rest is only counted; 0 spells out all.
     """
     shown = list(names)
     if limit and len(shown) > limit + 1:

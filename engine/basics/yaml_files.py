@@ -43,13 +43,7 @@ for _kind in (_Loader, _Dumper):
 
 
 def parse_yaml(text: str, source: str) -> Any:
-    """Parse YAML text.
-
-    Raises
-    ------
-    UserError
-        If it is not YAML; names the line.
-    """
+    """Parse YAML text; a UserError names the line where it is none."""
     try:
         return yaml.load(text, Loader=_Loader)  # a SafeLoader: no objects are built
     except yaml.YAMLError as error:
@@ -60,13 +54,7 @@ def parse_yaml(text: str, source: str) -> Any:
 
 
 def read_yaml(path: Path, what: str) -> Any:
-    """Read a YAML file.
-
-    Parameters
-    ----------
-    path : Path
-    what : str
-        What the file is, for messages ("study", "search space").
+    """Read a YAML file; `what` is what it is, for messages ("study", "search space").
 
     Raises
     ------
@@ -119,19 +107,12 @@ def find_fault(error: ValidationError, model: type[BaseModel]) -> tuple[str, str
 def _keys(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
     """Valid keys of the (nested) model that a location leads to."""
     for part in path:
-        for candidate in (
-            _models_in(model.model_fields[str(part)].annotation)
-            if (str(part) in model.model_fields)
-            else ()
-        ):
-            model = candidate
-    return [field.alias or name for name, field in model.model_fields.items()]
+        if field := model.model_fields.get(str(part)):
+            model = [model, *_models_in(field.annotation)][-1]
+    return [given.alias or name for name, given in model.model_fields.items()]
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
-    found: list[type[BaseModel]] = []
-    for argument in getattr(annotation, "__args__", ()):
-        found += _models_in(argument)
-    return found
+    return [found for part in getattr(annotation, "__args__", ()) for found in _models_in(part)]

@@ -23,12 +23,10 @@ class Node:
         Ray's.
     name : str
         Address and host name, for people.
-    cpus, gpus : float
     memory : float
         Bytes of main memory that Ray hands out; 0 where it is not known.
     gpu_memory : float
         Free bytes of a GPU; 0 where there is none or it is not known.
-    gpu_name : str
     """
 
     id: str
@@ -42,14 +40,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Shape:
-    """What one trial asks for.
-
-    Attributes
-    ----------
-    cpus, gpus : float
-    memory : float
-        Bytes of main memory; 0 where nobody need count them.
-    """
+    """What one trial asks for; of main memory in bytes, 0 where nobody need count them."""
 
     cpus: float
     gpus: float = 0.0
@@ -57,11 +48,7 @@ class Shape:
 
     def fits(self, node: Node) -> int:
         """How many fit on a node at once."""
-        rooms = [
-            (node.cpus, self.cpus),
-            (node.gpus, self.gpus),
-            (node.memory, self.memory),
-        ]
+        rooms = [(node.cpus, self.cpus), (node.gpus, self.gpus), (node.memory, self.memory)]
         # A hair more, for three thirds are a whole.
         return min(int(there / asked + 1e-3) for there, asked in rooms if asked)
 
@@ -77,7 +64,6 @@ class Capacity:
 
     Attributes
     ----------
-    nodes : tuple of Node
     shapes : mapping
         Id of a cell -> what one of its trials asks for.
     networks : frozenset of str

@@ -11,7 +11,7 @@ from contextlib import suppress
 from functools import partial
 from threading import Thread
 
-from engine.basics.errors import UserError
+from engine.basics.errors import UserError, first_line
 from engine.cluster.capacity import Node
 from engine.cluster.workers import on_nodes
 from engine.store import Store
@@ -29,7 +29,6 @@ def check_storage(
 
     Parameters
     ----------
-    nodes : sequence of Node
     roots : sequence of str
         Folders, or URIs in an object store.
     probe : callable
@@ -47,11 +46,10 @@ def check_storage(
     try:
         for node, found in on_nodes(partial(probe, roots, token), nodes, seconds):
             if isinstance(found, TimeoutError):
-                found = (
-                    f"{' or '.join(roots)} did not answer within {seconds:.0f} s (a hung mount?)"
-                )
+                where = " or ".join(roots)
+                found = f"{where} did not answer within {seconds:.0f} s (a hung mount?)"
             elif isinstance(found, Exception):
-                found = f"{roots[0]} could not be tried there ({_line(found)})"
+                found = f"{roots[0]} could not be tried there ({first_line(found)})"
             if found:
                 raise UserError(_not_shared(node, found))
         within(seconds, roots, partial(_read, nodes, roots, token))
@@ -70,11 +68,11 @@ def read_and_write(roots: Sequence[str], token: str, node: Node) -> str:
         except FileNotFoundError:
             return f"{place.shown} is another folder there than here"
         except (OSError, UserError) as error:
-            return f"{place.shown} cannot be read there ({_line(error)})"
+            return f"{place.shown} cannot be read there ({first_line(error)})"
         try:
             place.write(f"{token}/{node.id}", node.id.encode())
         except (OSError, UserError) as error:
-            return f"{place.shown} cannot be written there ({_line(error)})"
+            return f"{place.shown} cannot be written there ({first_line(error)})"
     return ""
 
 
@@ -84,7 +82,9 @@ def _write(roots: Sequence[str], token: str) -> None:
         try:
             place.write(f"{token}/driver", token.encode())
         except OSError as error:
-            raise UserError(f"{place.shown}: cannot be written here ({_line(error)})") from None
+            raise UserError(
+                f"{place.shown}: cannot be written here ({first_line(error)})"
+            ) from None
 
 
 def _read(nodes: Sequence[Node], roots: Sequence[str], token: str) -> None:
@@ -107,13 +107,7 @@ def _remove(roots: Sequence[str], token: str) -> None:
 
 
 def within(seconds: float, roots: Sequence[str], work: Callable[[], None]) -> None:
-    """Do something here that a hung mount would never end.
-
-    Raises
-    ------
-    UserError
-        After so many seconds, or what the work raised.
-    """
+    """Do something here that a hung mount would never end; UserError after so many seconds."""
     raised: list[Exception] = []
 
     def run() -> None:
@@ -139,7 +133,3 @@ def _not_shared(node: Node, found: str) -> str:
         f"node {node.name}: {found}; on a cluster --out and the study's `store` must be on storage "
         "that every node shares"
     )
-
-
-def _line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)

@@ -14,7 +14,7 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from engine.basics.errors import UserError
+from engine.basics.errors import UserError, first_line
 from engine.basics.package import PACKAGE
 from engine.cluster.capacity import Node, Shape
 
@@ -25,6 +25,9 @@ ANSWER_SECONDS = 60.0
 
 #: What CUDA takes of a GPU for each process, beside what torch counts.
 CONTEXT_BYTES = 5 * 10**8
+
+#: How often Ray tries a task anew whose worker died: its own default.
+RETRIES = 3
 
 #: A worker that was given no GPU sees all of them (Ray 2.60), unless this is set.
 HIDE_GPUS = {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1"}
@@ -38,10 +41,7 @@ Value = TypeVar("Value")
 def check_address(address: str) -> None:
     """Make sure that something listens at a cluster's address: Ray itself would try for minutes.
 
-    Raises
-    ------
-    UserError
-        If nothing does. ``auto`` is left to Ray, which answers at once.
+    UserError where nothing does; ``auto`` is left to Ray, which answers at once.
     """
     host, colon, port = address.removeprefix("ray://").rpartition(":")
     if address == "auto":
@@ -65,33 +65,22 @@ def _no_cluster(address: str | None, reason: str) -> str:
 def start(address: str | None) -> tuple[Node, ...]:
     """Start Ray on this machine, or join the cluster at an address; its nodes that are alive.
 
-    Parameters
-    ----------
-    address : str or None
-        ``auto``, ``host:port`` or ``ray://host:port``.
-
-    Raises
-    ------
-    UserError
-        If no cluster answers there.
+    UserError where no cluster answers at ``auto``, ``host:port`` or ``ray://host:port``.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.update(HIDE_GPUS)
     settings: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address is None:
         # Ray would join whatever cluster runs on this machine.
-        settings["address"] = "local"
-        settings["num_cpus"] = len(os.sched_getaffinity(0))
+        settings |= {"address": "local", "num_cpus": len(os.sched_getaffinity(0))}
     else:
-        settings["address"] = address
         # Workers run the driver's code, whatever is installed on their nodes.
-        code = [str(PACKAGE)]
-        settings["runtime_env"] = {"py_modules": code, "env_vars": HIDE_GPUS}
+        ships = {"py_modules": [str(PACKAGE)], "env_vars": HIDE_GPUS}
+        settings |= {"address": address, "runtime_env": ships}
     try:
         ray.init(**settings)
     except (ConnectionError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(_no_cluster(address, reason)) from None
+        raise UserError(_no_cluster(address, first_line(error))) from None
     return tuple(_node(found) for found in ray.nodes() if found["Alive"])
 
 
@@ -124,7 +113,6 @@ def on_nodes(
     ----------
     function : callable
         Importable by the workers.
-    nodes : sequence of Node
     seconds : float
         How long to wait for all of them.
     gpus : float
@@ -165,15 +153,9 @@ def _answer(reference: Any) -> Any:
 def with_gpu_memory(
     nodes: Sequence[Node], probe: Callable[[Node], tuple[float, str]], seconds: float = 60.0
 ) -> tuple[Node, ...]:
-    """Nodes with the memory of their GPUs, as a task on each of them finds it.
+    """Nodes with the memory of their GPUs, as a `probe` (`gpu_memory`) on each of them finds it.
 
-    Parameters
-    ----------
-    nodes : sequence of Node
-    probe : callable
-        See `gpu_memory`.
-    seconds : float
-        A node whose GPUs are all taken until then keeps none: its trials get a whole GPU.
+    A node whose GPUs are all taken for so many seconds keeps none: its trials get a whole GPU.
     """
     found = dict(on_nodes(probe, [n for n in nodes if n.gpus], seconds, gpus=1.0))
     told = []
@@ -223,92 +205,34 @@ def map_tasks(
     items: Sequence[Item],
     resources: Callable[[Item], Shape],
 ) -> Iterator[tuple[Item, Value]]:
-    """Run a function over items on the cluster's workers; results come as they are done.
+    """As `map_streams`, of a function in place of a generator: one value for each item."""
 
-    Parameters
-    ----------
-    function : callable
-        Importable by the workers.
-    items : sequence
-    resources : callable
-        ``resources(item) -> Shape`` that one call takes.
-
-    Yields
-    ------
-    item, value
-        In order of completion.
-
-    Raises
-    ------
-    Exception
-        What a call raised, as it raised it; the calls still open are cancelled.
-    """
-
-    def call(item: Item) -> Value:
+    def one(item: Item) -> Iterator[Value]:
         keep_to_share()
-        return function(item)
+        yield function(item)
 
-    # Ray takes plain functions only, and ours may be a partial. A worker that had a GPU ends with
-    # its call: it would keep that GPU, and its share of it, whatever the next call is given.
-    calls = 1 if any(resources(item).gpus for item in items) else 0
-    remote = ray.remote(max_calls=calls)(call)
-    pending = {}
-    for item in items:
-        pending[remote.options(**options(resources(item))).remote(item)] = item
-    try:
-        while pending:
-            (done,), _ = ray.wait(list(pending), num_returns=1)
-            item = pending.pop(done)
-            try:
-                value: Value = ray.get(done)
-            except RayTaskError as error:
-                raise error.cause from None
-            except RayError as error:
-                raise _worker_died(error) from None
-            yield item, value
-    finally:
-        for reference in pending:
-            ray.cancel(reference, force=True)
-
-
-def _worker_died(error: RayError) -> UserError:
-    reason = str(error).splitlines()[0]
-    return UserError(
-        f"a worker died, perhaps for lack of memory ({reason}); what is finished is kept: give the "
-        "same command again"
-    )
-
-
-def options(shape: Shape) -> dict[str, float]:
-    """A shape as the options of a Ray task."""
-    return {"num_cpus": shape.cpus, "num_gpus": shape.gpus, "memory": shape.memory}
-
-
-def cause_of(error: RayTaskError) -> BaseException:
-    """What went wrong in a worker, without what Ray (and Ray Data) put around it."""
-    cause: BaseException | None = error
-    first: BaseException = error.cause
-    while cause is not None:
-        if isinstance(cause, UserError) and not isinstance(cause, RayTaskError):
-            return cause
-        cause = getattr(cause, "cause", None) or cause.__cause__
-    return first
+    return map_streams(one, items, resources, RETRIES)
 
 
 def map_streams(
     function: Callable[[Item], Iterator[Value]],
     items: Sequence[Item],
     resources: Callable[[Item], Shape],
+    retries: int = 0,
 ) -> Iterator[tuple[Item, Value]]:
     """Run a generator over items on the cluster's workers; what they yield comes as it is made.
+
+    Where there are no items nothing is asked of the cluster, nor of `resources`.
 
     Parameters
     ----------
     function : callable
         Importable by the workers.
-    items : sequence
     resources : callable
         ``resources(item) -> Shape`` that one call takes.
+    retries : int
+        How often an item is tried anew whose worker died. Of more values than one Ray would drop
+        as many of the second attempt as came of the first.
 
     Yields
     ------
@@ -322,14 +246,15 @@ def map_streams(
     """
 
     def call(item: Item) -> Iterator[Value]:
-        # Not `yield from`: Ray sends into the generator, which an iterator does not take.
+        # A plain function, which Ray takes alone: ours may be a partial. Not `yield from`: Ray
+        # sends into the generator, which an iterator does not take.
         for value in function(item):  # noqa: UP028
             yield value
 
-    # No retries: Ray would drop as many values of the second attempt as came of the first. On a GPU
-    # a worker ends with its call, lest it keep the memory while others use the card.
+    # A worker that had a GPU ends with its call: it would keep that GPU, its memory and its share
+    # of it, whatever the next call is given.
     calls = 1 if any(resources(item).gpus for item in items) else 0
-    remote = ray.remote(max_retries=0, max_calls=calls)(call)
+    remote = ray.remote(max_retries=retries, max_calls=calls)(call)
     open_streams = {}
     for item in items:
         started = remote.options(**options(resources(item)), num_returns="streaming")
@@ -346,8 +271,27 @@ def map_streams(
             except RayTaskError as error:
                 raise cause_of(error) from None
             except RayError as error:
-                raise _worker_died(error) from None
+                raise UserError(
+                    f"a worker died, perhaps for lack of memory ({first_line(error)}); what is "
+                    "finished is kept: give the same command again"
+                ) from None
             yield item, value
     finally:
         for stream in open_streams:
             ray.cancel(stream, force=True)
+
+
+def options(shape: Shape) -> dict[str, float]:
+    """A shape as the options of a Ray task."""
+    return {"num_cpus": shape.cpus, "num_gpus": shape.gpus, "memory": shape.memory}
+
+
+def cause_of(error: RayTaskError) -> BaseException:
+    """What went wrong in a worker, without what Ray (and Ray Data) put around it."""
+    cause: BaseException | None = error
+    first: BaseException = error.cause
+    while cause is not None:
+        if isinstance(cause, UserError) and not isinstance(cause, RayTaskError):
+            return cause
+        cause = getattr(cause, "cause", None) or cause.__cause__
+    return first

@@ -17,13 +17,7 @@ from engine.select.predict import CONFIG, Best, load_best
 
 
 def winners(out: Path) -> list[Best]:
-    """Exported models of a run.
-
-    Raises
-    ------
-    UserError
-        If there are none.
-    """
+    """Exported models of a run; UserError where there are none."""
     found = [load_best(path.parent) for path in sorted((out / "best").glob(f"*/{CONFIG}"))]
     if not found:
         raise UserError(
@@ -39,18 +33,9 @@ def winners_table(out: Path) -> Listing:
 
 
 def find_winner(out: Path, cell: str) -> Best:
-    """The model of one cell.
+    """The model of one cell, named ``encoder/task/method`` or as its folder is.
 
-    Parameters
-    ----------
-    out : Path
-    cell : str
-        ``encoder/task/method``, or the name of its folder.
-
-    Raises
-    ------
-    UserError
-        If no winner has that name; tells the nearest one.
+    UserError where no winner has that name; it tells the nearest one.
     """
     named = {best.spec.cell.id: best for best in winners(out)}
     for name, best in named.items():
@@ -81,18 +66,13 @@ def winner_text(best: Best) -> Group:
     ]
     for name, value in rows:
         table.add_row(Text(name), Text(value))
-    return Group(Text(best.spec.cell.id, style="bold"), table, *_how(best))
+    lines = [Text(""), Text("to score new sequences:"), Text(f"  {how_to_predict(best)}")]
+    return Group(Text(best.spec.cell.id, style="bold"), table, *(lines if config["files"] else []))
 
 
 def how_to_predict(best: Best) -> str:
     """The command that scores new sequences."""
     return f"{program()} predict {best.folder} FASTA_OR_CSV --out predictions.csv"
-
-
-def _how(best: Best) -> list[Text]:
-    if not best.config["files"]:
-        return []
-    return [Text(""), Text("to score new sequences:"), Text(f"  {how_to_predict(best)}")]
 
 
 def _row(best: Best) -> dict[str, Any]:

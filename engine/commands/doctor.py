@@ -22,16 +22,9 @@ INSTALL = "make install, or pip install -r requirements.lock"
 
 @dataclass(frozen=True)
 class Check:
-    """One finding.
+    """One finding, and what to do about it; empty where nothing is needed.
 
-    Attributes
-    ----------
-    name : str
-    state : {"ok", "note", "bad"}
-        A note limits what can be run; something bad stops every study.
-    found : str
-    remedy : str
-        What to do; empty where nothing is needed.
+    A note limits what can be run; something bad stops every study.
     """
 
     name: str
@@ -42,7 +35,7 @@ class Check:
 
 def checks() -> Iterator[Check]:
     """Look at Python, torch, GPUs, Ray, MLflow, storage and the hub, in this order."""
-    yield _python()
+    yield Check("Python", "ok", f"{platform.python_version()} at {sys.executable}")
     torch = _torch()
     yield torch
     if torch.state == "ok":
@@ -51,11 +44,6 @@ def checks() -> Iterator[Check]:
     yield _mlflow()
     yield _storage()
     yield _hub()
-
-
-def _python() -> Check:
-    found = f"{platform.python_version()} at {sys.executable}"
-    return Check("Python", "ok", found)
 
 
 def _torch() -> Check:
@@ -99,15 +87,14 @@ def _ray() -> Check:
 
 
 def _mlflow() -> Check:
-    uri = os.environ.get("MLFLOW_TRACKING_URI")
     version = _version("mlflow-skinny")
     if version is None:
         return Check("MLflow", "bad", "not installed", INSTALL)
     if _version("mlflow") is None:
-        return Check(
-            "MLflow", "note", f"{version}, without its user interface", "pip install 'dnasweep[ui]'"
-        )
-    return Check("MLflow", "ok", f"{version}, logs to {uri or 'runs/mlflow.db'}")
+        found = f"{version}, without its user interface"
+        return Check("MLflow", "note", found, "pip install 'dnasweep[ui]'")
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or "runs/mlflow.db"
+    return Check("MLflow", "ok", f"{version}, logs to {uri}")
 
 
 def _version(package: str) -> str | None:
@@ -124,17 +111,13 @@ def _storage() -> Check:
         with tempfile.NamedTemporaryFile(dir=folder) as handle:
             handle.write(b"dnasweep")
     except OSError as error:
-        return Check(
-            "storage",
-            "bad",
-            f"{folder.resolve()}: {error.strerror}",
-            "give --out a writable folder",
-        )
-    state: Literal["ok", "note"] = "ok" if free >= LEAST_FREE_GB else "note"
-    remedy = (
-        "" if state == "ok" else "embeddings of large studies need more: give --out another disk"
-    )
-    return Check("storage", state, f"{folder.resolve()}, {free:.0f} GB free", remedy)
+        found = f"{folder.resolve()}: {error.strerror}"
+        return Check("storage", "bad", found, "give --out a writable folder")
+    found = f"{folder.resolve()}, {free:.0f} GB free"
+    if free >= LEAST_FREE_GB:
+        return Check("storage", "ok", found)
+    remedy = "embeddings of large studies need more: give --out another disk"
+    return Check("storage", "note", found, remedy)
 
 
 def _hub() -> Check:

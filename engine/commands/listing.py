@@ -1,4 +1,4 @@
-"""Tables for the terminal: what a study can name, and what a study comes to."""
+"""Tables for the terminal: rows of equal keys, and what a study can name."""
 
 from __future__ import annotations
 
@@ -16,21 +16,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Listing:
-    """Rows of equal keys.
-
-    Attributes
-    ----------
-    rows : list of dict
-    brief : list of dict or None
-        The same rows as a terminal has room for them; none shows them as they are.
-    """
+    """Rows of equal keys, and the same in brief where a terminal has no room for all."""
 
     rows: list[dict[str, Any]]
     brief: list[dict[str, Any]] | None = None
 
     def rich(self) -> Table:
         """As a table for the terminal."""
-        rows = self.rows if self.brief is None else self.brief
+        rows = self.brief or self.rows
         table = Table(box=None, pad_edge=False, header_style="bold")
         for name in rows[0] if rows else ():
             values = [row[name] for row in rows]
@@ -43,19 +36,14 @@ class Listing:
                 overflow="fold",
             )
         for row in rows:
-            table.add_row(*(_cell(value) for value in row.values()))
+            shown = (f"{v:,}" if isinstance(v, int) else str(v) for v in row.values())
+            table.add_row(*map(Text, shown))
         return table
 
 
 @dataclass(frozen=True)
 class Count:
-    """A number that is shown in a few characters: 12,282 or 117M; 0 by a word.
-
-    Attributes
-    ----------
-    value : int
-    zero : str
-    """
+    """A number that is shown in a few characters: 12,282 or 117M; 0 by a word."""
 
     value: int
     zero: str = "-"
@@ -71,18 +59,14 @@ class Count:
 
 
 def listing(what: str) -> Listing:
-    """List encoders, tasks, methods or studies.
-
-    Raises
-    ------
-    UserError
-        For any other word.
-    """
+    """List encoders, tasks, methods or studies; UserError for any other word."""
     makers = {"encoders": _encoders, "tasks": _tasks, "methods": _methods, "studies": _studies}
     if what not in makers:
         raise UserError(f"list {what}: {nearest(what, makers)}")
     rows = makers[what]()
-    return Listing(rows, [_brief_encoder(row) for row in rows] if what == "encoders" else None)
+    if what == "encoders":
+        return Listing(rows, [_brief_encoder(row) for row in rows])
+    return Listing(rows, _brief_methods() if what == "methods" else None)
 
 
 def _encoders() -> list[dict[str, Any]]:
@@ -169,28 +153,48 @@ def _tasks() -> list[dict[str, Any]]:
 
 def _methods() -> list[dict[str, Any]]:
     from engine.methods import methods
+    from engine.methods.listed import of_probes
 
     return [
         {
             "name": method.name,
             "needs": method.needs,
             "summary": method.summary,
-            "hyperparameters": ", ".join(sorted(method.parameters)),
+            "hyperparameters": [
+                {"taken_by": who, **one.row()}
+                for who, given in (
+                    of_probes().items()
+                    if method.needs == "embeddings"
+                    else [(method.name, method.parameters.values())]
+                )
+                for one in given
+            ],
         }
         for method in methods().values()
     ]
+
+
+def _brief_methods() -> list[dict[str, Any]]:
+    """A line for each method and probe, and for what it takes; what a sort shares stands once."""
+    from engine.methods import methods
+    from engine.methods.listed import of_probes, of_training
+    from engine.methods.probes import probes
+
+    summaries = {name: one.summary for name, one in methods().items()}
+    summaries |= {name: one.summary for name, one in probes().items()}
+    lines = []
+    for who, given in {**of_training(), **of_probes()}.items():
+        empty = dict.fromkeys(("hyperparameter", "default", "values"), "")
+        lines.append({"name": who, **empty, "about": summaries.get(who, "")})
+        lines += [{"name": "", **one.row()} for one in given]
+    return lines
 
 
 def _studies() -> list[dict[str, Any]]:
     from engine.basics.yaml_files import read_yaml
     from engine.plan.paths import study_names
 
-    rows = []
-    for name, path in study_names().items():
-        study = read_yaml(path, "study")
-        rows.append({"name": name, "description": study.get("description", "")})
-    return rows
-
-
-def _cell(value: Any) -> Text:
-    return Text(f"{value:,}" if isinstance(value, int) else str(value))
+    return [
+        {"name": name, "description": read_yaml(path, "study").get("description", "")}
+        for name, path in study_names().items()
+    ]

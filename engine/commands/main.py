@@ -15,6 +15,7 @@ from rich.text import Text
 from engine import __version__
 from engine.basics.errors import UserError
 from engine.basics.invocation import as_typed, program
+from engine.commands.compare import compare_command
 
 if TYPE_CHECKING:
     from engine.commands.listing import Listing
@@ -209,43 +210,7 @@ def predict_command(
     errors.print(f"{len(table):,} sequences scored: {out}", soft_wrap=True, markup=False)
 
 
-@app.command("compare")
-def compare_command(
-    files: Annotated[
-        list[Path],
-        typer.Argument(
-            help="CSV, TSV or Parquet: a column 'label', a column of numbers per model (or "
-            "'score_CLASS' of each class), 'id' to join files by; or a run's predictions.parquet."
-        ),
-    ],
-    score: Annotated[
-        list[str] | None,
-        typer.Option(metavar="COLUMN", help="A column that is a model; repeatable. Default: all."),
-    ] = None,
-    correction: Annotated[str, typer.Option(help="holm, bh, by or none")] = "holm",
-    level: Annotated[float, typer.Option(help="Confidence of the intervals.")] = 0.95,
-    alternative: Annotated[
-        str, typer.Option(help="two-sided; greater: the first of a pair is better; less")
-    ] = "two-sided",
-    groups: Annotated[
-        str | None,
-        typer.Option(metavar="COLUMN", help="Column whose equal values are not independent rows."),
-    ] = None,
-    omnibus: Annotated[
-        bool, typer.Option("--omnibus", help="Also test whether all models of a task are equal.")
-    ] = False,
-    csv: Annotated[Path | None, typer.Option(help="Also write the table to a file.")] = None,
-) -> None:
-    """Test whether models differ (DeLong), from anybody's prediction files."""
-    from engine.compare.files import compare_files
-
-    result = compare_files(
-        files, correction, level, alternative, groups, omnibus, columns=score or ()
-    )
-    out_console.print(result.rich())
-    if csv:
-        result.write(csv)
-        out_console.print(f"table: {csv}")
+app.command("compare")(compare_command)
 
 
 @app.command("report")

@@ -17,17 +17,9 @@ if TYPE_CHECKING:
 
 
 def status(out: Path) -> Listing:
-    """One row per cell: trials done of all, how they ended, the best score.
+    """One row per cell of a study in its folder: trials done, how they ended, the best score.
 
-    Parameters
-    ----------
-    out : Path
-        Folder of a study under way or finished.
-
-    Raises
-    ------
-    UserError
-        If no search was started there.
+    UserError where no search was started there.
     """
     cells = read_search(out)
     if cells is None:

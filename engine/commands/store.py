@@ -7,14 +7,15 @@ import re
 import time
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from engine.basics.errors import UserError
+from engine.basics.wording import plural
 from engine.commands.listing import Listing
 from engine.store import Store
-from engine.store.inventory import Item, inventory
+from engine.store.checksum import megabytes
+from engine.store.inventory import Item, Kind, inventory
 
 DAY = 86_400.0
 #: Nobody writes one entry for longer: an older temporary file is a killed writer's.
@@ -22,32 +23,8 @@ STALE = DAY
 UNITS = {"h": DAY / 24, "d": DAY, "w": 7 * DAY}
 
 
-@dataclass(frozen=True)
-class Removed:
-    """What pruning removed, or would.
-
-    Attributes
-    ----------
-    kind : str
-    name : str
-        Relative to the root, or a path of the local cache.
-    size : int
-        Bytes.
-    """
-
-    kind: str
-    name: str
-    size: int
-
-
 def open_store(root: str) -> Store:
-    """Open a store that exists.
-
-    Raises
-    ------
-    UserError
-        Where there is no such folder.
-    """
+    """Open a store that exists; UserError where there is no such folder."""
     store = Store(root)
     if isinstance(store.root, Path) and not store.root.is_dir():
         raise UserError(f"{root}: no store here; name its folder or URI with --root")
@@ -66,9 +43,10 @@ def totals(store: Store) -> str:
     """One line: how much there is, and how much of it `prune` removes."""
     items = inventory(store.place)
     counts = {kind: [i for i in items if i.kind == kind] for kind in ("entry", "draft", "damaged")}
-    line = f"{_many(len(counts['entry']), 'entry', 'entries')}, {_size(counts['entry'])}"
+    entries = f"{len(counts['entry']):,} {'entry' if len(counts['entry']) == 1 else 'entries'}"
+    line = f"{entries}, {_size(counts['entry'])}"
     if counts["draft"]:
-        line += f"; {_many(len(counts['draft']), 'draft', 'drafts')}, {_size(counts['draft'])}"
+        line += f"; {plural(len(counts['draft']), 'draft')}, {_size(counts['draft'])}"
     if counts["damaged"]:
         line += f"; {len(counts['damaged'])} set aside as damaged, {_size(counts['damaged'])}"
     return line
@@ -79,25 +57,18 @@ def prune(
     older_than: float | None = None,
     study: Path | None = None,
     dry_run: bool = False,
-) -> list[Removed]:
-    """Remove what was set aside or left behind and, where asked, entries and drafts.
+) -> list[Item]:
+    """Remove what was set aside or left behind and, where asked, entries and drafts; say which.
 
     Without `older_than` and `study` no sound entry goes. With both, entries that meet both go.
 
     Parameters
     ----------
-    store : Store
     older_than : float, optional
         Seconds since an entry was written.
     study : Path, optional
         Output folder of a run: entries that it used go, those that a run beside it (another
         folder of the same parent) used stay.
-    dry_run : bool
-        Remove nothing.
-
-    Returns
-    -------
-    list of Removed
 
     Raises
     ------
@@ -108,37 +79,25 @@ def prune(
     items = inventory(store.place)
     keys = None if study is None else keys_of_study(study)
     asked = older_than is not None or keys is not None
-    going = []
-    for item in items:
-        old = older_than is None or now - item.modified > older_than
-        meant = asked and old and (keys is None or item.key in keys)
-        chosen = {
-            "entry": meant,
-            "draft": meant,
-            "damaged": True,
-            "temporary": now - item.modified > STALE,
-            "note": False,  # below: whether it points to nothing depends on what goes
-        }
-        if chosen[item.kind]:
-            going.append(item)
-    gone = {item.name for item in going}
-    left = {item.key for item in items if item.kind == "entry" and item.name not in gone}
+
+    def goes(item: Item) -> bool:
+        age = now - item.modified
+        if item.kind in ("entry", "draft"):
+            old = older_than is None or age > older_than
+            return asked and old and (keys is None or item.key in keys)
+        return item.kind == "damaged" or (item.kind == "temporary" and age > STALE)
+
+    going = [item for item in items if goes(item)]
+    left = {item.key for item in set(items).difference(going) if item.kind == "entry"}
+    # Notes last: whether one points to nothing depends on what goes.
     going += [item for item in items if item.kind == "note" and _dangles(store, item, left)]
-    removed = [Removed(item.kind, item.name, item.size) for item in going]
-    if not dry_run:
-        for item in going:
-            store.place.remove(item.name)
-    return removed + _prune_cache(store, now, older_than if study is None else None, dry_run)
+    for item in going if not dry_run else ():
+        store.place.remove(item.name)
+    return going + _prune_cache(store, now, older_than if study is None else None, dry_run)
 
 
 def keys_of_study(study: Path) -> set[str]:
-    """Keys of entries that a run used and no run beside it did.
-
-    Raises
-    ------
-    UserError
-        Where the run's manifest is missing or does not name them.
-    """
+    """Keys of entries that a run used and no run beside it; UserError where it does not say."""
     own = _embedding_keys(study)
     if own is None:
         raise UserError(
@@ -151,13 +110,7 @@ def keys_of_study(study: Path) -> set[str]:
 
 
 def store_of_study(study: Path) -> str:
-    """Root of the store that a run used.
-
-    Raises
-    ------
-    UserError
-        Where its manifest does not say.
-    """
+    """Root of the store that a run used; UserError where its manifest does not say."""
     root = _manifest(study).get("store")
     if not isinstance(root, str):
         raise UserError(f"{study}: manifest.json does not name a store; give --root")
@@ -165,13 +118,7 @@ def store_of_study(study: Path) -> str:
 
 
 def seconds_of(age: str) -> float:
-    """Seconds of an age: ``12h``, ``30d``, ``2w``.
-
-    Raises
-    ------
-    UserError
-        For anything else.
-    """
+    """Seconds of an age: ``12h``, ``30d``, ``2w``; UserError for anything else."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([hdw])", age.strip())
     if not match:
         raise UserError(f"--older-than {age}: must be a number and h, d or w, as in 12h, 30d, 2w")
@@ -210,16 +157,15 @@ def _dangles(store: Store, note: Item, keys: set[str]) -> bool:
     return not keys.issuperset(str(key) for key in named.values())
 
 
-def _prune_cache(
-    store: Store, now: float, older_than: float | None, dry_run: bool
-) -> list[Removed]:
+def _prune_cache(store: Store, now: float, older_than: float | None, dry_run: bool) -> list[Item]:
     """Remove old files of an object store's local cache."""
     removed = []
     for path, file in store.place.private():
         temporary = not file.name.startswith("objects/") or path.name.startswith(".")
         limit = STALE if temporary else older_than
         if limit is not None and now - file.modified > limit:
-            removed.append(Removed("temporary" if temporary else "cached", str(path), file.size))
+            kind: Kind = "temporary" if temporary else "cached"
+            removed.append(Item(kind, str(path), file.size, file.modified))
             if not dry_run:
                 path.unlink(missing_ok=True)
                 with suppress(OSError):  # not empty, or gone
@@ -242,9 +188,5 @@ def _manifest(study: Path) -> dict[str, Any]:
     return manifest if isinstance(manifest, dict) else {}
 
 
-def _many(count: int, one: str, more: str) -> str:
-    return f"{count:,} {one if count == 1 else more}"
-
-
 def _size(items: Iterable[Item]) -> str:
-    return f"{sum(item.size for item in items) / 1e6:,.1f} MB"
+    return megabytes(sum(item.size for item in items))

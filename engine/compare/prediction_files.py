@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ import pandas as pd
 
 from engine.basics.errors import UserError, nearest
 from engine.basics.wording import plural
+from engine.metrics.base import Needs
 
 LABELS = ("label", "y_true", "y", "target")
 
@@ -56,7 +58,9 @@ class Model:
         return self.fits[0]
 
 
-def read_models(files: Sequence[Path], groups: str | None, columns: Sequence[str]) -> list[Model]:
+def read_models(
+    files: Sequence[Path], groups: str | None, columns: Sequence[str], needs: Needs = "scores"
+) -> list[Model]:
     """Read the models of some files; those of one task have the same rows in the same order.
 
     Parameters
@@ -65,7 +69,10 @@ def read_models(files: Sequence[Path], groups: str | None, columns: Sequence[str
     groups : str or None
         Column that every file has: rows of equal value are not independent.
     columns : sequence of str
-        The columns of scores; every column of numbers without it.
+        The columns of scores, or cells of a run; all without it.
+    needs : {"scores", "probabilities", "labels"}
+        What is read of the scores: a column that must tell classes or be a probability, and stands
+        alone, is that of the second of two classes.
 
     Returns
     -------
@@ -77,15 +84,58 @@ def read_models(files: Sequence[Path], groups: str | None, columns: Sequence[str
     UserError
         For a file that cannot be read, lacks columns, or does not fit the others.
     """
-    found = [(file, model) for file in files for model in _models(file, groups, columns)]
-    return _aligned(_named_apart(found))
+    return _aligned([model for _, model in _found(files, groups, columns, needs)])
 
 
-def _models(file: Path, groups: str | None, columns: Sequence[str]) -> list[Model]:
+def read_apart(
+    files: Sequence[Path], groups: str | None, columns: Sequence[str], needs: Needs = "scores"
+) -> tuple[list[Model], list[Model]]:
+    """Read the models of two files whose rows are different sequences, as models of one task.
+
+    Parameters and errors are those of `read_models`.
+    """
+    if len(files) != 2 or files[0] == files[1]:
+        raise UserError(
+            f"--unpaired: give two files, one for each set of sequences; got {len(set(files))}"
+        )
+    found = _found(files, groups, columns, needs)
+    first, second = (
+        [replace(model, task="") for file, model in found if file == of] for of in files
+    )
+    for model in (*first, *second):
+        if model.scores.shape[1] != 2:
+            raise UserError(
+                f"--unpaired: of two classes, and {model.name} has {model.scores.shape[1]}; name "
+                "other models with --score"
+            )
+    for model in second:
+        both = set(first[0].ids or ()) & set(model.ids or ())
+        if both:
+            raise UserError(
+                f"--unpaired: id {min(both)} has a row in both files; leave --unpaired away where "
+                "the models scored the same sequences"
+            )
+    return first, second
+
+
+def _found(
+    files: Sequence[Path], groups: str | None, columns: Sequence[str], needs: Needs
+) -> list[tuple[Path, Model]]:
+    """Every model with its file."""
+    found = [(file, model) for file in files for model in _models(file, groups, columns, needs)]
+    return list(zip([file for file, _ in found], _named_apart(found), strict=True))
+
+
+def _models(file: Path, groups: str | None, columns: Sequence[str], needs: Needs) -> list[Model]:
     table = _read(file)
     names = None if groups is None else _groups(table, file, groups)
     if {"cell", "seed", "variant", "label"} <= set(table.columns):
-        return _models_of_run(table, names)
+        models = _models_of_run(table, names)
+        cells = {model.name: model for model in models}
+        for name in columns:
+            if name not in cells:
+                raise UserError(f"{file}: --score {name}: {nearest(name, cells)}")
+        return [cells[name] for name in columns] or models
     label = next((name for name in LABELS if name in table.columns), None)
     if label is None:
         there = ", ".join(map(str, table.columns))
@@ -112,10 +162,26 @@ def _models(file: Path, groups: str | None, columns: Sequence[str]) -> list[Mode
     return [
         Model(
             file.stem if len(scores) == 1 else name,
-            *("", ids, labels, (np.column_stack([-values, values]),), names),
+            *("", ids, labels, (_of_both_classes(values, needs, file, name),), names),
         )
         for name, values in scores.items()
     ]
+
+
+def _of_both_classes(
+    values: npt.NDArray[np.float64], needs: Needs, file: Path, name: str
+) -> npt.NDArray[np.float64]:
+    """A column for each of two classes, from the scores of the second."""
+    if needs == "scores":
+        return np.column_stack([-values, values])
+    outside = (values < 0) | (values > 1)
+    if outside.any():
+        row = int(np.argmax(outside))
+        raise UserError(
+            f"{file}: column '{name}', row {row + 1}: {values[row]:g} is no probability, and the "
+            "metric needs those of the second class"
+        )
+    return np.column_stack([1 - values, values])
 
 
 def _known(table: pd.DataFrame, file: Path, option: str, name: str) -> str:
@@ -211,7 +277,11 @@ def _models_of_run(table: pd.DataFrame, groups: npt.NDArray[np.str_] | None) -> 
 
 
 def _read(file: Path) -> pd.DataFrame:
-    readers = {".csv": pd.read_csv, ".parquet": pd.read_parquet, ".tsv": _read_tsv}
+    readers = {
+        ".csv": pd.read_csv,
+        ".parquet": pd.read_parquet,
+        ".tsv": partial(pd.read_csv, sep="\t"),
+    }
     if not file.is_file():
         there = [p.name for p in file.parent.glob("*") if p.suffix.lower() in readers]
         raise UserError(
@@ -228,10 +298,6 @@ def _read(file: Path) -> pd.DataFrame:
         raise UserError(f"{file}: has no rows")
     # What pandas writes as the first column unless told not to is the number of the row.
     return table[[name for name in table if not str(name).startswith("Unnamed: ")]]
-
-
-def _read_tsv(file: Path) -> pd.DataFrame:
-    return pd.read_csv(file, sep="\t")
 
 
 def _labels(column: pd.Series[Any], file: Path, name: str) -> npt.NDArray[np.int64]:

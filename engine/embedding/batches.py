@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,7 +68,6 @@ def mean_vectors(
 
     Parameters
     ----------
-    encoder : Encoder
     tokenized : Windows
         Of all sequences.
     sequences : int
@@ -112,7 +112,9 @@ def mean_vectors(
     with torch.inference_mode():
         while waiting:
             rows = waiting.popleft()
-            pooled = _try(encoder, tokenized.batch(rows), poolings, layers)
+            pooled = None
+            with suppress(torch.OutOfMemoryError):
+                pooled = _pooled(encoder, tokenized.batch(rows), poolings, layers)
             if pooled is None:
                 waiting = _smaller(budget, tokenized, rows, waiting)
                 continue
@@ -125,16 +127,6 @@ def mean_vectors(
     for total in totals.values():
         total /= shares
     return totals
-
-
-def _try(
-    encoder: Encoder, tokens: TokenBatch, poolings: Sequence[str], layers: Sequence[int]
-) -> dict[tuple[str, int], Tensor] | None:
-    """`_pooled`, or none where it does not fit into memory."""
-    try:
-        return _pooled(encoder, tokens, poolings, layers)
-    except torch.OutOfMemoryError:
-        return None
 
 
 def _pooled(
@@ -180,12 +172,7 @@ def _smaller(
 
 
 class Pending:
-    """Pooled vectors on their way to the host, so that the device goes on meanwhile.
-
-    Parameters
-    ----------
-    pooled : dict of Tensor
-    """
+    """Pooled vectors on their way to the host, so that the device goes on meanwhile."""
 
     def __init__(self, pooled: dict[tuple[str, int], Tensor]):
         self.pooled = pooled

@@ -71,7 +71,7 @@ class Shard:
     number : int
         From 0; equal inputs give equal shards.
     rows : ndarray, shape (R,), int64
-        Rows of the sequences among all.
+        Of the sequences among all.
     arrays : mapping
         ``(pooling, layer)`` -> ndarray, shape (R, `engine.encoders.base.pooled_width`).
     """
@@ -96,7 +96,6 @@ def embed(
 
     Parameters
     ----------
-    encoder : Encoder or FeatureEncoder
     sequences : sequence of str, length N
     poolings, truncate, both_strands, dtype
         See `Recipe`.
@@ -138,13 +137,7 @@ def embed(
 
 
 def check_recipe(encoder: Encoder | FeatureEncoder, recipe: Recipe) -> None:
-    """Make sure that an encoder has what a recipe asks for.
-
-    Raises
-    ------
-    ValueError
-        For a pooling or layer that the encoder does not have.
-    """
+    """Raise ValueError for a pooling or layer of a recipe that the encoder does not have."""
     if isinstance(encoder, FeatureEncoder):
         if recipe.poolings != ("features",) or recipe.layers != (-1,):
             raise ValueError(
@@ -160,15 +153,7 @@ def check_recipe(encoder: Encoder | FeatureEncoder, recipe: Recipe) -> None:
 
 @dataclass(frozen=True)
 class Part:
-    """Sequences of a shard.
-
-    Attributes
-    ----------
-    number : int
-    start : int
-        Row of the first among all.
-    sequences : list of str, length R
-    """
+    """The sequences of a shard, R of them, from row `start` of all on."""
 
     number: int
     start: int
@@ -187,21 +172,9 @@ def embed_shards(
     skip: Collection[int] = (),
     token_budget: int | None = None,
 ) -> Iterator[Shard]:
-    """Embed a stream of sequences shard by shard; memory is bounded by a shard.
+    """Embed a stream of sequences shard by shard, in order; memory is bounded by a shard.
 
-    Parameters
-    ----------
-    encoder : Encoder or FeatureEncoder
-    sequences : iterable of str
-    recipe : Recipe
-    skip : collection of int
-        Numbers of shards that are not needed; their sequences are read and passed over.
-    token_budget : int, optional
-
-    Yields
-    ------
-    Shard
-        In order.
+    The sequences of shards whose numbers are to `skip` are read and passed over.
     """
     parts = (part for part in parts_of(encoder, sequences, recipe) if part.number not in skip)
     yield from embed_parts(encoder, parts, recipe, token_budget)
@@ -235,7 +208,8 @@ def embed_parts(
     """Embed the sequences of shards; see `embed_shards`."""
     if isinstance(encoder, FeatureEncoder):
         for part in parts:
-            values = _features(encoder, part.sequences, recipe)
+            strands = [encoder.features(strand) for strand in _strands(part.sequences, recipe)]
+            values = _stored(np.mean(strands, axis=0, dtype=np.float32), recipe)
             yield Shard(part.number, part.rows, {("features", -1): values})
         return
     budget = Budget(token_budget) if token_budget else Budget.of(encoder)
@@ -258,21 +232,8 @@ def _strands(sequences: list[str], recipe: Recipe) -> list[list[str]]:
     return [sequences, [reverse_complement(sequence) for sequence in sequences]]
 
 
-def _features(
-    encoder: FeatureEncoder, sequences: list[str], recipe: Recipe
-) -> npt.NDArray[np.floating]:
-    strands = [encoder.features(strand) for strand in _strands(sequences, recipe)]
-    return _stored(np.mean(strands, axis=0, dtype=np.float32), recipe)
-
-
 def _stored(values: npt.NDArray[np.float32], recipe: Recipe) -> npt.NDArray[np.floating]:
-    """Values in the precision asked for.
-
-    Raises
-    ------
-    UserError
-        If one is too large for it.
-    """
+    """Values in the precision asked for; UserError where one is too large for it."""
     with np.errstate(over="ignore"):
         stored = values.astype(recipe.dtype, copy=False)
     if recipe.dtype == "float16" and not np.isfinite(stored).all() and np.isfinite(values).all():

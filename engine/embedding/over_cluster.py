@@ -42,6 +42,9 @@ log = logging.getLogger(__name__)
 #: Shards that an actor takes at once: it tokenizes one while the network runs over another.
 SHARDS_AT_ONCE = 4
 
+#: Of a row that names a shard: place of its request, split, key, number, first row, rows.
+COLUMNS = ("request", "split", "key", "number", "start", "rows")
+
 
 @dataclass(frozen=True)
 class Missing:
@@ -51,7 +54,6 @@ class Missing:
     ----------
     request : int
         Place of its request in the list.
-    split, key : str
     count : int
         Rows.
     shards : tuple of (int, int, int)
@@ -75,7 +77,6 @@ class Survey:
         As they will be once nothing is missing; none of their sequences counted as run.
     there : tuple of int
         Sequences of each request that are in the store already.
-    missing : tuple of Missing
     """
 
     prepared: tuple[Prepared, ...]
@@ -84,13 +85,7 @@ class Survey:
 
 
 def survey(requests: Sequence[PrepareRequest], root: str, reuse: bool) -> Survey:
-    """See what the store lacks; runs in a worker, since keys take the encoder's weights.
-
-    Raises
-    ------
-    UserError
-        If the encoder or a task cannot be loaded, or lacks what a request asks for.
-    """
+    """See what the store lacks; runs in a worker, since keys take the encoder's weights."""
     store = Store(root)
     prepared: list[Prepared] = []
     there: list[int] = []
@@ -121,15 +116,7 @@ def survey(requests: Sequence[PrepareRequest], root: str, reuse: bool) -> Survey
 
 
 class Embedder:
-    """An actor of Ray Data: loads the encoder once, embeds shards of any of its tasks.
-
-    Parameters
-    ----------
-    requests : sequence of PrepareRequest
-        All of one encoder.
-    root : str
-        Root of the store.
-    """
+    """An actor of Ray Data: loads one encoder once, embeds shards of any of its requests."""
 
     def __init__(self, requests: Sequence[PrepareRequest], root: str):
         self.requests = requests
@@ -139,11 +126,10 @@ class Embedder:
     def __call__(self, batch: dict[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
         """Embed some shards into their drafts; hand back key, number and rows of each."""
         # Neighbours of one split share a stream, so that one is tokenized while another runs.
-        streams: defaultdict[tuple[int, str, str], list[tuple[int, int, int]]] = defaultdict(list)
-        for row in range(len(batch["number"])):
-            at = (int(batch["request"][row]), str(batch["split"][row]), str(batch["key"][row]))
-            shard = (batch["number"][row], batch["start"][row], batch["rows"][row])
-            streams[at].append((int(shard[0]), int(shard[1]), int(shard[2])))
+        streams: defaultdict[tuple[int, str, str], list[list[int]]] = defaultdict(list)
+        columns = (batch[name].tolist() for name in COLUMNS)
+        for place, split, key, *shard in zip(*columns, strict=True):
+            streams[place, split, key].append(shard)
         for (place, split, key), shards in streams.items():
             request = self.requests[place]
             sequences, max_bases = self._sequences(place, split)
@@ -172,12 +158,10 @@ def embed_over_cluster(
 
     Parameters
     ----------
-    requests : sequence of PrepareRequest
-        All of one encoder.
+    requests, reuse
+        All of one encoder; see `engine.embedding.stored.prepare`.
     root : str
         Root of the store, which every node reaches.
-    reuse : bool
-        Whether arrays that are in the store are taken as they are.
     resources : Shape
         What a worker asks for.
     workers : int
@@ -197,10 +181,9 @@ def embed_over_cluster(
         raise cause_of(error) from None
     yield from zip(requests, found.there, strict=True)
     items = [
-        {"request": gap.request, "split": gap.split, "key": gap.key}
-        | {"number": number, "start": start, "rows": rows}
+        dict(zip(COLUMNS, (gap.request, gap.split, gap.key, *shard), strict=True))
         for gap in found.missing
-        for number, start, rows in gap.shards
+        for shard in gap.shards
     ]
     ran = [0] * len(requests)
     if items:

@@ -34,19 +34,7 @@ MAX_POINTS = 300
 
 @dataclass(frozen=True)
 class QualityRequest:
-    """The embeddings of one encoder of one task's train split.
-
-    Attributes
-    ----------
-    encoder, task : str
-        As the study names them.
-    spec : TaskSpec
-    task_fingerprint : str
-    embeddings : str
-        Their key in the store.
-    root : str
-        Root of the store.
-    """
+    """The embeddings of one encoder of one task's train split: their key, and the store's root."""
 
     encoder: str
     task: str
@@ -69,7 +57,6 @@ class Measured:
 
     Attributes
     ----------
-    request : QualityRequest
     rows : list of dict
         One per pooling and layer: ``pooling, layer``, the fields of `EmbeddingQuality`,
         ``chance_purity``, ``explained_x, explained_y`` (shares of the variance on the map's axes)
@@ -91,16 +78,14 @@ def measure_all(
     """Results of all requests; `run` measures those that the store lacks."""
     missing = []
     for request in requests:
-        found = recall(request)
-        if found is None:
-            missing.append(request)
-        else:
+        if found := recall_quality(request):
             yield found
-    for _, measured in run(missing):
-        yield measured
+        else:
+            missing.append(request)
+    yield from (measured for _, measured in run(missing))
 
 
-def recall(request: QualityRequest) -> Measured | None:
+def recall_quality(request: QualityRequest) -> Measured | None:
     """What an earlier run measured of the same embeddings, or none."""
     store = Store(request.root)
     note, points = store.read_note(request.key), store.load(request.key)
@@ -108,13 +93,7 @@ def recall(request: QualityRequest) -> Measured | None:
 
 
 def measure(request: QualityRequest) -> Measured:
-    """Measure every pooling and layer; runs in a worker.
-
-    Raises
-    ------
-    UserError
-        If the embeddings are not in the store.
-    """
+    """Measure every pooling and layer; runs in a worker. UserError where they are not there."""
     store = Store(request.root)
     arrays = store.load(request.embeddings)
     if arrays is None:
@@ -148,14 +127,10 @@ def measure(request: QualityRequest) -> Measured:
 
 
 def tables(found: Sequence[Measured]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """All results as two tables.
+    """All results as two tables: of the numbers, and of the maps.
 
-    Returns
-    -------
-    DataFrame
-        A row per encoder, task, pooling and layer, with the numbers.
-    DataFrame
-        A row per point of a map: ``encoder, task, pooling, layer, label, x, y``.
+    The first has a row per encoder, task, pooling and layer; the second a row per point:
+    ``encoder, task, pooling, layer, label, x, y``.
     """
     numbers, maps = [], []
     for one in found:

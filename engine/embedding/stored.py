@@ -37,12 +37,8 @@ class PrepareRequest:
 
     Attributes
     ----------
-    encoder : EncoderSpec
-    task : TaskSpec
-    task_fingerprint : str
     poolings : tuple of str
         What to embed; empty where no cell probes, then only the encoder is identified.
-    layers : tuple of int
     splits : tuple of str
         Of ``train``, ``validation``, ``test``.
     precision : str
@@ -97,7 +93,6 @@ class Prepared:
         Of the frozen network.
     revision : str
         Commit of the hub that the weights came from; empty where they did not.
-    hidden_size, parameters : int
     truncated : int
         Sequences that were too long for the encoder.
     embeddings : mapping
@@ -116,12 +111,10 @@ class Prepared:
     forwards: int
 
 
-def recall(request: PrepareRequest, store: Store) -> Prepared | None:
+def recall_prepared(request: PrepareRequest, store: Store) -> Prepared | None:
     """What an earlier run prepared for the same request, if its arrays are there and sound."""
     note = store.read_note(request.key)
-    if note is None:
-        return None
-    if any(store.load(key) is None for key in note["embeddings"].values()):
+    if note is None or any(store.load(key) is None for key in note["embeddings"].values()):
         return None
     return Prepared(**{**note, "forwards": 0})
 
@@ -131,9 +124,8 @@ def prepare(request: PrepareRequest, root: str, reuse: bool = True) -> Prepared:
 
     Parameters
     ----------
-    request : PrepareRequest
     root : str
-        Root of the store.
+        Of the store.
     reuse : bool
         Whether arrays that are in the store are taken as they are.
 
@@ -167,11 +159,11 @@ def prepare_in_steps(
         truncated += count_too_long(encoder, sequences)
         if not request.poolings:
             continue
-        keys[name], done = look_up(encoder, request, sequences, store, reuse)
+        key, done = look_up(encoder, request, sequences, store, reuse)
+        keys[name] = key
         if done is None:
             yield len(sequences)
             continue
-        key = keys[name]
         draft = store.draft(key)
         ran = 0
         for shard in embed_shards(encoder, sequences, request.recipe, skip=done):
@@ -244,7 +236,10 @@ def look_up(
     UserError
         For a pooling or layer that the encoder does not have.
     """
-    check(encoder, request)
+    try:
+        check_recipe(encoder, request.recipe)
+    except ValueError as error:
+        raise UserError(f"{request.encoder.name}: {error}") from None
     key = embedding_key(encoder, request, sequences)
     if not reuse:
         store.discard(key)
@@ -253,18 +248,9 @@ def look_up(
 
 
 def checked_task(request: PrepareRequest) -> Task:
-    """Task of a request.
-
-    Raises
-    ------
-    UserError
-        If its data are not those that the request was made for.
-    """
+    """Task of a request; UserError where its data are not those that it was made for."""
     task = load_task(request.task)
-    if task.fingerprint != request.task_fingerprint:
-        raise UserError(
-            f"{task.file}: the data changed while the study ran; put them back, or start again"
-        )
+    task.check_unchanged(request.task_fingerprint)
     return task
 
 
@@ -281,23 +267,18 @@ def loaded(request: PrepareRequest, max_bases: int) -> Encoder | FeatureEncoder:
     A worker keeps the last one: requests of one encoder that follow each other load it once.
     """
     features = find_card(request.encoder.card).kind == "features"
-    device = best_device()
-    wanted = (
-        request.encoder,
-        device,
-        request.precision or PRECISION[device],
-        max_bases if features else 0,
-    )
+    spec, device, bases = request.encoder, best_device(), max_bases if features else 0
+    precision = request.precision or PRECISION[device]
+    wanted = (spec, device, precision, bases)
     if wanted not in _kept:
         # Before the next one is loaded: two may not fit into memory together.
         _kept.clear()
-        spec, device, dtype, bases = wanted
         _kept[wanted] = load_encoder(
             spec.card,
             weights=spec.weights,
             seed=spec.seed,
             device=device,
-            dtype=dtype,
+            dtype=precision,
             max_bases=bases,
         )
     return _kept[wanted]
@@ -344,20 +325,6 @@ def _hash(sequences: Sequence[str]) -> str:
 def named(shard: Shard) -> dict[str, Any]:
     """Arrays of a shard by their name in the store."""
     return {array_name(pooling, layer): values for (pooling, layer), values in shard.arrays.items()}
-
-
-def check(encoder: Encoder | FeatureEncoder, request: PrepareRequest) -> None:
-    """Make sure that an encoder has what a request asks for.
-
-    Raises
-    ------
-    UserError
-        For a pooling or layer that it does not have.
-    """
-    try:
-        check_recipe(encoder, request.recipe)
-    except ValueError as error:
-        raise UserError(f"{request.encoder.name}: {error}") from None
 
 
 def about(request: PrepareRequest, split: str) -> dict[str, Any]:

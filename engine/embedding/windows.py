@@ -105,7 +105,6 @@ def windows(
 
     Parameters
     ----------
-    encoder : Encoder
     sequences : sequence of str, length N
     truncate : {"center", "start", "chunk", "error"}
         What is kept of a sequence of more than ``encoder.max_tokens``: its middle, its start, all

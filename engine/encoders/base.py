@@ -57,7 +57,7 @@ class Tokenizer(Protocol):
         """Tokenize a batch."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class EncoderCard:
     """What is known of an encoder before it is loaded.
 
@@ -93,18 +93,18 @@ class EncoderCard:
 
     name: str
     family: str
-    kind: Literal["network", "features"]
     load: Callable[[LoadRequest], Encoder | FeatureEncoder]
     tokens: str
     hidden_size: int
     parameters: int
     max_tokens: int
     max_bases: int
-    poolings: tuple[str, ...]
     trained_on: str
     licence: str
     source: str
     citation: str
+    kind: Literal["network", "features"] = "network"
+    poolings: tuple[str, ...] = POOLINGS
     hub: str = ""
     revision: str = ""
     requires: str = ""
@@ -139,15 +139,11 @@ class Encoder:
 
     Attributes
     ----------
-    name : str
-    tokenizer : Tokenizer
     network : nn.Module
         ``network(input_ids, attention_mask, inputs_embeds=None) -> (B, T, H)``, last hidden state
         after the final norm.
-    hidden_size : int
     max_tokens : int
         Longest input in tokens, special tokens counted.
-    tokens_per_base : float
     summary_index : int or None
         Position of the token that summarises the sequence: 0 (CLS), -1 (last token), or none.
     adapter_targets : tuple of str
@@ -304,8 +300,6 @@ class FeatureEncoder:
 
     Attributes
     ----------
-    name : str
-    hidden_size : int
     fingerprint : str
         Identity of the values that come out.
     features : callable

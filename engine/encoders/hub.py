@@ -6,18 +6,14 @@ No code of the hub is ever run: only configuration, tokenizer files and tensors 
 from __future__ import annotations
 
 import json
-import math
-import pickle
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from engine.basics.errors import UserError
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
-
     from engine.encoders.base import EncoderCard, LoadRequest
 
 SAFETENSORS, SAFETENSORS_INDEX = "model.safetensors", "model.safetensors.index.json"
@@ -195,142 +191,6 @@ def checkpoint_folder(request: LoadRequest) -> Path:
             f"them ({_reason(error, source)}); on a machine with network run `{source.command}`, "
             "or give weights: PATH"
         ) from None
-
-
-def read_config(folder: Path) -> dict[str, Any]:
-    """``config.json`` of a checkpoint.
-
-    Raises
-    ------
-    UserError
-        If it is not a JSON object.
-    """
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{folder / 'config.json'}: cannot be read ({error})") from None
-    if not isinstance(config, dict):
-        raise UserError(f"{folder / 'config.json'}: not a JSON object")
-    return config
-
-
-def check_numbers(
-    config: Mapping[str, Any],
-    where: object,
-    *,
-    whole: Collection[str] = (),
-    real: Collection[str] = (),
-) -> None:
-    """Find that keys of a configuration, whole or real numbers, are there, and above 0.
-
-    Raises
-    ------
-    UserError
-        If one is not, or heads do not divide the width; ``where`` says whose.
-    """
-    for key in (*whole, *real):
-        value = config.get(key)
-        kind = (int,) if key in whole else (int, float)
-        # True is an int; NaN and Infinity are read from JSON too.
-        if type(value) not in kind or not 0 < value < math.inf:  # type: ignore[operator]
-            noun = "a whole number" if key in whole else "a number"
-            raise UserError(f"{where}: key '{key}' is {value!r}, not {noun} above 0")
-    for heads in {"heads", "num_attention_heads"} & {*whole}:
-        # Where the size of a head is said, heads together need not be as wide as the network.
-        if not config.get("head_dim") and config["hidden_size"] % config[heads]:
-            raise UserError(
-                f"{where}: key '{heads}' is {config[heads]}, which does not divide 'hidden_size', "
-                f"{config['hidden_size']}"
-            )
-
-
-def read_tensors(folder: Path) -> dict[str, Tensor]:
-    """Every tensor of a checkpoint, whole or in shards, by its published name.
-
-    Raises
-    ------
-    UserError
-        If there are no weight files, or one is damaged or holds more than tensors.
-    """
-    import torch
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    files = weight_files(folder)
-    if not files:
-        raise UserError(f"weights '{folder}': neither {SAFETENSORS} nor {PICKLED}")
-    tensors: dict[str, Tensor] = {}
-    for file in files:
-        try:
-            if file.suffix == ".safetensors":
-                read = load_file(file)
-            else:
-                read = torch.load(file, map_location="cpu", weights_only=True)
-        # EOFError: an empty file.
-        except (SafetensorError, pickle.UnpicklingError, EOFError, OSError, RuntimeError) as error:
-            reason = next(iter(str(error).splitlines()), type(error).__name__)
-            raise UserError(f"{file}: cannot be read as tensors ({reason})") from None
-        if not isinstance(read, dict) or not all(map(torch.is_tensor, read.values())):
-            raise UserError(f"{file}: not tensors by name; give a state dict and nothing beside it")
-        tensors |= read
-    return tensors
-
-
-def load_published(
-    network: nn.Module,
-    tensors: Mapping[str, Tensor],
-    folder: Path,
-    *,
-    rename: Callable[[str], str | None],
-) -> None:
-    """Copy published tensors into a network; each of its own must come, and none be left over.
-
-    A tensor that the network has once may be published under several names, if it is the same.
-
-    Parameters
-    ----------
-    network : nn.Module
-    tensors : mapping
-        By published name.
-    folder : Path
-        For messages.
-    rename : callable
-        Published name -> name in the network, or none for a tensor that is documented as not
-        needed (a language-model head, a pooler).
-
-    Raises
-    ------
-    UserError
-        For a missing or unexpected tensor, one of another shape, or two for one that differ.
-    """
-    import torch
-
-    given: dict[str, Tensor] = {}
-    for name, tensor in tensors.items():
-        own = rename(name)
-        if own is None:
-            continue
-        first = given.setdefault(own, tensor)
-        if first.dtype != tensor.dtype or not torch.equal(first, tensor):
-            raise UserError(
-                f"weights '{folder}': '{name}' differs from another tensor that stands for "
-                f"'{own}' too, of which the network has one"
-            )
-    expected = network.state_dict()
-    missing = sorted(expected.keys() - given.keys())
-    unexpected = sorted(given.keys() - expected.keys())
-    if missing or unexpected:
-        raise UserError(
-            f"weights '{folder}': they do not fit the network; missing {missing[:3]} "
-            f"({len(missing)}), unexpected {unexpected[:3]} ({len(unexpected)})"
-        )
-    for name, tensor in expected.items():
-        if tensor.shape != given[name].shape:
-            raise UserError(
-                f"weights '{folder}': '{name}' has shape {tuple(given[name].shape)}, config.json "
-                f"asks for {tuple(tensor.shape)}"
-            )
-    network.load_state_dict(given)
 
 
 def weight_files(folder: Path) -> list[Path]:

@@ -95,8 +95,8 @@ def card_of_folder(folder: Path) -> str:
     UserError
         If there is no such folder, or nothing in it says what network it holds.
     """
+    from engine.encoders.checkpoint import read_config
     from engine.encoders.families.native import own_card
-    from engine.encoders.hub import read_config
 
     if not folder.is_dir():
         beside = folder.absolute().parent

@@ -11,9 +11,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.basics.errors import UserError
+from engine.encoders.checkpoint import Checkpoint, check_numbers, check_values, seeded
+from engine.encoders.hub import weight_files
 
 if TYPE_CHECKING:
     from engine.encoders.networks.stock import Stock
+
+SIZES = (
+    "vocab_size",
+    "hidden_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "max_position_embeddings",
+)
+"""Keys that a configuration has to have: the library would take another model's sizes for them."""
 
 #: Weights that an encoder does not need: poolers and heads, by their first part.
 HEADS = ("pooler.", "cls.", "lm_head.", "head.", "decoder.", "classifier.", "score.")
@@ -36,6 +47,25 @@ ADAPTER = "adapter_config.json"
 DROPPED = ("pooler.",)
 
 
+def check_stock(given: Checkpoint, model_type: str, *more: str) -> None:
+    """Find that a configuration is of an architecture, and has the keys of `SIZES` and some more.
+
+    Raises
+    ------
+    UserError
+        If not.
+    """
+    check_values(given.config, given.where, {"model_type": model_type})
+    check_numbers(given.config, given.where, whole=(*SIZES, *more))
+
+
+def stock_network(given: Checkpoint) -> Stock:
+    """Network of a checkpoint: that of its folder, or with random weights."""
+    if given.folder is None:
+        return random_stock(given.config, given.seed)
+    return load_stock(given.folder, given.config)
+
+
 def random_stock(config: Mapping[str, Any], seed: int) -> Stock:
     """Network of a configuration with random weights.
 
@@ -48,7 +78,6 @@ def random_stock(config: Mapping[str, Any], seed: int) -> Stock:
     """
     from transformers import AutoConfig, AutoModel
 
-    from engine.encoders.checkpoint import seeded
     from engine.encoders.networks.stock import Stock
 
     sizes = dict(config)
@@ -83,7 +112,6 @@ def load_stock(
     from safetensors import SafetensorError
     from transformers import AutoConfig, AutoModel
 
-    from engine.encoders.hub import weight_files
     from engine.encoders.networks.stock import Stock
 
     if (folder / ADAPTER).is_file():

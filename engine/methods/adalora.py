@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.methods.base import InfeasibleError
-from engine.methods.ranges import COUNT, NOT_NEGATIVE, POSITIVE, SHARE
+from engine.methods.hyperparameters import NOT_NEGATIVE, Hyperparameter
+from engine.methods.training import common
 from engine.methods.training.adaptation import Adaptation, Adapted, Params
+from engine.methods.training.common import ALPHA, DROPOUT, TARGETS
 from engine.methods.training.method import fine_tuning
 
 if TYPE_CHECKING:
@@ -20,10 +23,15 @@ FIRST, LAST = 0.1, 0.3
 CUTS = 50
 
 
+RANK = replace(common.RANK, about="that is left to a layer on average; it starts with 1.5 as many")
+ORTHOGONALITY = Hyperparameter(
+    "orthogonality", NOT_NEGATIVE, 0.5, "weight of the penalty that keeps matrices orthogonal"
+)
+
+
 def first_rank(params: Params) -> int:
     """Rank that each layer starts with: half as much again as is left on average."""
-    rank: int = params.get("rank", 8)
-    return math.ceil(1.5 * rank)
+    return math.ceil(1.5 * RANK.of(params))
 
 
 def attach(encoder: Encoder, params: Params, steps: int) -> Adapted:
@@ -50,10 +58,10 @@ def attach(encoder: Encoder, params: Params, steps: int) -> Adapted:
 
     config = AdaLoraConfig(
         init_r=first_rank(params),
-        target_r=params.get("rank", 8),
-        lora_alpha=params.get("alpha", 16.0),
-        lora_dropout=params.get("dropout", 0.0),
-        orth_reg_weight=params.get("orthogonality", 0.5),
+        target_r=RANK.of(params),
+        lora_alpha=ALPHA.of(params),
+        lora_dropout=DROPOUT.of(params),
+        orth_reg_weight=ORTHOGONALITY.of(params),
         target_modules=target_names(encoder, params),
         tinit=int(FIRST * steps),
         tfinal=int(LAST * steps),
@@ -72,23 +80,8 @@ def count(encoder: Encoder, params: Params) -> int:
 
 
 METHOD = fine_tuning(
-    Adaptation(
-        name="adalora",
-        summary="low-rank adapters that share out a budget of ranks (PEFT)",
-        parameters={
-            "rank": (),
-            "alpha": (),
-            "dropout": (),
-            "orthogonality": (),
-            "targets": ("default", "all_linear"),
-        },
-        attach=attach,
-        count=count,
-        citation=(
-            "Zhang et al. 2023, Adaptive budget allocation for parameter-efficient fine-tuning, "
-            "ICLR"
-        ),
-        peft=True,
-        ranges={"rank": COUNT, "alpha": POSITIVE, "dropout": SHARE, "orthogonality": NOT_NEGATIVE},
-    )
+    Adaptation("adalora", attach, count, peft=True),
+    "low-rank adapters that share out a budget of ranks (PEFT)",
+    (RANK, ALPHA, DROPOUT, ORTHOGONALITY, TARGETS),
+    "Zhang et al. 2023, Adaptive budget allocation for parameter-efficient fine-tuning, ICLR",
 )

@@ -1,7 +1,7 @@
 """What a method is, and how one is found by name.
 
-A method is one file in this folder that declares ``METHOD``. Its search space says which
-hyperparameters are sampled; the method says which exist.
+A method is declared in a file of this folder. Its search space says which hyperparameters are
+sampled; the method says which exist.
 """
 
 from __future__ import annotations
@@ -12,17 +12,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from engine.basics.errors import UserError, nearest
 from engine.basics.plugins import with_plugins
-from engine.methods.ranges import Range
+from engine.methods.hyperparameters import Hyperparameter, Role
 from engine.records import TaskKind
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from engine.methods.training.adaptation import Adaptation
     from engine.records import TrialSpec
 
     Scores = npt.NDArray[np.float64]
@@ -73,22 +74,18 @@ class Method:
 
     Attributes
     ----------
-    name : str
     needs : {"embeddings", "network"}
         A method that needs embeddings never runs the encoder; one that needs the network trains it.
     summary : str
         One line for people.
     parameters : mapping
-        Hyperparameters that a search space may declare -> the values of those that are names of
-        something; empty for numbers and for what the encoder decides.
+        Name -> hyperparameter that a search space may declare.
     fit : callable
         ``fit(spec, report, checkpoint) -> Fitted``. The folder ``checkpoint``, or none, is the
         trial's own: a method that takes long keeps its state there after every epoch and goes on
         from what it finds, first reporting again the epochs that are done.
     kinds : tuple of str
         Kinds of tasks that it can be fitted to.
-    trains : {"adapters", "everything"}
-        What a method that needs the network trains of it; tells how much memory it takes.
     load : callable or None
         ``load(folder, spec) -> score``, where ``score(sequences)`` gives the scores of new
         sequences, shape (N, K), with the model that `Fitted.save` wrote.
@@ -98,10 +95,8 @@ class Method:
     fit_many : callable or None
         ``fit_many(specs) -> list of Fitted``: configurations of one cell fitted together, faster
         than one by one and with the same scores.
-    ranges : mapping
-        Hyperparameters that are numbers -> which they can be; any where one is missing.
-    takes : callable
-        ``takes(params) -> int``: tokens of an encoder's window that are not left to a sequence.
+    adaptation : Adaptation or None
+        What it does to the network that it trains, where any encoder's will do.
     citation : str
         The work that a paper cites for it; empty for what needs none.
     """
@@ -109,16 +104,22 @@ class Method:
     name: str
     needs: Literal["embeddings", "network"]
     summary: str
-    parameters: Mapping[str, tuple[str | bool, ...]]
+    parameters: Mapping[str, Hyperparameter[Any]]
     fit: Callable[[TrialSpec, Report, Path | None], Fitted]
     kinds: tuple[TaskKind, ...] = ("classification",)
-    trains: Literal["adapters", "everything"] = "adapters"
     load: Callable[[Path, TrialSpec], Callable[[Sequence[str]], Scores]] | None = None
     encoder: str = ""
     fit_many: Callable[[Sequence[TrialSpec]], list[Fitted]] | None = None
-    ranges: Mapping[str, Range] = field(default_factory=dict)
-    takes: Callable[[Mapping[str, Any]], int] = lambda _: 0
+    adaptation: Adaptation | None = None
     citation: str = ""
+
+    def takes(self, params: Mapping[str, Any]) -> int:
+        """Tokens of an encoder's window that are not left to a sequence."""
+        return self.adaptation.takes(params) if self.adaptation else 0
+
+    def deciding(self, role: Role) -> Hyperparameter[Any] | None:
+        """The hyperparameter that decides something of a trial's memory, if one does."""
+        return next((one for one in self.parameters.values() if one.role == role), None)
 
 
 def check_encoder(fingerprint: str, spec: TrialSpec, folder: Path) -> None:
@@ -145,32 +146,27 @@ def check_encoder(fingerprint: str, spec: TrialSpec, folder: Path) -> None:
         )
 
 
+N = TypeVar("N", bound=Any)
+
+
 @cache
 def methods() -> dict[str, Method]:
     """All registered methods by name: of the files of this folder, and of plug-ins."""
-    return with_plugins("methods", Method, declared("engine.methods", "METHOD"))
+    return with_plugins("methods", Method, declared("engine.methods", Method))
 
 
-def declared(package: str, constant: str) -> dict[str, Any]:
-    """What the files of a package declare under a constant's name, by its own ``name``."""
+def declared(package: str, sort: type[N]) -> dict[str, N]:
+    """What the files of a package declare of a sort, by name, in the order of the names."""
     found = {}
     for module in pkgutil.iter_modules(importlib.import_module(package).__path__):
-        if module.ispkg:
-            continue
-        entry = getattr(importlib.import_module(f"{package}.{module.name}"), constant, None)
-        if entry is not None:
-            found[entry.name] = entry
-    return found
+        if not module.ispkg:
+            held = vars(importlib.import_module(f"{package}.{module.name}")).values()
+            found.update({one.name: one for one in held if isinstance(one, sort)})
+    return dict(sorted(found.items()))
 
 
 def find_method(name: str, where: str) -> Method:
-    """Method of a name.
-
-    Parameters
-    ----------
-    name : str
-    where : str
-        File and key, for the message.
+    """Method of a name; `where` is a file and a key, for the message.
 
     Raises
     ------

@@ -43,15 +43,8 @@ def count(encoder: Encoder, params: Params) -> int:
 
 
 METHOD = fine_tuning(
-    Adaptation(
-        name="bitfit",
-        summary="biases only",
-        parameters={},
-        attach=attach,
-        count=count,
-        citation=(
-            "Ben Zaken et al. 2022, BitFit: simple parameter-efficient fine-tuning for "
-            "transformer-based masked language-models, ACL"
-        ),
-    )
+    Adaptation("bitfit", attach, count),
+    "biases only",
+    citation="Ben Zaken et al. 2022, BitFit: simple parameter-efficient fine-tuning for "
+    "transformer-based masked language-models, ACL",
 )

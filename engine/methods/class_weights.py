@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from engine.methods.hyperparameters import Hyperparameter
+
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-#: Values of the hyperparameter ``class_weight``: all rows alike, or all classes.
+#: Until the batched head declares as the other probes do.
 CLASS_WEIGHTS = ("none", "balanced")
+
+CLASS_WEIGHT = Hyperparameter(
+    "class_weight",
+    CLASS_WEIGHTS,
+    "none",
+    "balanced: the rows of each class, or with and without each label, weigh the same in sum",
+)
 
 
 def balanced_weights(labels: npt.NDArray[Any]) -> npt.NDArray[np.float64]:

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engine.methods.base import Fitted, InfeasibleError, Method, Report
-from engine.methods.class_weights import CLASS_WEIGHTS
-from engine.methods.ranges import COUNT, NOT_NEGATIVE, POSITIVE
+from engine.methods.class_weights import CLASS_WEIGHT
+from engine.methods.hyperparameters import COUNT, NOT_NEGATIVE, POSITIVE, Hyperparameter, named
 from engine.records import TrialSpec
 from engine.tasks import cached_task
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
+    from engine.methods.base import Scores
+    from engine.methods.training.short import ShortTraining
 
-    Scores = npt.NDArray[np.float64]
+CHANNELS = Hyperparameter("channels", COUNT, 64, "of the first layer; the next have 2 and 4 times")
+LEARNING_RATE = Hyperparameter("learning_rate", POSITIVE, 5e-4, "of AdamW")
+WEIGHT_DECAY = Hyperparameter("weight_decay", NOT_NEGATIVE, 0.0, "decoupled decay of weights")
+BATCH_SIZE = Hyperparameter("batch_size", COUNT, 32, "rows of a step", role="rows")
+EPOCHS = Hyperparameter("epochs", COUNT, 50, "most epochs")
+
+#: Epochs without a better validation score that end the training.
+PATIENCE = 10
 
 FILE = "cnn.safetensors"
 
@@ -28,11 +35,14 @@ def fit(spec: TrialSpec, report: Report, checkpoint: Path | None = None) -> Fitt
     from engine.methods.training.convolutions import LetterNetwork, train_on_letters
 
     task, params = cached_task(spec.task), spec.params
-    if task.kind == "regression" and params.get("class_weight", "none") != "none":
+    balanced = CLASS_WEIGHT.of(params) == "balanced"
+    if task.kind == "regression" and balanced:
         raise InfeasibleError("class_weight: a regression task has no classes; leave it out")
     try:
-        model = LetterNetwork.of(params.get("channels", 64), task, spec.seed)
-        curve = train_on_letters(model, task, params, spec.metric, spec.seed, report)
+        model = LetterNetwork.of(CHANNELS.of(params), task, spec.seed)
+        curve = train_on_letters(
+            model, task, training_of(params, spec.seed), balanced, spec.metric, report
+        )
         validation = model.scores(task.validation.sequences)
     except torch.OutOfMemoryError as error:
         raise InfeasibleError(f"out of memory: {str(error).splitlines()[0]}") from None
@@ -42,6 +52,20 @@ def fit(spec: TrialSpec, report: Report, checkpoint: Path | None = None) -> Fitt
         curve=curve,
         trainable_parameters=sum(p.numel() for p in model.network.parameters()),
         save=lambda folder: model.save(folder / FILE),
+    )
+
+
+def training_of(params: Mapping[str, Any], seed: int) -> ShortTraining:
+    """Read the loop's part of a configuration."""
+    from engine.methods.training.short import ShortTraining
+
+    return ShortTraining(
+        epochs=EPOCHS.of(params),
+        batch_size=BATCH_SIZE.of(params),
+        learning_rate=LEARNING_RATE.of(params),
+        weight_decay=WEIGHT_DECAY.of(params),
+        patience=PATIENCE,
+        seed=seed,
     )
 
 
@@ -56,23 +80,9 @@ METHOD = Method(
     name="cnn",
     needs="network",
     summary="a three-layer convolutional network on letters, trained from scratch",
-    parameters={
-        "channels": (),
-        "learning_rate": (),
-        "weight_decay": (),
-        "batch_size": (),
-        "epochs": (),
-        "class_weight": CLASS_WEIGHTS,
-    },
+    parameters=named(CHANNELS, LEARNING_RATE, WEIGHT_DECAY, BATCH_SIZE, EPOCHS, CLASS_WEIGHT),
     fit=fit,
     kinds=("classification", "multilabel", "regression"),
     load=load,
     encoder="onehot",
-    ranges={
-        "channels": COUNT,
-        "learning_rate": POSITIVE,
-        "weight_decay": NOT_NEGATIVE,
-        "batch_size": COUNT,
-        "epochs": COUNT,
-    },
 )

@@ -25,12 +25,5 @@ def count(encoder: Encoder, params: Params) -> int:
 
 
 METHOD = fine_tuning(
-    Adaptation(
-        name="full",
-        summary="all weights of the encoder",
-        parameters={},
-        attach=attach,
-        count=count,
-        trains="everything",
-    )
+    Adaptation("full", attach, count, trains="everything"), "all weights of the encoder"
 )

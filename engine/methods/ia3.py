@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.methods.training.adaptation import Adaptation, Adapted, Params
+from engine.methods.training.common import TARGETS
 from engine.methods.training.method import fine_tuning
 
 if TYPE_CHECKING:
@@ -34,16 +35,9 @@ def count(encoder: Encoder, params: Params) -> int:
 
 
 METHOD = fine_tuning(
-    Adaptation(
-        name="ia3",
-        summary="factors on the outputs of linear layers (PEFT)",
-        parameters={"targets": ("default", "all_linear")},
-        attach=attach,
-        count=count,
-        citation=(
-            "Liu et al. 2022, Few-shot parameter-efficient fine-tuning is better and cheaper than "
-            "in-context learning, NeurIPS"
-        ),
-        peft=True,
-    )
+    Adaptation("ia3", attach, count, peft=True),
+    "factors on the outputs of linear layers (PEFT)",
+    (TARGETS,),
+    "Liu et al. 2022, Few-shot parameter-efficient fine-tuning is better and cheaper than "
+    "in-context learning, NeurIPS",
 )

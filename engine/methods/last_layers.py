@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.methods.ranges import COUNT
+from engine.methods.hyperparameters import COUNT, Hyperparameter
 from engine.methods.training.adaptation import OWN_WEIGHTS, Adaptation, Adapted, Params
 from engine.methods.training.method import fine_tuning
 
@@ -13,11 +13,13 @@ if TYPE_CHECKING:
 
     from engine.encoders import Encoder
 
+LAYERS = Hyperparameter("layers", COUNT, 1, "how many, from the end; all where there are no more")
+
 
 def last_layers(encoder: Encoder, params: Params) -> list[nn.Parameter]:
     """Parameters of the last k layers, of all where the network has no more than k."""
     blocks = list(encoder.network.get_submodule(encoder.blocks).children())
-    chosen = blocks[-min(len(blocks), params.get("layers", 1)) :]
+    chosen = blocks[-min(len(blocks), LAYERS.of(params)) :]
     parameters = {id(p): p for block in chosen for p in block.parameters()}
     return list(parameters.values())
 
@@ -36,13 +38,7 @@ def count(encoder: Encoder, params: Params) -> int:
 
 
 METHOD = fine_tuning(
-    Adaptation(
-        name="last_layers",
-        summary="all weights of the last layers",
-        parameters={"layers": ()},
-        attach=attach,
-        count=count,
-        trains="everything",
-        ranges={"layers": COUNT},
-    )
+    Adaptation("last_layers", attach, count, trains="everything"),
+    "all weights of the last layers",
+    (LAYERS,),
 )

@@ -54,15 +54,8 @@ def _special_ids(encoder: Encoder, params: Params) -> list[int]:
 
 
 METHOD = fine_tuning(
-    Adaptation(
-        name="pasta",
-        summary="vectors added to the states of special tokens",
-        parameters={},
-        attach=attach,
-        count=count,
-        citation=(
-            "Yang et al. 2022, Parameter-efficient tuning with special token adaptation, "
-            "arXiv:2210.04382"
-        ),
-    )
+    Adaptation("pasta", attach, count),
+    "vectors added to the states of special tokens",
+    citation="Yang et al. 2022, Parameter-efficient tuning with special token adaptation, "
+    "arXiv:2210.04382",
 )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.basics.errors import UserError
 from engine.methods.base import Fitted, InfeasibleError, Method, Report, check_encoder
-from engine.methods.probes.base import hyperparameters, ranges
+from engine.methods.probes.base import FOLDS, LAYER, hyperparameters
 from engine.methods.probes.fitted import (
     Configuration,
     FittedProbe,
@@ -86,7 +86,7 @@ def _fold_scores(
     import numpy as np
 
     scores: dict[int, float] = {}
-    asked = [int(spec.params.get("folds", 0)) for spec in specs]
+    asked = [int(FOLDS.of(spec.params)) for spec in specs]
     bound = bound_rows(task.train)
     for count, seed in {(f, spec.seed) for f, spec in zip(asked, specs, strict=True) if f}:
         numbers = [n for n, s in enumerate(specs) if (asked[n], s.seed) == (count, seed)]
@@ -140,7 +140,7 @@ def _embeddings(specs: Sequence[TrialSpec], split: str) -> list[Features]:
 
 def _source(spec: TrialSpec) -> tuple[str, int]:
     """Pooling and layer that a configuration reads."""
-    return str(spec.params["pooling"]), int(spec.params.get("layer", -1))
+    return str(spec.params["pooling"]), int(LAYER.of(spec.params))
 
 
 def _save(model: FittedProbe, max_bases: int, fingerprint: str, folder: Path) -> None:
@@ -199,5 +199,4 @@ METHOD = Method(
     kinds=("classification", "multilabel", "regression"),
     load=load,
     fit_many=fit_many,
-    ranges=ranges(),
 )

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.methods.base import InfeasibleError
-from engine.methods.ranges import COUNT
+from engine.methods.hyperparameters import COUNT, Hyperparameter
 from engine.methods.training.adaptation import Adaptation, Adapted, Params
 from engine.methods.training.method import fine_tuning
 
 if TYPE_CHECKING:
     from engine.encoders import Encoder
 
-LENGTH = 10
+TOKENS = Hyperparameter("virtual_tokens", COUNT, 10, "how many; a sequence has less room by them")
 
 
 def attach(encoder: Encoder, params: Params, steps: int) -> Adapted:
@@ -38,14 +38,8 @@ def count(encoder: Encoder, params: Params) -> int:
     return _length(encoder, params) * embedding_width(encoder)
 
 
-def takes(params: Params) -> int:
-    """Virtual tokens."""
-    length: int = params.get("virtual_tokens", LENGTH)
-    return length
-
-
 def _length(encoder: Encoder, params: Params) -> int:
-    length = takes(params)
+    length = TOKENS.of(params)
     # Half the room at most: sequences are what counts.
     if 2 * length > encoder.max_tokens:
         raise InfeasibleError(
@@ -56,16 +50,8 @@ def _length(encoder: Encoder, params: Params) -> int:
 
 
 METHOD = fine_tuning(
-    Adaptation(
-        name="prompt",
-        summary="learned virtual tokens before each sequence",
-        parameters={"virtual_tokens": ()},
-        attach=attach,
-        count=count,
-        citation=(
-            "Lester et al. 2021, The power of scale for parameter-efficient prompt tuning, EMNLP"
-        ),
-        ranges={"virtual_tokens": COUNT},
-        takes=takes,
-    )
+    Adaptation("prompt", attach, count, takes=TOKENS.of),
+    "learned virtual tokens before each sequence",
+    (TOKENS,),
+    "Lester et al. 2021, The power of scale for parameter-efficient prompt tuning, EMNLP",
 )

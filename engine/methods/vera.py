@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from engine.methods.ranges import COUNT, SHARE
+from engine.methods.hyperparameters import Hyperparameter
+from engine.methods.training import common
 from engine.methods.training.adaptation import Adaptation, Adapted, Params
+from engine.methods.training.common import DROPOUT, TARGETS
 from engine.methods.training.method import fine_tuning
 
 if TYPE_CHECKING:
     from engine.encoders import Encoder
 
-RANK = 64
+RANK = replace(common.RANK, default=64)
+D_INITIAL = Hyperparameter("d_initial", None, 0.1, "what the vector between the matrices starts at")
 
 
 def attach(encoder: Encoder, params: Params, steps: int) -> Adapted:
@@ -28,9 +32,9 @@ def attach(encoder: Encoder, params: Params, steps: int) -> Adapted:
 
     with seeded_projections():
         config = VeraConfig(
-            r=params.get("rank", RANK),
-            vera_dropout=params.get("dropout", 0.0),
-            d_initial=params.get("d_initial", 0.1),
+            r=RANK.of(params),
+            vera_dropout=DROPOUT.of(params),
+            d_initial=D_INITIAL.of(params),
             target_modules=target_names(encoder, params),
             bias="none",
             projection_prng_key=torch.initial_seed(),
@@ -44,24 +48,13 @@ def count(encoder: Encoder, params: Params) -> int:
     """``rank + out`` of each layer."""
     from engine.methods.training.peft_adapters import target_sizes
 
-    rank = params.get("rank", RANK)
-    return sum(rank + size.outputs for size in target_sizes(encoder, params).values())
+    sizes = target_sizes(encoder, params).values()
+    return sum(RANK.of(params) + size.outputs for size in sizes)
 
 
 METHOD = fine_tuning(
-    Adaptation(
-        name="vera",
-        summary="vectors that scale shared random low-rank matrices (PEFT)",
-        parameters={
-            "rank": (),
-            "d_initial": (),
-            "dropout": (),
-            "targets": ("default", "all_linear"),
-        },
-        attach=attach,
-        count=count,
-        citation="Kopiczko et al. 2024, VeRA: vector-based random matrix adaptation, ICLR",
-        peft=True,
-        ranges={"rank": COUNT, "dropout": SHARE},
-    )
+    Adaptation("vera", attach, count, peft=True),
+    "vectors that scale shared random low-rank matrices (PEFT)",
+    (RANK, D_INITIAL, DROPOUT, TARGETS),
+    "Kopiczko et al. 2024, VeRA: vector-based random matrix adaptation, ICLR",
 )

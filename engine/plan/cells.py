@@ -13,12 +13,11 @@ from engine.encoders.base import LEARNED_POOLINGS, pooled_width
 from engine.encoders.hub import HubSource, cached_commit, hub_source, offline
 from engine.encoders.registry import check_package
 from engine.methods import Method, find_method
-from engine.methods.ranges import Range
 from engine.metrics import DEFAULT_METRICS, METRICS, metrics_of
 from engine.plan.source import Source
-from engine.plan.space import Parameter, Scalar, Space
+from engine.plan.space import Scalar, Space
 from engine.plan.study import Study
-from engine.records import Cell, EncoderSpec, TaskSpec
+from engine.records import Cell, EncoderSpec, TaskKind, TaskSpec
 from engine.tasks import Task, load_task
 from engine.tasks.published import published_tasks
 from engine.tasks.registry import find_task
@@ -29,18 +28,7 @@ LAST = -1
 
 @dataclass(frozen=True)
 class CellPlan:
-    """A cell that will be searched.
-
-    Attributes
-    ----------
-    cell : Cell
-    encoder : EncoderSpec
-    task : TaskSpec
-    method : Method
-    space : Space
-        The method's space, narrowed to what the encoder can do.
-    metric : str
-    """
+    """A cell that will be searched, its space narrowed to what the encoder can do."""
 
     cell: Cell
     encoder: EncoderSpec
@@ -64,9 +52,6 @@ class Plan:
 
     Attributes
     ----------
-    study : Study
-    cells : tuple of CellPlan
-    skipped : tuple of Skipped
     tasks : mapping
         Name -> task, read and checked.
     cards : mapping
@@ -105,9 +90,7 @@ class Plan:
 
     def layers(self, encoder: str, task: str) -> tuple[int, ...]:
         """Layers that the cells of an encoder and a task read from the store; sorted."""
-        chosen = {
-            layer for layer in self._choices(encoder, task, "layer") if isinstance(layer, int)
-        }
+        chosen = {n for n in self._choices(encoder, task, "layer") if isinstance(n, int)}
         for plan in self.cells:
             # A configuration without a layer reads the last one.
             always = any(p.name == "layer" and not p.when for p in plan.space.parameters)
@@ -129,18 +112,13 @@ class Plan:
 
     def one_strand(self) -> tuple[str, ...]:
         """Methods that could score both strands, as the study asks, and never do."""
-        if not self.study.embedding.both_strands:
-            return ()
-        return tuple(
-            dict.fromkeys(
-                plan.cell.method
-                for plan in self.cells
-                if "conjoined" in plan.method.parameters
-                and not any(
-                    p.name == "conjoined" and True in p.choices for p in plan.space.parameters
-                )
-            )
+        never = (
+            plan.cell.method
+            for plan in self.cells
+            if "conjoined" in plan.method.parameters
+            and not any(p.name == "conjoined" and True in p.choices for p in plan.space.parameters)
         )
+        return tuple(dict.fromkeys(never)) if self.study.embedding.both_strands else ()
 
     def forwards(self) -> int:
         """Sequences that go through an encoder in the embedding stage, test split included."""
@@ -195,22 +173,8 @@ def make_plan(study: Study) -> Plan:
                     matched.add(pattern)
                     skipped.append(Skipped(cell, f"the study leaves out {pattern}"))
                     continue
-                if method.encoder and card.name != method.encoder:
-                    reason = f"{name} reads sequences by itself; its cell is {method.encoder}'s"
-                    skipped.append(Skipped(cell, reason))
-                    continue
-                adapts = method.needs == "network" and not method.encoder
-                if adapts and card.kind != "network":
-                    reason = f"{encoder.name} has no network that {name} could adapt"
-                    skipped.append(Skipped(cell, reason))
-                    continue
-                if adapts and not card.adaptable:
-                    reason = f"{encoder.name} gives no gradients, so {name} cannot adapt it"
-                    skipped.append(Skipped(cell, reason))
-                    continue
-                if (kind := tasks[task.name].kind) not in method.kinds:
-                    reason = f"{name} cannot be fitted to a {kind} task"
-                    skipped.append(Skipped(cell, reason))
+                if why := _cannot_run(cell, method, card, tasks[task.name].kind):
+                    skipped.append(Skipped(cell, why))
                     continue
                 learned = LEARNED_POOLINGS if method.needs == "network" else ()
                 narrowed = space.restricted("pooling", (*card.poolings, *learned))
@@ -238,6 +202,18 @@ def make_plan(study: Study) -> Plan:
             f"HF_HUB_OFFLINE is set; unset it, or on a machine with network run `{commands}`"
         )
     return plan
+
+
+def _cannot_run(cell: Cell, method: Method, card: EncoderCard, kind: TaskKind) -> str:
+    """Why a method does not go with an encoder or a kind of task; empty where it does."""
+    adapts = method.needs == "network" and not method.encoder
+    if method.encoder and card.name != method.encoder:
+        return f"{cell.method} reads sequences by itself; its cell is {method.encoder}'s"
+    if adapts and card.kind != "network":
+        return f"{cell.encoder} has no network that {cell.method} could adapt"
+    if adapts and not card.adaptable:
+        return f"{cell.encoder} gives no gradients, so {cell.method} cannot adapt it"
+    return "" if kind in method.kinds else f"{cell.method} cannot be fitted to a {kind} task"
 
 
 def _card(spec: EncoderSpec, source: Source) -> EncoderCard:
@@ -290,13 +266,7 @@ def _method(name: str, space: Space, source: Source) -> Method:
                 f"{where}: method '{method.name}' has no such hyperparameter; "
                 f"{nearest(parameter.name, method.parameters)}"
             )
-        if span := method.ranges.get(parameter.name):
-            _check_range(parameter, span, where)
-        valid = method.parameters[parameter.name]
-        for value in parameter.choices if valid else ():
-            if value not in valid:
-                named = [str(v).lower() if isinstance(v, bool) else v for v in valid]
-                raise UserError(f"{where}: {value!r} is unknown; {nearest(str(value), named)}")
+        parameter.check(method.parameters[parameter.name].values, where)
     if "pooling" in method.parameters:
         if all(parameter.name != "pooling" for parameter in space.parameters):
             raise UserError(
@@ -306,17 +276,6 @@ def _method(name: str, space: Space, source: Source) -> Method:
         _check_poolings(space, method)
     _check_layers(space)
     return method
-
-
-def _check_range(parameter: Parameter, span: Range, where: str) -> None:
-    """Refuse what no training can use: an end of a distribution, or a choice."""
-    if span.whole and parameter.kind in ("uniform", "loguniform"):
-        raise UserError(
-            f"{where}: {parameter.kind} draws fractions; give {span}, with int or choice"
-        )
-    for value in parameter.choices or (parameter.low, parameter.high):
-        if not span.holds(value):
-            raise UserError(f"{where}: {value!r} is out of range; give {span}")
 
 
 def _check_poolings(space: Space, method: Method) -> None:

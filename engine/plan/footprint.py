@@ -44,15 +44,10 @@ class Bytes:
 
     @classmethod
     def fitted(cls, tried: Mapping[tuple[int, int], float], squares: bool) -> Bytes:
-        """From what one and two rows of two lengths took.
+        """From what one and two rows of two lengths took: `tried` is (rows, tokens) -> bytes.
 
-        Parameters
-        ----------
-        tried : mapping
-            (rows, tokens) -> bytes.
-        squares : bool
-            Whether anything grows faster than the tokens. Where nothing does, the two lengths
-            may still differ in which operation takes most, and that must not be read as a square.
+        Without `squares` nothing grows faster than the tokens. The two lengths may still differ in
+        which operation takes most, and that must not be read as a square.
         """
         short, long = sorted({tokens for _, tokens in tried})
         row = {tokens: tried[2, tokens] - tried[1, tokens] for tokens in (short, long)}
@@ -89,8 +84,6 @@ class Footprint:
     training, checkpointed, evaluation : Bytes
         Most that is alive at once beside weights, gradients and the optimizer's state, in a
         training step, in one with checkpointed gradients, and forwards only.
-    max_tokens : int
-    tokens_per_base : float
     """
 
     weights: int
@@ -110,10 +103,8 @@ def footprint(
 
     Parameters
     ----------
-    card : str
     trains : {"adapters", "everything"}
-        Adapters are counted as low-rank ones.
-    rank : int
+        Adapters are counted as low-rank ones, of the rank given.
     everywhere : bool
         Whether adapters are on every linear layer, or on the encoder's own targets.
     half : bool
@@ -254,11 +245,8 @@ def _quiet() -> Iterator[None]:
 class _Alive(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts bytes of tensors from when an operation makes them until nothing refers to them.
 
-    Parameters
-    ----------
-    known : sequence of Tensor
-        Not counted. Gradients of those that are parameters are let go as soon as they are whole:
-        they are counted with the optimizer's state.
+    Those that are `known` do not count. Gradients of those that are parameters are let go as soon
+    as they are whole: they are counted with the optimizer's state.
     """
 
     def __init__(self, known: Sequence[Tensor]):

@@ -6,12 +6,12 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from engine.methods.hyperparameters import Role
 from engine.methods.training.ladder import EVALUATION_TOKENS
 from engine.plan.footprint import footprint
 
 if TYPE_CHECKING:
     from engine.plan.cells import CellPlan
-    from engine.plan.space import Space
     from engine.tasks import Task
 
 #: Bytes of a process before it holds a tensor: on a GPU CUDA's context and the libraries' own
@@ -25,7 +25,7 @@ STATE_BYTES = 8 + 4 + 4
 #: What an allocator cannot use, since its blocks are of other sizes than what is asked for.
 HEAD_ROOM = 1.1
 
-#: Rank of adapters whose space names none: about as many numbers as any other kind of adapter has.
+#: Rank that stands for adapters without a size: about as many numbers as any kind of them has.
 RANK = 32
 
 
@@ -78,17 +78,20 @@ def estimate(plan: CellPlan, task: Task, *, gpu: bool) -> Estimate | None:
     if plan.encoder.weights not in ("hub", "random"):
         # Of the family, but perhaps of another size.
         return None
-    rank = int(_largest(plan.space, "rank", RANK))
-    everywhere = "all_linear" in _values(plan.space, "targets")
-    taken = footprint(plan.encoder.card, plan.method.trains, rank, everywhere, half=gpu)
+    adaptation = plan.method.adaptation
+    if adaptation is None:
+        return None
+    rank = int(max(_values(plan, "size"), default=RANK))
+    everywhere = "all_linear" in _values(plan, "targets")
+    taken = footprint(plan.encoder.card, adaptation.trains, rank, everywhere, half=gpu)
     if taken is None:
         return None
-    rows = int(_largest(plan.space, "batch_size", 32))
+    rows = int(max(_values(plan, "rows")))
     # A window more than is full, where a sequence is read in several.
     longest = math.ceil(task.max_bases * taken.tokens_per_base) + 2
     tokens = min(longest, taken.max_tokens or longest)
     windows = math.ceil(longest / tokens) if plan.encoder.truncate == "chunk" else 1
-    checkpointing = _values(plan.space, "gradient_checkpointing") == {True}
+    checkpointing = _values(plan, "checkpointing") == {True}
     step = taken.checkpointed if checkpointing else taken.training
     scored = max(task.sizes[split] for split in ("validation", "test"))
     at_once = max(1, min(scored * windows, EVALUATION_TOKENS // tokens))
@@ -109,16 +112,13 @@ def estimate(plan: CellPlan, task: Task, *, gpu: bool) -> Estimate | None:
     )
 
 
-def _values(space: Space, name: str) -> set[Any]:
-    """Values that a hyperparameter is chosen from."""
-    return {choice for p in space.parameters if p.name == name for choice in p.choices}
-
-
-def _largest(space: Space, name: str, default: float) -> float:
-    """Largest value of a number, or what a method takes where its space has none."""
-    found = [
-        max((float(c) for c in p.choices if isinstance(c, int | float)), default=p.high)
-        for p in space.parameters
-        if p.name == name
-    ]
-    return max(found, default=default)
+def _values(plan: CellPlan, role: Role) -> set[Any]:
+    """Choices or bounds of the hyperparameter that decides something; nothing where none does."""
+    decides = plan.method.deciding(role)
+    if decides is None:
+        return set()
+    found = next((p for p in plan.space.parameters if p.name == decides.name), None)
+    if found is None:
+        return {decides.default}
+    # Where its conditions do not hold, the default does.
+    return {*(found.choices or (found.low, found.high)), *([decides.default] if found.when else [])}

@@ -24,15 +24,9 @@ FORWARD_BYTES = 1.5e9
 
 @dataclass(frozen=True)
 class Kind:
-    """Cells of an encoder and a method, whose trials take about the same.
+    """Cells (ids) of an encoder and a method, whose trials take about the same.
 
-    Attributes
-    ----------
-    encoder, method : str
-    cells : tuple of str
-        Ids.
-    estimate : Estimate or None
-        Of the task that takes most; none where it cannot be told.
+    The estimate is that of the task that takes most; none where it cannot be told.
     """
 
     encoder: str
@@ -44,13 +38,7 @@ class Kind:
 def kinds(plan: Plan, *, gpu: bool, larger_than: float = 0) -> list[Kind]:
     """Kinds of cells that train a network, with the memory that the largest trial takes.
 
-    Parameters
-    ----------
-    plan : Plan
-    gpu : bool
-        Whether trials run on GPUs.
-    larger_than : float
-        Networks of no more numbers are not estimated, which takes seconds for each.
+    Networks of no more numbers than `larger_than` are not estimated, which takes seconds for each.
     """
     found: dict[tuple[str, str], list[tuple[str, Estimate | None]]] = {}
     for cell in plan.cells:
@@ -74,13 +62,7 @@ def kinds(plan: Plan, *, gpu: bool, larger_than: float = 0) -> list[Kind]:
 
 
 def share_out(plan: Plan, nodes: tuple[Node, ...]) -> Capacity:
-    """Say what the trials of a plan ask for on the nodes that are there.
-
-    Parameters
-    ----------
-    plan : Plan
-    nodes : tuple of Node
-    """
+    """Say what the trials of a plan ask for on the nodes that are there."""
     asked = plan.study.resources
     cpus = asked.cpus_per_trial
     shapes = {cell.cell.id: Shape(cpus) for cell in plan.cells}
@@ -146,8 +128,7 @@ def _beside_cpus(kind: Kind, nodes: tuple[Node, ...], cpus: float) -> tuple[Shap
 
 def _needs(kind: Kind) -> str:
     assert kind.estimate is not None
-    needs = f"about {kind.estimate.total / GB:.1f} GB a trial"
-    return f"{kind.encoder}, {kind.method}: {needs}"
+    return f"{kind.encoder}, {kind.method}: about {kind.estimate.total / GB:.1f} GB a trial"
 
 
 def remedy(kind: Kind) -> str:

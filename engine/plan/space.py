@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from engine.basics.errors import UserError, nearest
 from engine.basics.yaml_files import explain
+from engine.methods.hyperparameters import Range, as_yaml
 
 Scalar = str | int | float | bool | None
 Kind = Literal["uniform", "loguniform", "int", "choice", "constant"]
@@ -47,7 +48,6 @@ class Parameter:
 
     Attributes
     ----------
-    name : str
     kind : str
         One of `KINDS`.
     low, high : float
@@ -82,6 +82,35 @@ class Parameter:
         if isinstance(value, bool) or not isinstance(value, number):
             return False
         return self.low <= value <= self.high
+
+    def check(self, values: Range | tuple[str | bool, ...] | None, where: str) -> None:
+        """Refuse a choice, or an end of a distribution, that is not one of a method's values.
+
+        Parameters
+        ----------
+        values : Range, tuple or None
+            Of the method's `Hyperparameter`.
+        where : str
+            File and key, for the message.
+
+        Raises
+        ------
+        UserError
+            If no fit could use it.
+        """
+        if isinstance(values, Range):
+            if values.whole and self.kind in ("uniform", "loguniform"):
+                raise UserError(
+                    f"{where}: {self.kind} draws fractions; give {values}, with int or choice"
+                )
+            for value in self.choices or (self.low, self.high):
+                if not values.holds(value):
+                    raise UserError(f"{where}: {value!r} is out of range; give {values}")
+            return
+        for value in self.choices:
+            if values and value not in values:
+                hint = nearest(str(value), map(as_yaml, values))
+                raise UserError(f"{where}: {value!r} is unknown; {hint}")
 
     def draw(self, suggester: Suggester) -> Scalar:
         """Ask a suggester for a value."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -42,20 +42,14 @@ class Study:
 
     Attributes
     ----------
-    name, description : str
-    encoders : tuple of EncoderSpec
-    tasks : tuple of TaskSpec
     methods : mapping
         Name in cells -> search space.
     skip : tuple of str
         Cells to leave out: ``encoder/task/method`` with wildcards.
     metric : str or None
         None leaves it to each task's card, or AUROC.
-    trials_per_cell : int
     seeds : tuple of int
         The winner of each cell is fitted once with each.
-    embedding, compare, search, resources, tracking
-        Sections of the file.
     store : str or None
         Where embeddings are kept; none means beside the runs.
     source : Source
@@ -84,8 +78,6 @@ class Study:
 
         It is kept beside the results and in MLflow, so that no password stands in it.
         """
-        search = self.search.model_dump()
-        search["storage"] = _shown(self.search.storage)
         return {
             "name": self.name,
             "description": self.description,
@@ -94,11 +86,7 @@ class Study:
                 | {"truncate": e.truncate}
                 for e in self.encoders
             ],
-            "tasks": [
-                {"name": t.name, "path": t.path, "metric": t.metric, "group": t.group}
-                | {"seed": t.seed, "kind": t.kind, "published": t.published}
-                for t in self.tasks
-            ],
+            "tasks": [asdict(task) for task in self.tasks],
             "methods": {name: space.to_dict() for name, space in self.methods.items()},
             "skip": list(self.skip),
             "metric": self.metric,
@@ -106,7 +94,7 @@ class Study:
             "seeds": list(self.seeds),
             "embedding": self.embedding.model_dump(),
             "compare": self.compare.model_dump(),
-            "search": search,
+            "search": self.search.model_dump() | {"storage": _shown(self.search.storage)},
             "resources": self.resources.model_dump(),
             "tracking": self.tracking.model_dump() | {"uri": _shown(self.tracking.uri)},
             "store": _shown(self.store),
@@ -144,7 +132,6 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
 
     Parameters
     ----------
-    path : Path
     overrides : sequence of str
         ``key=value`` from the command line; the key may be dotted, the value is YAML.
 
@@ -207,40 +194,35 @@ def make_study(data: Any, name: str, folder: Path, settings: Sequence[Setting] =
     except ValidationError as error:
         key, said = find_fault(error, StudyModel)
         raise UserError(f"{source.at(key)}: {said}") from None
-    tasks = tuple(
-        _task(entry, folder, source.of("tasks", str(n))) for n, entry in enumerate(model.tasks)
-    )
-    encoders = tuple(
+    tasks = [_task(e, folder, source.of("tasks", str(n))) for n, e in enumerate(model.tasks)]
+    encoders = [
         _encoder(entry, model.embedding, folder, source.of("encoders", str(n)))
         for n, entry in enumerate(model.encoders)
-    )
-    source = source.naming("encoders", [encoder.name for encoder in encoders])
-    source = source.naming("tasks", [task.name for task in tasks])
-    source = source.naming("methods", list(model.methods))
-    study = Study(
-        name=model.name,
-        description=model.description,
-        encoders=encoders,
-        tasks=tasks,
-        methods={n: _space(n, s, folder, source) for n, s in model.methods.items()},
-        skip=tuple(model.skip),
-        metric=model.metric,
-        trials_per_cell=model.trials_per_cell,
-        seeds=tuple(model.seeds),
-        embedding=model.embedding,
-        compare=model.compare,
-        search=model.search.model_copy(
-            update={"warm_start": [resolve_path(run, folder) for run in model.search.warm_start]}
-        ),
-        resources=model.resources,
-        tracking=model.tracking,
-        store=_store_root(model.store),
-        source=source,
-    )
-    another = "give one of them another `name`"
-    _unique([e.name for e in study.encoders], "encoders", source, another)
-    _unique([t.name for t in study.tasks], "tasks", source, another)
-    _unique([str(s) for s in study.seeds], "seeds", source, "list each seed once")
+    ]
+    names = {
+        "encoders": [encoder.name for encoder in encoders],
+        "tasks": [task.name for task in tasks],
+        "methods": list(model.methods),
+    }
+    for key, named in names.items():
+        source = source.naming(key, named)
+        _unique(named, key, source, "give one of them another `name`")
+    _unique([str(s) for s in model.seeds], "seeds", source, "list each seed once")
+    warm = {"warm_start": [resolve_path(run, folder) for run in model.search.warm_start]}
+    store = model.store
+    if store is not None and "://" not in store:
+        store = str(Path(store).expanduser().absolute())
+    resolved: dict[str, Any] = {
+        "encoders": tuple(encoders),
+        "tasks": tuple(tasks),
+        "methods": {n: _space(n, given, folder, source) for n, given in model.methods.items()},
+        "skip": tuple(model.skip),
+        "seeds": tuple(model.seeds),
+        "search": model.search.model_copy(update=warm),
+        "store": store,
+        "source": source,
+    }
+    study = Study(**dict(model) | resolved)
     _check_sampler(study)
     _check_search(study)
     return study
@@ -288,15 +270,9 @@ def _task(entry: TaskEntry, folder: Path, where: str) -> TaskSpec:
     path, name = entry.path, entry.name
     if path is None and name is not None and name not in task_cards() and file_format(name):
         path, name = name, None
-    return TaskSpec(
-        name=name or task_name(str(path)),
-        path=None if path is None else resolve_path(path, folder),
-        metric=entry.metric,
-        group=entry.group,
-        seed=entry.seed,
-        kind=entry.kind,
-        published=entry.published,
-    )
+    name = name or task_name(str(path))
+    path = None if path is None else resolve_path(path, folder)
+    return TaskSpec(**dict(entry) | {"name": name, "path": path})
 
 
 def _space(name: str, given: str | dict[str, Any], folder: Path, source: Source) -> Space:
@@ -305,13 +281,6 @@ def _space(name: str, given: str | dict[str, Any], folder: Path, source: Source)
     path = find_space(given, folder, source.of("methods", name))
     shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
     return parse_space(read_yaml(shown, "search space"), str(shown))
-
-
-def _store_root(given: str | None) -> str | None:
-    """Absolute path of a store, or its URI in an object store."""
-    if given is None or "://" in given:
-        return given
-    return str(Path(given).expanduser().absolute())
 
 
 def _check_sampler(study: Study) -> None:

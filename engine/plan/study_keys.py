@@ -15,6 +15,12 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Truncate = Literal["center", "start", "chunk", "error"]
 
 
+class _Keys(BaseModel):
+    """Keys of which none may be misspelt."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
 def _named(value: Any) -> Any:
     """Let ``name`` stand for ``{name: name}``."""
     return {"name": value} if isinstance(value, str) else value
@@ -36,10 +42,8 @@ def _by_name(value: Any) -> Any:
     return named
 
 
-class EncoderEntry(BaseModel):
+class EncoderEntry(_Keys):
     """An encoder of a study: a name, a folder of weights, or a mapping."""
-
-    model_config = ConfigDict(extra="forbid")
 
     name: str
     family: str | None = None
@@ -48,10 +52,8 @@ class EncoderEntry(BaseModel):
     truncate: Truncate | None = None
 
 
-class TaskEntry(BaseModel):
+class TaskEntry(_Keys):
     """A task of a study: a name, the path of a local file, or a mapping."""
-
-    model_config = ConfigDict(extra="forbid")
 
     name: str | None = None
     path: str | None = None
@@ -62,30 +64,24 @@ class TaskEntry(BaseModel):
     published: str | None = None
 
 
-class Embedding(BaseModel):
+class Embedding(_Keys):
     """How sequences are read, for all encoders; an encoder may have its own ``truncate``."""
-
-    model_config = ConfigDict(extra="forbid")
 
     truncate: Truncate = "center"
     both_strands: bool = False
     stored_as: Literal["float32", "float16"] = "float32"
 
 
-class Compare(BaseModel):
+class Compare(_Keys):
     """How differences are tested and corrected."""
-
-    model_config = ConfigDict(extra="forbid")
 
     family: Literal["per_task", "whole_study", "headline"] = "per_task"
     correction: Literal["holm", "bh", "by", "none"] = "holm"
     equivalence_margin: float = Field(default=0.01, gt=0, lt=0.5)
 
 
-class Search(BaseModel):
+class Search(_Keys):
     """How configurations are proposed, when a trial or a cell stops, where Optuna keeps a copy."""
-
-    model_config = ConfigDict(extra="forbid")
 
     sampler: Literal["tpe", "random", "grid", "gp", "cmaes"] = "tpe"
     seed: Seed = 0
@@ -125,10 +121,8 @@ class Search(BaseModel):
         raise ValueError("give journal, sqlite, null, or the URL of a database")
 
 
-class Resources(BaseModel):
+class Resources(_Keys):
     """What one trial takes; ``auto`` shares GPUs by an estimate of the memory that trials need."""
-
-    model_config = ConfigDict(extra="forbid")
 
     cpus_per_trial: float = Field(default=1.0, gt=0)
     gpus_per_trial: float | Literal["auto"] = "auto"
@@ -143,19 +137,15 @@ class Resources(BaseModel):
         raise ValueError("give auto, a share below 1, or a whole number")
 
 
-class Tracking(BaseModel):
+class Tracking(_Keys):
     """Where MLflow is; none means sqlite beside the runs."""
-
-    model_config = ConfigDict(extra="forbid")
 
     uri: str | None = None
     enabled: bool = True
 
 
-class StudyModel(BaseModel):
+class StudyModel(_Keys):
     """The study file's keys."""
-
-    model_config = ConfigDict(extra="forbid")
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)
     description: str = ""

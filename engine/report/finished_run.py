@@ -2,80 +2,19 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pandas as pd
 
 from engine.basics.errors import UserError
 from engine.basics.yaml_files import parse_yaml
+from engine.compare.rows import ComparisonRow, ScoreRow
 from engine.metrics import METRICS
+from engine.records import TrialRow
 from engine.stats import EmbeddingQuality
-
-SCORE_TEXT = ("cell", "encoder", "task", "method", "variant", "metric")
-SCORE_NUMBERS = (
-    "seed",
-    "validation",
-    "value",
-    "ci_low",
-    "ci_high",
-    "n_test",
-    "seconds",
-    "trainable_parameters",
-)
-COMPARISON_TEXT = (
-    "task",
-    "cell_a",
-    "cell_b",
-    "metric",
-    "test",
-    "correction",
-    "family",
-    "seeds_agree",
-    "verdict",
-)
-COMPARISON_NUMBERS = (
-    "seed",
-    "value_a",
-    "value_b",
-    "delta",
-    "ci_low",
-    "ci_high",
-    "z",
-    "p",
-    "log10_p",
-    "p_adjusted",
-)
-# What a run of an earlier version, or a study of one seed, lacks.
-METHOD_TEXT = ("claim", "agreement", "equivalent")
-METHOD_NUMBERS = (
-    "log10_p_adjusted",
-    "method_delta",
-    "method_ci_low",
-    "method_ci_high",
-    "method_p",
-    "method_log10_p",
-    "method_p_adjusted",
-    "method_log10_p_adjusted",
-    "var_seed",
-    "var_test",
-    "n_groups",
-    "margin",
-    "equivalence_p",
-)
-TRIAL_COLUMNS = (
-    "cell",
-    "encoder",
-    "task",
-    "method",
-    "number",
-    "status",
-    "score",
-    "is_default",
-    "seconds",
-)
 
 EMBEDDING_TEXT = ("encoder", "task", "pooling", "note")
 EMBEDDING_NUMBERS = (
@@ -89,7 +28,7 @@ EMBEDDING_POINTS = ("encoder", "task", "pooling", "layer", "label", "x", "y")
 
 
 @dataclass(frozen=True)
-class Run:
+class FinishedRun:
     """A finished study.
 
     Attributes
@@ -218,7 +157,7 @@ def cell_label(encoder: str, method: str) -> str:
     return f"{encoder} · {method}"
 
 
-def read_run(folder: Path) -> Run:
+def read_run(folder: Path) -> FinishedRun:
     """Read the folder that a study left behind.
 
     Parameters
@@ -231,13 +170,13 @@ def read_run(folder: Path) -> Run:
     UserError
         If a file is missing or unreadable, lacks a column, or has text where a number belongs.
     """
-    return Run(
+    return FinishedRun(
         folder=folder,
         study=_read_mapping(folder / "study.yaml"),
         manifest=_read_mapping(folder / "manifest.json"),
-        trials=_read_parquet(folder / "trials.parquet", TRIAL_COLUMNS),
-        scores=_read_csv(folder / "scores.csv", SCORE_TEXT, SCORE_NUMBERS),
-        comparisons=_with_methods(folder / "comparisons.csv"),
+        trials=_read_parquet(folder / "trials.parquet", needed_columns(TrialRow)),
+        scores=_read_rows(folder / "scores.csv", ScoreRow),
+        comparisons=_read_rows(folder / "comparisons.csv", ComparisonRow),
         best=_read_best(folder / "best"),
     )
 
@@ -276,13 +215,25 @@ def _read_csv(path: Path, text: tuple[str, ...], numbers: tuple[str, ...]) -> pd
     return table
 
 
-def _with_methods(path: Path) -> pd.DataFrame:
-    """The comparisons; columns of methods over seeds are empty where the run has none."""
-    table = _read_csv(path, COMPARISON_TEXT, COMPARISON_NUMBERS)
-    for name in METHOD_TEXT:
-        table[name] = table.get(name, "")
-    for name in METHOD_NUMBERS:
-        table[name] = _to_numbers(path, table[name]) if name in table else float("nan")
+def needed_columns(row: type[Any]) -> tuple[str, ...]:
+    """Columns that a table of such rows must have, beside the metrics of a score."""
+    return tuple(f.name for f in fields(row) if f.default is MISSING and f.name != "metrics")
+
+
+def _read_rows(path: Path, row: type[Any]) -> pd.DataFrame:
+    """A table of typed rows; columns that an earlier version did not write are filled."""
+    types = get_type_hints(row)
+    numbers = {name for name, of in types.items() if {int, float} & {of, *get_args(of)}}
+    needed = needed_columns(row)
+    text, numeric = (tuple(n for n in needed if (n in numbers) == of) for of in (False, True))
+    table = _read_csv(path, text, numeric)
+    for field in fields(row):
+        if field.default is MISSING:
+            continue
+        if field.name not in table:
+            table[field.name] = "" if field.name not in numbers else float("nan")
+        elif field.name in numbers:
+            table[field.name] = _to_numbers(path, table[field.name])
     return table
 
 

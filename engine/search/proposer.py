@@ -90,7 +90,7 @@ class Proposer:
         """Forget a trial that was drawn and will not run."""
         self.study.tell(self._drawn.pop(number), state=TrialState.FAIL)
 
-    def recall(self, record: TrialRecord) -> None:
+    def tell_again(self, record: TrialRecord) -> None:
         """Take a trial of an earlier run."""
         if self._sampler in STATEFUL:
             self.draw(record.number, record.params)

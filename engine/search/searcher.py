@@ -279,7 +279,7 @@ class CellSearch:
             if same:
                 self.proposer.tell(record)
             else:
-                self.proposer.recall(record)
+                self.proposer.tell_again(record)
             self._remember(record)
 
     def _is_drawn(self, number: int) -> bool:
@@ -296,7 +296,7 @@ class CellSearch:
         again = {number for batch in replayed for number in batch}
         for number, record in known.items():
             if number not in again and number not in self._to_repeat:
-                self.proposer.recall(record)
+                self.proposer.tell_again(record)
                 self._remember(record)
         for batch in replayed:
             self._draw(batch, {n: known[n] for n in batch if n in known})

@@ -161,7 +161,7 @@ def final_fits(
     """
     waiting: dict[str, list[FitRequest]] = {}
     for request in requests:
-        found = recall(request)
+        found = recall_fit(request)
         if found is not None:
             yield found
         else:
@@ -173,7 +173,7 @@ def final_fits(
             yield replace(fit, cell=twin.spec.cell, variant=twin.variant)
 
 
-def recall(request: FitRequest) -> FinalFit | None:
+def recall_fit(request: FitRequest) -> FinalFit | None:
     """Predictions that an earlier run stored, or none; and none without a model that is wanted."""
     if request.model and not request.model.is_dir():
         return None

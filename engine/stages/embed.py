@@ -9,7 +9,7 @@ from engine.cluster import workers
 from engine.cluster.capacity import Shape
 from engine.embedding.over_cluster import embed_over_cluster
 from engine.embedding.quality import Measured, QualityRequest, measure, measure_all
-from engine.embedding.stored import Prepared, PrepareRequest, prepare_all, recall
+from engine.embedding.stored import Prepared, PrepareRequest, prepare_all, recall_prepared
 from engine.stages.run import Run
 from engine.store import Store
 
@@ -34,7 +34,7 @@ def embed(run: Run, pairs: Sequence[tuple[str, str]], splits: tuple[str, ...]) -
     store = Store(run.store)
     missing: dict[PrepareRequest, tuple[str, str]] = {}
     for pair, request in requests.items():
-        found = None if run.fresh else recall(request, store)
+        found = None if run.fresh else recall_prepared(request, store)
         if found is None:
             missing[request] = pair
         else:
@@ -66,17 +66,12 @@ def measure_embeddings(run: Run) -> list[Measured]:
                 QualityRequest(encoder, name, task.spec, task.fingerprint, train, run.store)
             )
 
-    def measure_missing(
-        missing: Sequence[QualityRequest],
-    ) -> Iterator[tuple[QualityRequest, Measured]]:
-        if not missing:
-            return iter(())
-        cpus = run.capacity.embedder.cpus
-        return workers.map_tasks(measure, missing, lambda _: Shape(cpus))
+    def shape(_: QualityRequest) -> Shape:
+        return Shape(run.capacity.embedder.cpus)
 
     with run.view.stage("measure the embeddings", len(requests)) as count:
         measured = {}
-        for one in measure_all(requests, measure_missing):
+        for one in measure_all(requests, partial(workers.map_tasks, measure, resources=shape)):
             measured[one.request] = one
             count["done"] += 1
     return [measured[request] for request in requests]
@@ -93,9 +88,8 @@ def _embedded(
     if capacity.gpus <= 1 and run.nodes == 1:
         alone, spread = list(requests), []
     work = partial(prepare_all, root=root, reuse=reuse)
-    for _, step in workers.map_streams(
-        work, _shares(alone, run.workers), lambda _: capacity.embedder
-    ):
+    shares = _shares(alone, run.workers)
+    for _, step in workers.map_streams(work, shares, lambda _: capacity.embedder):
         yield step
     for encoder in dict.fromkeys(request.encoder for request in spread):
         mine = [request for request in spread if request.encoder == encoder]

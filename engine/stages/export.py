@@ -26,16 +26,11 @@ from engine.stages.run import Run, now
 def write_best(run: Run, winner: Winner, scores: pd.DataFrame) -> None:
     """Write ``best/CELL/``, in place of one that an earlier run left.
 
-    Parameters
-    ----------
-    run : Run
-    winner : Winner
-    scores : DataFrame
-        As `engine.compare.cells.score_table` makes it.
+    `scores` is what `engine.compare.cells.score_table` makes.
     """
     cell = winner.plan.cell
     seed = run.plan.study.seeds[0]
-    spec = run.spec(winner.plan, winner.best.params, 0, seed)
+    spec = run.spec(winner.plan, winner.best.params, seed)
     source = FitRequest(spec, "tuned", str(run.fits), str(run.models)).model
     with replacing_folder(run.file(f"best/{cell.slug}")) as folder:
         if source and source.is_dir() and any(source.iterdir()):

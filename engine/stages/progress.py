@@ -14,7 +14,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from engine.metrics import METRICS
+from engine.basics.wording import MISSING, duration
+from engine.select.winners import pick
 
 if TYPE_CHECKING:
     from engine.search.searcher import CellSearch
@@ -27,12 +28,7 @@ PLAIN_SECONDS = 15.0
 
 
 class View:
-    """Shows progress on a terminal as a live table, elsewhere as a line now and then.
-
-    Parameters
-    ----------
-    console : Console
-    """
+    """Shows progress on a terminal as a live table, elsewhere as a line now and then."""
 
     def __init__(self, console: Console):
         self.console = console
@@ -56,8 +52,9 @@ class View:
             return f"{title}  {count['done']:,}/{total:,} {unit}".rstrip() + speed
 
         def line() -> Text:
-            left = _duration(_left(count["done"], total, time.monotonic() - started))
-            return Text(f"{state()}  {left} left")
+            done, elapsed = count["done"], time.monotonic() - started
+            left = elapsed / done * (total - done) if done else None
+            return Text(f"{state()}  {_duration(left)} left")
 
         with self._refreshing(line):
             yield count
@@ -125,10 +122,8 @@ def search_table(
     """The search as a table, one row per cell."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("cell", no_wrap=True)
-    for name in ("done", "running", "pruned", "failed"):
+    for name in ("done", "running", "pruned", "failed", "best", "left"):
         table.add_column(name, justify="right")
-    table.add_column("best", justify="right")
-    table.add_column("left", justify="right")
     for cell, search in searches.items():
         # Copies: the driver's thread changes both while this one draws.
         records = list(search.records.values())
@@ -142,7 +137,7 @@ def search_table(
             str(len(search.running) or "·"),
             str(status["pruned"] or "·"),
             f"[red]{failed}[/]" if failed else "·",
-            "–" if best is None else f"{best:.4f}",
+            MISSING if best is None else f"{best:.4f}",
             (search.stopped or "✓") if finished else _duration(time_left({cell: search}, slots)),
             style="dim" if finished else "",
         )
@@ -157,14 +152,8 @@ def search_table(
 
 def best_score(search: CellSearch) -> float | None:
     """Best validation score of a cell's completed trials so far."""
-    scores = [
-        r.result.score
-        for r in list(search.records.values())
-        if r.result.status == "complete" and r.result.score is not None
-    ]
-    if not scores:
-        return None
-    return max(scores) if METRICS[search.plan.metric].greater_is_better else min(scores)
+    winner = pick(search.plan, list(search.records.values()))
+    return winner.best.result.score if winner else None
 
 
 def time_left(searches: Mapping[str, CellSearch], slots: Mapping[str, int]) -> float | None:
@@ -190,15 +179,5 @@ def time_left(searches: Mapping[str, CellSearch], slots: Mapping[str, int]) -> f
     return total
 
 
-def _left(done: int, total: int, elapsed: float) -> float | None:
-    return elapsed / done * (total - done) if done else None
-
-
 def _duration(seconds: float | None) -> str:
-    if seconds is None:
-        return "–"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes:02d} min"
-    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+    return MISSING if seconds is None else duration(seconds)

@@ -19,7 +19,7 @@ from engine.compare.tasks import across_tasks
 from engine.embedding.quality import Measured, tables
 from engine.metrics import METRICS
 from engine.plan.study_keys import Search
-from engine.records import Cell, EncoderSpec
+from engine.records import Cell, EncoderSpec, TrialRow
 from engine.search.pareto import pareto_front
 from engine.search.searcher import CellSearch
 from engine.select.winners import Winner
@@ -41,27 +41,27 @@ def write_trials(path: Path, searches: Mapping[str, CellSearch]) -> None:
         for number, record in sorted(search.records.items()):
             result = record.result
             rows.append(
-                {
-                    "cell": record.cell.id,
+                TrialRow(
+                    cell=record.cell.id,
                     **record.cell._asdict(),
-                    "number": number,
-                    "status": result.status,
-                    "score": result.score,
-                    "is_default": number == 0,
-                    "params": json.dumps(dict(record.params)),
-                    "metrics": json.dumps(dict(result.metrics)),
-                    "curve": json.dumps(list(result.curve)),
-                    "epochs": len(result.curve),
-                    "seconds": result.seconds,
-                    "trainable_parameters": result.trainable_parameters,
-                    "cost": json.dumps(dict(result.cost)),
-                    "pareto": number in front,
-                    "duplicate_of": record.duplicate_of,
-                    "error": result.error,
-                    "key": record.key,
-                }
+                    number=number,
+                    status=result.status,
+                    score=result.score,
+                    is_default=number == 0,
+                    params=json.dumps(dict(record.params)),
+                    metrics=json.dumps(dict(result.metrics)),
+                    curve=json.dumps(list(result.curve)),
+                    epochs=len(result.curve),
+                    seconds=result.seconds,
+                    trainable_parameters=result.trainable_parameters,
+                    cost=json.dumps(dict(result.cost)),
+                    pareto=number in front,
+                    duplicate_of=record.duplicate_of,
+                    error=result.error,
+                    key=record.key,
+                )
             )
-    _write_parquet(path, pd.DataFrame(rows))
+    _write_parquet(path, pd.DataFrame(map(vars, rows)))
 
 
 def write_results(

@@ -34,18 +34,14 @@ class Run:
 
     Attributes
     ----------
-    plan : Plan
-    out : Path
     address : str or None
         Ray cluster; none for this machine.
     fresh : bool
         Whether to compute embeddings anew.
-    view : View
     prepared : dict
         (encoder, task) -> what the embedding stage found.
     seconds : dict
         Stage -> wall time.
-    started : str
     nodes : int
         Of the cluster; 0 while none was needed.
     """
@@ -87,21 +83,15 @@ class Run:
         if self._capacity is None:
             there = workers.start(self.address)
             self.nodes = len(there)
-            asked, at = self.plan.study.resources, self.plan.study.source.at
-            most = max(node.cpus for node in there)
-            if most < asked.cpus_per_trial:
-                raise UserError(
-                    f"{at('resources.cpus_per_trial')}: {asked.cpus_per_trial} "
-                    f"asks for more than any node has ({most:.0f}); ask for less"
-                )
-            gpus = max(node.gpus for node in there)
-            if asked.gpus_per_trial != "auto" and 0 < gpus < asked.gpus_per_trial:
-                raise UserError(
-                    f"{at('resources.gpus_per_trial')}: {asked.gpus_per_trial:g} "
-                    f"asks for more than any node has ({gpus:.0f}); ask for less"
-                )
-            if asked.gpus_per_trial == "auto":
-                there = workers.with_gpu_memory(there, workers.gpu_memory)
+            for key, asked in self.plan.study.resources:
+                most = max(getattr(node, key.removesuffix("_per_trial")) for node in there)
+                if asked == "auto":
+                    there = workers.with_gpu_memory(there, workers.gpu_memory)
+                elif 0 < most < asked:
+                    raise UserError(
+                        f"{self.plan.study.source.at(f'resources.{key}')}: {asked:g} asks for more "
+                        f"than any node has ({most:.0f}); ask for less"
+                    )
             self._capacity = share_out(self.plan, there)
             for note in self._capacity.notes:
                 log.info(note)
@@ -145,8 +135,10 @@ class Run:
             )
         self.prepared[pair] = prepared
 
-    def spec(self, plan: CellPlan, params: Mapping[str, Any], number: int, seed: int) -> TrialSpec:
-        """Everything that a trial of a cell needs."""
+    def spec(
+        self, plan: CellPlan, params: Mapping[str, Any], seed: int, number: int = 0
+    ) -> TrialSpec:
+        """Everything that a trial of a cell needs, or a fit of its winner."""
         prepared = self.prepared[plan.cell.encoder, plan.cell.task]
         return TrialSpec(
             cell=plan.cell,

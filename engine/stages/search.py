@@ -41,7 +41,7 @@ def search_cells(run: Run, tracker: Tracker | None) -> Turns:
         if turns.finished:
             run.view.say(f"[green]✓[/] search  [dim]all {found} trials done[/]")
         else:
-            _run_trials(run, turns, ledger, tracker, mirror)
+            _run_what_is_left(run, turns, ledger, tracker, mirror)
     # Adaptive budgets have grown.
     _note_search(run, searches)
     if mirror.failed:
@@ -56,7 +56,7 @@ def _note_search(run: Run, searches: Mapping[str, CellSearch]) -> None:
     write_search(run.out, cells)
 
 
-def _run_trials(
+def _run_what_is_left(
     run: Run, turns: Turns, ledger: Ledger, tracker: Tracker | None, mirror: Mirror
 ) -> None:
     """Run what is left; every record is durable before anything else hears of it."""
@@ -71,7 +71,7 @@ def _run_trials(
             tracker.trial(record, turns.searches[record.cell.id].plan.metric)
 
     def spec_of(search: CellSearch, proposal: Proposal) -> TrialSpec:
-        return run.spec(search.plan, proposal.params, proposal.number, study.search.seed)
+        return run.spec(search.plan, proposal.params, study.search.seed, proposal.number)
 
     with run.view.search(turns, run.capacity.slots()):
         run_trials(study, turns, run.capacity, spec_of, keep, run.out)
@@ -83,11 +83,5 @@ def _fingerprints(run: Run, plan: CellPlan) -> Fingerprints:
 
 
 def _cell_tags(run: Run, plan: CellPlan) -> dict[str, str]:
-    prepared = run.prepared[plan.cell.encoder, plan.cell.task]
-    return {
-        "encoder": plan.cell.encoder,
-        "task": plan.cell.task,
-        "method": plan.cell.method,
-        "weights_hash": prepared.encoder_fingerprint,
-        "data_hash": run.plan.tasks[plan.cell.task].fingerprint,
-    }
+    marks = _fingerprints(run, plan)
+    return plan.cell._asdict() | {"weights_hash": marks.encoder, "data_hash": marks.task}

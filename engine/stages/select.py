@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -12,8 +12,7 @@ from engine.basics.files import write_text
 from engine.cluster import workers
 from engine.cluster.capacity import Shape
 from engine.compare.cells import TaskFits
-from engine.plan.cells import CellPlan
-from engine.records import Cell, TrialSpec
+from engine.records import Cell
 from engine.search.searcher import CellSearch
 from engine.select.winners import (
     FinalFit,
@@ -33,7 +32,6 @@ def select_winners(
     run: Run, searches: Mapping[str, CellSearch]
 ) -> tuple[dict[Cell, Winner], list[TaskFits]]:
     """Fit the winner of each cell with every seed; open the sealed test split once per task."""
-    study = run.plan.study
     winners: dict[Cell, Winner] = {}
     for search in searches.values():
         winner = pick(search.plan, search.records.values())
@@ -42,52 +40,45 @@ def select_winners(
         else:
             winners[search.plan.cell] = winner
     if not winners:
-        raise UserError(
-            f"no trial of any cell completed; the first error: {_first_error(searches)}"
-        )
+        told = _first_error(searches)
+        raise UserError(f"no trial of any cell completed; the first error: {told}")
     opened = _unseal(run, sorted({cell.task for cell in winners}))
     embed(run, list(dict.fromkeys((cell.encoder, cell.task) for cell in winners)), ("test",))
-    requests: list[FitRequest] = []
-    for winner in winners.values():
-        requests += requests_of(
-            winner,
-            study.seeds,
-            partial(_fit_spec, run, winner.plan),
-            str(run.fits),
-            str(run.models),
-            str(run.checkpoints),
-        )
-    fits: dict[Cell, list[FinalFit]] = {cell: [] for cell in winners}
-    with run.view.stage(f"refit the winners over {len(study.seeds)} seeds", len(requests)) as count:
-        for fit in final_fits(requests, partial(_fit_all, run)):
-            fits[fit.cell].append(fit)
-            count["done"] += 1
+    fits = _refit(run, winners)
     metric = {p.cell.task: p.metric for p in run.plan.cells}
     tasks = []
     for task, test in opened.items():
-        of_task = [
-            fit
-            for cell in winners
-            if cell.task == task
-            for fit in sorted(fits[cell], key=lambda f: (f.variant == "default", f.seed))
-        ]
+        of_task = [fit for cell in winners if cell.task == task for fit in fits[cell]]
         tasks.append(TaskFits(task, metric[task], test.labels, of_task, test.groups))
     return winners, tasks
 
 
-def _fit_spec(run: Run, plan: CellPlan, params: Mapping[str, Any], seed: int) -> TrialSpec:
-    return run.spec(plan, params, 0, seed)
+def _refit(run: Run, winners: Mapping[Cell, Winner]) -> dict[Cell, list[FinalFit]]:
+    """Fits of every cell: its winner by seed, then the configuration that was not tuned."""
+    seeds = run.plan.study.seeds
+    requests: list[FitRequest] = []
+    for winner in winners.values():
+        requests += requests_of(
+            winner,
+            seeds,
+            partial(run.spec, winner.plan),
+            str(run.fits),
+            str(run.models),
+            str(run.checkpoints),
+        )
 
+    def shape(request: FitRequest) -> Shape:
+        return run.capacity.shapes[request.spec.cell.id]
 
-def _fit_all(run: Run, requests: Sequence[FitRequest]) -> Iterator[tuple[FitRequest, FinalFit]]:
-    if not requests:
-        return iter(())
-    capacity = run.capacity
-
-    def resources(request: FitRequest) -> Shape:
-        return capacity.shapes[request.spec.cell.id]
-
-    return workers.map_tasks(fit_once, requests, resources)
+    fit_all = partial(workers.map_tasks, fit_once, resources=shape)
+    fits: dict[Cell, list[FinalFit]] = {cell: [] for cell in winners}
+    with run.view.stage(f"refit the winners over {len(seeds)} seeds", len(requests)) as count:
+        for fit in final_fits(requests, fit_all):
+            fits[fit.cell].append(fit)
+            count["done"] += 1
+    for of_cell in fits.values():
+        of_cell.sort(key=lambda fit: (fit.variant == "default", fit.seed))
+    return fits
 
 
 def _unseal(run: Run, tasks: Sequence[str]) -> dict[str, Split]:

@@ -1,4 +1,4 @@
-"""A study from plan to report: embed, search, select, compare, report."""
+"""A planned study to its report, from top to bottom: embed, search, select, compare, report."""
 
 from __future__ import annotations
 
@@ -23,11 +23,7 @@ from engine.stages.track import open_tracker, track_results
 
 
 def run_study(run: Run) -> ReportPaths | None:
-    """Run a study to its report; what an earlier run finished is not done again.
-
-    Parameters
-    ----------
-    run : Run
+    """Run a study that is planned to its report; what an earlier run finished is not done again.
 
     Returns
     -------

@@ -12,13 +12,8 @@ from engine.records import Cell
 from engine.report import ReportPaths
 from engine.search.searcher import CellSearch
 from engine.select.predict import CARD, CONFIG
-from engine.select.winners import (
-    Winner,
-)
-from engine.stages.results import (
-    EMBEDDINGS,
-    OVER_TASKS,
-)
+from engine.select.winners import Winner
+from engine.stages.results import EMBEDDINGS, OVER_TASKS
 from engine.stages.run import Run
 from engine.tracking.mlflow_runs import Tracker, tracking_uri
 
@@ -44,15 +39,13 @@ def track_results(
 ) -> None:
     """Tell the winners' scores and models, and log the files of the run."""
     for cell, winner in winners.items():
+        kind = run.plan.tasks[cell.task].kind
         rows = scores[(scores["cell"] == cell.id) & (scores["variant"] == "tuned")]
         metrics = {
             "validation": winner.best.result.score or float("nan"),
             "test_mean": float(rows["value"].mean()),
             "test_sd": float(rows["value"].std()) if len(rows) > 1 else 0.0,
-            **{
-                f"test_{m}": float(rows[m].mean())
-                for m in metrics_of(run.plan.tasks[cell.task].kind)
-            },
+            **{f"test_{m}": float(rows[m].mean()) for m in metrics_of(kind)},
             "trials": len(searches[cell.id].records),
         }
         best = [run.file(f"best/{cell.slug}/{name}") for name in (CONFIG, CARD)]

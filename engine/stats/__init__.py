@@ -38,12 +38,18 @@ from engine.stats.clusters import (
     knn_purity,
     uniformity,
 )
-from engine.stats.contrasts import ContrastResult, OmnibusResult, delong_contrast, delong_omnibus
+from engine.stats.contrasts import OmnibusResult, delong_contrast, delong_omnibus
 from engine.stats.delong import auc_ci, auc_covariance, delong_test, delong_unpaired
 from engine.stats.draws import Draws, draw
 from engine.stats.equivalence import TostResult, tost
-from engine.stats.hand_till import hand_till_auc, hand_till_ci, hand_till_test
-from engine.stats.inference import AucResult, DeLongResult, UnpairedResult, ZeroVarianceError
+from engine.stats.hand_till import hand_till_auc
+from engine.stats.inference import (
+    AucResult,
+    DeLongResult,
+    Difference,
+    UnpairedResult,
+    ZeroVarianceError,
+)
 from engine.stats.mcnemar import McNemarResult, mcnemar_test
 from engine.stats.method_level import (
     MethodResult,
@@ -53,8 +59,8 @@ from engine.stats.method_level import (
     method_metric_test,
     method_of,
 )
-from engine.stats.multiclass import macro_auc_ci, macro_auc_test, ovr_auc_ci, ovr_auc_test
-from engine.stats.partial import partial_auc, partial_auc_ci, partial_auc_test
+from engine.stats.multiclass import macro_auc_ci, macro_auc_test
+from engine.stats.partial import partial_auc
 from engine.stats.permutation import PermutationResult, paired_permutation
 from engine.stats.ranks import (
     CriticalDifference,
@@ -72,9 +78,9 @@ __all__ = [
     "BootstrapResult",
     "BrierResult",
     "CalibrationError",
-    "ContrastResult",
     "CriticalDifference",
     "DeLongResult",
+    "Difference",
     "Draws",
     "EmbeddingQuality",
     "FriedmanResult",
@@ -113,8 +119,6 @@ __all__ = [
     "friedman_test",
     "group_means",
     "hand_till_auc",
-    "hand_till_ci",
-    "hand_till_test",
     "headline_pairs",
     "interval_of",
     "knn_purity",
@@ -126,13 +130,9 @@ __all__ = [
     "method_difference",
     "method_metric_test",
     "method_of",
-    "ovr_auc_ci",
-    "ovr_auc_test",
     "paired_bootstrap",
     "paired_permutation",
     "partial_auc",
-    "partial_auc_ci",
-    "partial_auc_test",
     "reliability_curve",
     "task_bootstrap",
     "top_label",

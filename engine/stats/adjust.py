@@ -1,6 +1,6 @@
 """Correction of p-values for how many comparisons were made, and which comparisons those are."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
@@ -82,34 +82,34 @@ def adjust_log10(log10_p: npt.ArrayLike, method: Method = "holm") -> FloatArray:
 
 
 def adjust_within(
-    p_values: npt.ArrayLike, families: Sequence[object], method: Method = "holm"
+    values: npt.ArrayLike,
+    families: Sequence[object],
+    method: Method = "holm",
+    adjust_one: Callable[[FloatArray, Method], FloatArray] = adjust,
 ) -> FloatArray:
     """Adjust the p-values of several families, each on its own.
 
     Parameters
     ----------
-    p_values : array_like, shape (M,)
-        As in `adjust`.
+    values : array_like, shape (M,)
+        As in `adjust_one`.
     families : sequence, length M
         The family of each test: its task, say. Equal values are one family.
     method : {"holm", "bh", "by", "none"}
         As in `adjust`.
-
-    Returns
-    -------
-    ndarray of float64, shape (M,)
+    adjust_one : {`adjust`, `adjust_log10`}
 
     Raises
     ------
     ValueError
-        As `adjust`; not one family per test.
+        As `adjust_one`; not one family per test.
     """
-    adjusted, _ = _family(p_values, method)
+    adjusted, _ = _family(values, method)
     if len(families) != len(adjusted):
         raise ValueError(f"{len(families)} families for {len(adjusted)} p-values")
     for family in dict.fromkeys(families):
         members = np.array([name == family for name in families])
-        adjusted[members] = adjust(adjusted[members], method)
+        adjusted[members] = adjust_one(adjusted[members], method)
     return adjusted
 
 

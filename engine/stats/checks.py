@@ -13,6 +13,7 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 Alternative = Literal["two-sided", "greater", "less"]
+_NEEDS = {1: "an area needs at least one", 2: "a variance needs at least two"}
 
 
 def binary_labels(y_true: npt.ArrayLike, at_least: int = 2) -> BoolArray:
@@ -48,7 +49,7 @@ def binary_labels(y_true: npt.ArrayLike, at_least: int = 2) -> BoolArray:
     if min(n_positive, n_negative) < at_least:
         raise ValueError(
             f"labels have {n_positive} row(s) of class 1 and {n_negative} of class 0: "
-            "a variance needs at least two of each"
+            f"{_NEEDS[at_least]} of each"
         )
     return positive
 
@@ -78,7 +79,9 @@ def whole_numbers(y_true: npt.ArrayLike) -> IntArray:
     return values.astype(np.int64)
 
 
-def class_labels(y_true: npt.ArrayLike, classes: Sequence[int] | None = None) -> IntArray:
+def class_labels(
+    y_true: npt.ArrayLike, classes: Sequence[int] | None = None, at_least: int = 2
+) -> IntArray:
     """Labels as class numbers.
 
     Parameters
@@ -87,6 +90,8 @@ def class_labels(y_true: npt.ArrayLike, classes: Sequence[int] | None = None) ->
         Whole numbers of any type.
     classes : sequence of int, optional
         The classes that may appear, and must; those that do appear by default.
+    at_least : {1, 2}
+        How many rows of each class there must be.
 
     Returns
     -------
@@ -95,7 +100,7 @@ def class_labels(y_true: npt.ArrayLike, classes: Sequence[int] | None = None) ->
     Raises
     ------
     ValueError
-        A label that is no class number, fewer than two classes, or fewer than two rows of a class.
+        A label that is no class number, fewer than two classes, or too few rows of a class.
     """
     labels = whole_numbers(y_true)
     expected = np.unique(labels).tolist() if classes is None else list(classes)
@@ -107,10 +112,8 @@ def class_labels(y_true: npt.ArrayLike, classes: Sequence[int] | None = None) ->
         raise ValueError(f"labels must be among {expected}, but row {row} is {labels[row]}")
     for label in expected:
         count = int((labels == label).sum())
-        if count < 2:
-            raise ValueError(
-                f"class {label} has {count} row(s): a variance needs at least two of each class"
-            )
+        if count < at_least:
+            raise ValueError(f"class {label} has {count} row(s): {_NEEDS[at_least]} of each class")
     return labels
 
 
@@ -207,25 +210,13 @@ def task_scores(scores: npt.ArrayLike) -> FloatArray:
 
 
 def check_level(level: float) -> None:
-    """Refuse a confidence level outside (0, 1).
-
-    Raises
-    ------
-    ValueError
-        A level of 95, say, where 0.95 is meant.
-    """
+    """Refuse a level outside (0, 1), of 95, say, where 0.95 is meant, with a ValueError."""
     if not 0 < level < 1:
         raise ValueError(f"level must lie between 0 and 1, but is {level}")
 
 
 def check_alternative(alternative: str) -> None:
-    """Refuse an alternative hypothesis that is none of the three.
-
-    Raises
-    ------
-    ValueError
-        Neither "two-sided" nor "greater" nor "less".
-    """
+    """Refuse an alternative hypothesis that is none of the three, with a ValueError."""
     if alternative not in ("two-sided", "greater", "less"):
         raise ValueError(
             f"alternative must be 'two-sided', 'greater' or 'less', but is '{alternative}'"

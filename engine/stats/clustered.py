@@ -54,16 +54,7 @@ def group_numbers(groups: npt.ArrayLike | None, strata: npt.NDArray[np.generic])
 def units_of_evidence(strata: npt.NDArray[np.generic], groups: IntArray | None) -> int:
     """How many independent units the rarest class has: its rows, or the groups that hold it.
 
-    Parameters
-    ----------
-    strata : ndarray, shape (N,)
-        The class of each row.
-    groups : ndarray of int64, shape (N,), or None
-        Group numbers, where rows come in groups.
-
-    Returns
-    -------
-    int
+    Class and group number of each row, or no groups, are those of `group_numbers`.
     """
     units = np.arange(len(strata)) if groups is None else groups
     return min(len(np.unique(units[strata == stratum])) for stratum in np.unique(strata))
@@ -79,14 +70,8 @@ def clustered_covariance(
 ) -> FloatArray:
     """Covariance of sums of rows that come in independent groups.
 
-    Parameters
-    ----------
-    components : ndarray of float64, shape (M, N)
-        What each row adds to each of M statistics.
-    strata : ndarray, shape (N,)
-        The class of each row.
-    groups : ndarray of int64, shape (N,)
-        Numbers 0 ... G-1; at least two groups hold each class.
+    Parameters are those of `engine.stats.components.row_covariance`; at least two groups hold each
+    class.
 
     Returns
     -------

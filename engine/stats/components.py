@@ -72,12 +72,7 @@ def binary_components(
 def stratified_covariance(components: FloatArray, strata: npt.NDArray[np.generic]) -> FloatArray:
     """Covariance of sums of independent rows, sampled stratum by stratum.
 
-    Parameters
-    ----------
-    components : ndarray of float64, shape (M, N)
-        What each row adds to each of M statistics.
-    strata : ndarray, shape (N,)
-        The stratum (class) of each row; at least two rows each.
+    Parameters are those of `row_covariance`; at least two rows in each stratum.
 
     Returns
     -------

@@ -10,40 +10,15 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
-from engine.stats.checks import Alternative, FloatArray, check_alternative, check_level
-from engine.stats.components import row_covariance
-from engine.stats.delong import model_components
-from engine.stats.inference import ROUNDING, ZeroVarianceError, delta_and_se
-from engine.stats.tails import chi2_p, normal_p
+from engine.stats.checks import Alternative, FloatArray
+from engine.stats.components import degrees_of_freedom, row_covariance
+from engine.stats.delong import model_components, rows_of_models
+from engine.stats.inference import ROUNDING, Difference, ZeroVarianceError, difference
+from engine.stats.tails import chi2_p
 
 # Variances of directions below this share of the largest are rounding.
 _RANK_TOLERANCE = 1e-11
-
-
-class ContrastResult(NamedTuple):
-    """A weighted difference of AUCs.
-
-    Attributes
-    ----------
-    estimate, se : float
-        Sum of weight times AUC, and its standard error.
-    ci_low, ci_high : float
-        Two-sided Wald interval, whatever the alternative.
-    z : float
-        ``estimate / se``; 0 where both are 0.
-    p, log10_p : float
-        p-value and its decimal logarithm, finite where p underflows.
-    """
-
-    estimate: float
-    se: float
-    ci_low: float
-    ci_high: float
-    z: float
-    p: float
-    log10_p: float
 
 
 class OmnibusResult(NamedTuple):
@@ -52,7 +27,6 @@ class OmnibusResult(NamedTuple):
     Attributes
     ----------
     aucs : ndarray of float64, shape (M,)
-        The areas.
     chi2 : float
         Wald statistic; 0 where no two models differ.
     df : int
@@ -76,27 +50,25 @@ def delong_contrast(
     level: float = 0.95,
     *,
     groups: npt.ArrayLike | None = None,
-) -> ContrastResult:
+    df: float | None = math.inf,
+) -> Difference:
     """Test whether a weighted difference of the AUCs of M models is zero.
 
     Parameters
     ----------
-    y_true : array_like, shape (N,)
-        0 and 1.
-    scores : array_like, shape (M, N)
-        Higher means class 1.
+    y_true, scores, groups
+        As in `auc_covariance`.
     contrast : array_like, shape (M,)
         Weights that sum to 0: (1, -0.5, -0.5) sets the first model against the mean of two others.
-    alternative : {"two-sided", "greater", "less"}
-        "greater": the weighted difference is above 0.
-    level : float, default 0.95
-        Confidence of the interval.
-    groups : array_like, shape (N,), optional
-        Which rows are not independent, as in `auc_covariance`.
+    alternative, level
+        As in `delong_test`; "greater": the weighted difference is above 0.
+    df : float or None
+        Of Student's t; None takes what the rows or groups of each class tell
+        (`engine.stats.components.degrees_of_freedom`). The normal distribution by default.
 
     Returns
     -------
-    ContrastResult
+    Difference
         With weights (1, -1) it is `delong_test`.
 
     Raises
@@ -104,24 +76,21 @@ def delong_contrast(
     ZeroVarianceError
         A difference whose estimated variance is zero.
     ValueError
-        As `auc_covariance`; weights that are not finite, not one a model, all 0 or that do not sum
-        to 0; a level outside (0, 1); an unknown alternative.
+        As `delong_test`; weights that are not finite, not one a model, all 0 or that do not sum to
+        0.
     """
-    check_alternative(alternative)
-    check_level(level)
-    aucs, components, positive, numbers = model_components(y_true, scores, groups)
+    aucs, components, positive, numbers = model_components(y_true, rows_of_models(scores), groups)
     weights = np.asarray(contrast, dtype=np.float64)
     if weights.shape != aucs.shape:
         raise ValueError(f"contrast must have shape {aucs.shape}, not {weights.shape}")
     scale = np.abs(weights).max()
     if not (np.isfinite(scale) and scale > 0 and abs(weights.sum()) <= 1e-9 * scale):
         raise ValueError(f"contrast must be weights that sum to 0, not {weights.tolist()}")
-    variance = row_covariance((weights @ components)[np.newaxis], positive, numbers)[0, 0]
-    estimate, se = delta_and_se(float(weights @ aucs), float(variance))
-    z = estimate / se if se else 0.0
-    half_width = float(stats.norm.isf((1 - level) / 2)) * se
-    p, log10_p = normal_p(z, alternative)
-    return ContrastResult(estimate, se, estimate - half_width, estimate + half_width, z, p, log10_p)
+    component = weights @ components
+    se = math.sqrt(row_covariance(component[np.newaxis], positive, numbers)[0, 0])
+    if df is None:
+        df = degrees_of_freedom(component, positive, numbers)
+    return difference(float(weights @ aucs), se, df, alternative, level)
 
 
 def delong_omnibus(
@@ -129,18 +98,7 @@ def delong_omnibus(
 ) -> OmnibusResult:
     """Test whether M models that scored the same rows all have the same AUC.
 
-    Parameters
-    ----------
-    y_true : array_like, shape (N,)
-        0 and 1.
-    scores : array_like, shape (M, N)
-        Higher means class 1; at least two models.
-    groups : array_like, shape (N,), optional
-        Which rows are not independent, as in `auc_covariance`.
-
-    Returns
-    -------
-    OmnibusResult
+    Parameters are those of `auc_covariance`.
 
     Raises
     ------
@@ -155,7 +113,7 @@ def delong_omnibus(
     pseudo-inverse; df is the rank of S. d lies in the range of S, else there is no test, so that
     the result does not depend on which model comes first.
     """
-    aucs, components, positive, numbers = model_components(y_true, scores, groups)
+    aucs, components, positive, numbers = model_components(y_true, rows_of_models(scores), groups)
     if len(aucs) < 2:
         raise ValueError("an omnibus test needs at least two models, not 1")
     differences = aucs[1:] - aucs[0]

@@ -8,6 +8,8 @@ Source: DeLong, DeLong and Clarke-Pearson, Biometrics 44:837, 1988; see `engine.
 Rows in groups: Obuchowski, Biometrics 53:567, 1997; see `engine.stats.clustered`.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 import numpy.typing as npt
 
@@ -27,8 +29,8 @@ from engine.stats.inference import (
     Transform,
     UnpairedResult,
     paired_difference,
-    unpaired_difference,
     wald_interval,
+    welch_difference,
 )
 
 
@@ -63,12 +65,12 @@ def auc_covariance(
     ``S = S10 / m + S01 / n`` of DeLong et al. (1988): S10 is the sample covariance of the models'
     placements over the m positives, S01 over the n negatives.
     """
-    aucs, components, positive, numbers = model_components(y_true, scores, groups)
+    aucs, components, positive, numbers = model_components(y_true, rows_of_models(scores), groups)
     return aucs, row_covariance(components, positive, numbers)
 
 
 def model_components(
-    y_true: npt.ArrayLike, scores: npt.ArrayLike, groups: npt.ArrayLike | None
+    y_true: npt.ArrayLike, models: Iterable[npt.ArrayLike], groups: npt.ArrayLike | None
 ) -> tuple[FloatArray, FloatArray, BoolArray, IntArray | None]:
     """What every comparison of M models on the same rows starts from.
 
@@ -85,13 +87,16 @@ def model_components(
     """
     positive = binary_labels(y_true)
     numbers = group_numbers(groups, positive)
+    rows = [finite_scores(scores, len(positive)) for scores in models]
+    return *binary_components(positive, rows), positive, numbers
+
+
+def rows_of_models(scores: npt.ArrayLike) -> npt.NDArray[np.generic]:
+    """Scores of M models, shape (M, N), shown to be of one at least."""
     matrix = np.asarray(scores)
     if matrix.ndim != 2 or len(matrix) == 0:
         raise ValueError(f"scores must have shape (models, rows), not {matrix.shape}")
-    aucs, components = binary_components(
-        positive, [finite_scores(row, len(positive)) for row in matrix]
-    )
-    return aucs, components, positive, numbers
+    return matrix
 
 
 def auc_ci(
@@ -106,14 +111,12 @@ def auc_ci(
 
     Parameters
     ----------
-    y_true : array_like, shape (N,)
-        0 and 1.
+    y_true, groups
+        As in `auc_covariance`.
     scores : array_like, shape (N,)
         Higher means class 1.
     level : float, default 0.95
         Confidence.
-    groups : array_like, shape (N,), optional
-        As in `auc_covariance`.
     transform : {"none", "logit"}
         "none" cuts the interval to [0, 1] as pROC does; "logit" stays inside by itself and holds
         its level better near 1 and with few rows.
@@ -151,16 +154,14 @@ def delong_test(
 
     Parameters
     ----------
-    y_true : array_like, shape (N,)
-        0 and 1.
+    y_true, groups
+        As in `auc_covariance`.
     scores_a, scores_b : array_like, shape (N,)
         Higher means class 1. Only their order matters.
     alternative : {"two-sided", "greater", "less"}
         "greater": the AUC of a is greater than that of b.
     level : float, default 0.95
         Confidence of the interval of the difference.
-    groups : array_like, shape (N,), optional
-        As in `auc_covariance`.
 
     Returns
     -------
@@ -186,13 +187,8 @@ def delong_test(
     >>> round(dnasweep.delong_test(labels, a, b).p, 3)
     0.724
     """
-    positive = binary_labels(y_true)
-    numbers = group_numbers(groups, positive)
-    n_rows = len(positive)
-    aucs, components = binary_components(
-        positive, [finite_scores(scores_a, n_rows), finite_scores(scores_b, n_rows)]
-    )
-    return paired_difference(aucs, components, positive, numbers, alternative, level)
+    models = model_components(y_true, [scores_a, scores_b], groups)
+    return paired_difference(*models, alternative, level)
 
 
 def delong_unpaired(
@@ -214,10 +210,8 @@ def delong_unpaired(
         Labels 0 and 1 and scores of the first model.
     y_true_b, scores_b : array_like, shape (N_b,)
         The same of the second, on rows independent of the first's.
-    alternative : {"two-sided", "greater", "less"}
-        "greater": the AUC of a is greater than that of b.
-    level : float, default 0.95
-        Confidence of the interval of the difference.
+    alternative, level
+        As in `delong_test`.
     groups_a, groups_b : array_like, shape (N_a,) and (N_b,), optional
         As in `auc_covariance`; no group may have rows in both.
 
@@ -245,16 +239,14 @@ def delong_unpaired(
         shared = np.intersect1d(np.asarray(groups_a).astype(str), np.asarray(groups_b).astype(str))
         if len(shared):
             raise ValueError(f"group '{shared[0]}' has rows in both sets: they are not independent")
-    return unpaired_difference((auc_a, auc_b), (var_a, var_b), (n_a, n_b), alternative, level)
+    return welch_difference((auc_a, auc_b), (var_a, var_b), (n_a, n_b), alternative, level)
 
 
 def _auc_and_variance(
     y_true: npt.ArrayLike, scores: npt.ArrayLike, groups: npt.ArrayLike | None
 ) -> tuple[float, float, int]:
     """AUC, its variance, and how many independent rows or groups it comes from."""
-    positive = binary_labels(y_true)
-    numbers = group_numbers(groups, positive)
-    aucs, components = binary_components(positive, [finite_scores(scores, len(positive))])
+    aucs, components, positive, numbers = model_components(y_true, [scores], groups)
     variance = float(row_covariance(components, positive, numbers)[0, 0])
     n_units = len(positive) if numbers is None else int(numbers.max()) + 1
     return float(aucs[0]), variance, n_units

@@ -12,8 +12,6 @@ from engine.stats.checks import FloatArray, IntArray
 from engine.stats.clustered import group_numbers, units_of_evidence
 from engine.stats.pairs import MetricFunction, check_finite, check_resamples, checked_models
 
-#: The values of B resamples of N rows: how often each row was drawn, (N, B) -> (B,).
-Over = Callable[[FloatArray], FloatArray]
 MOST_WEIGHTS = 2**22  # numbers in one matrix: 32 MB
 
 
@@ -58,7 +56,7 @@ def draw(
     by_class: bool = True,
     *,
     groups: npt.ArrayLike | None = None,
-    over: Callable[[Any, FloatArray], Over] | None = None,
+    over: Callable[[Any, FloatArray], Callable[[FloatArray], FloatArray]] | None = None,
 ) -> Draws:
     """Evaluate a metric of several models on the same resamples of the rows.
 
@@ -83,7 +81,8 @@ def draw(
     """
     check_resamples(n_resamples)
     labels, models = checked_models(y_true, scores, by_class)
-    strata = strata_of(labels, by_class)
+    # One stratum for all rows where classes do not matter.
+    strata = labels.astype(np.int64) if by_class else np.zeros(len(labels), dtype=np.int64)
     rows = resamples(strata, groups, n_resamples, seed)
     if over is None:
         drawn = np.array([[metric(labels[r], model[r]) for model in models] for r in rows]).T
@@ -97,11 +96,6 @@ def draw(
         n_units=units_of_evidence(strata, group_numbers(groups, strata)),
         n_rows=len(labels),
     )
-
-
-def strata_of(labels: npt.NDArray[Any], by_class: bool) -> IntArray:
-    """Class of each row, shape (N,), or one stratum for all rows where classes do not matter."""
-    return labels.astype(np.int64) if by_class else np.zeros(len(labels), dtype=np.int64)
 
 
 def resamples(

@@ -1,7 +1,8 @@
-"""Hand and Till's M: the AUC of every pair of classes, averaged; interval and test by bootstrap.
+"""Hand and Till's M: the AUC of every pair of classes, averaged.
 
 Unlike the one-versus-rest average it does not depend on how frequent the classes are (Hand and
-Till, Machine Learning 45:171, 2001).
+Till, Machine Learning 45:171, 2001). It is a metric as `bootstrap_ci`, `paired_bootstrap` and
+`paired_permutation` take it.
 """
 
 from collections.abc import Sequence
@@ -10,13 +11,6 @@ from itertools import permutations
 import numpy as np
 import numpy.typing as npt
 
-from engine.stats.bootstrap import (
-    BootstrapInterval,
-    BootstrapResult,
-    bootstrap_ci,
-    paired_bootstrap,
-)
-from engine.stats.checks import FloatArray, IntArray
 from engine.stats.components import placement_counts
 from engine.stats.multiclass import checked_classes
 
@@ -43,64 +37,19 @@ def hand_till_auc(
     Raises
     ------
     ValueError
-        As `macro_auc_ci`.
+        As `macro_auc_ci`, save that a row of each class is enough.
 
     Notes
     -----
     The mean over ordered pairs (i, j) of A(i|j): the chance that a row of class i scores higher in
     column i than one of class j (their equation 7).
     """
-    labels, (matrix,), _ = checked_classes(y_true, [scores], classes)
-    return _measure(labels, matrix)
-
-
-def hand_till_ci(
-    y_true: npt.ArrayLike,
-    scores: npt.ArrayLike,
-    n_resamples: int = 2000,
-    seed: int = 0,
-    level: float = 0.95,
-    classes: Sequence[int] | None = None,
-    *,
-    groups: npt.ArrayLike | None = None,
-) -> BootstrapInterval:
-    """Expanded percentile interval of one model's M, rows drawn within each class.
-
-    Parameters and errors are those of `hand_till_auc` and `bootstrap_ci`; with `groups` whole
-    groups are drawn.
-    """
-    labels, (matrix,), _ = checked_classes(y_true, [scores], classes)
-    return bootstrap_ci(labels, matrix, _measure, n_resamples, seed, level, groups=groups)
-
-
-def hand_till_test(
-    y_true: npt.ArrayLike,
-    scores_a: npt.ArrayLike,
-    scores_b: npt.ArrayLike,
-    n_resamples: int = 2000,
-    seed: int = 0,
-    level: float = 0.95,
-    classes: Sequence[int] | None = None,
-    *,
-    groups: npt.ArrayLike | None = None,
-) -> BootstrapResult:
-    """Compare the M of two models that scored the same rows.
-
-    Parameters and errors are those of `hand_till_auc` and `paired_bootstrap`; with `groups` whole
-    groups are drawn.
-    """
-    labels, (matrix_a, matrix_b), _ = checked_classes(y_true, [scores_a, scores_b], classes)
-    return paired_bootstrap(
-        labels, matrix_a, matrix_b, _measure, n_resamples, seed, level, groups=groups
-    )
-
-
-def _measure(labels: IntArray, scores: FloatArray) -> float:
+    labels, (matrix,), _ = checked_classes(y_true, [scores], classes, at_least=1)
     areas = []
     for i, j in permutations(np.unique(labels), 2):
         both = (labels == i) | (labels == j)
         positive = labels[both] == i
         n_positive = int(positive.sum())
-        counts = placement_counts(positive, scores[both, i])
+        counts = placement_counts(positive, matrix[both, i])
         areas.append(counts[positive].sum() / (2 * n_positive * (len(positive) - n_positive)))
     return float(np.mean(areas))

@@ -13,20 +13,23 @@ saw the same test rows, whose luck therefore does not average out over seeds. Th
 apart from the second by what test sampling alone would make the fits of a method differ.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from engine.stats.checks import Alternative, FloatArray, check_alternative, check_level
+from engine.stats.checks import Alternative, FloatArray, check_level
 from engine.stats.clustered import group_numbers, resampling_factor
 from engine.stats.components import degrees_of_freedom, row_covariance
 from engine.stats.draws import Draws, draw
-from engine.stats.inference import delta_and_se, student_difference
+from engine.stats.inference import difference, free_of_rounding
 from engine.stats.multiclass import auc_components
 from engine.stats.pairs import MetricFunction
 
+#: Scores (N,) or (N, K) of the fits of one method, one per seed.
+Fits = Sequence[FloatArray]
 Agreement = Literal["significant", "mixed", "not significant", "no test"]
 
 
@@ -37,14 +40,8 @@ class MethodResult(NamedTuple):
     ----------
     value_a, value_b : float
         Mean metric of each method over its seeds.
-    delta, se : float
-        ``value_a - value_b`` and its standard error, ``sqrt(var_seed + var_test)``.
-    ci_low, ci_high : float
-        Two-sided interval of ``delta`` from Student's t, whatever the alternative.
-    t, df : float
-        ``delta / se``, 0 where both are 0, and its Satterthwaite degrees of freedom.
-    p, log10_p : float
-        p-value and its decimal logarithm, finite where p underflows.
+    delta, se, ci_low, ci_high, t, df, p, log10_p : float
+        As in `Difference`; ``se`` is ``sqrt(var_seed + var_test)``, ``df`` after Satterthwaite.
     var_seed, var_test : float
         What seeds and what the choice of test rows add to the variance of ``delta``.
     sd_seed_a, sd_seed_b : float
@@ -97,10 +94,6 @@ def method_auc_test(
     groups : array_like, shape (N,), optional
         Which rows are not independent, as in `auc_covariance`.
 
-    Returns
-    -------
-    MethodResult
-
     Raises
     ------
     ZeroVarianceError
@@ -144,24 +137,12 @@ def method_metric_test(
 
     Parameters
     ----------
-    y_true : array_like, shape (N,) or (N, K)
-        Class numbers (N,), at least two rows of each class; without `by_class` any outcomes.
+    y_true, metric, n_resamples, seed, by_class
+        As in `paired_bootstrap`; resamples are the same for all fits.
     scores_a, scores_b : array_like, shape (S, N) or (S, N, K)
         Of S >= 2 fits of a method, as the metric wants them.
-    metric : callable
-        ``metric(y, scores) -> float``, finite.
-    n_resamples : int, default 1000
-        Bootstrap draws of the test rows, the same for all fits, for the variance over test rows.
-    seed : int, default 0
-        The same seed gives the same result.
     alternative, level, groups
         As in `method_auc_test`.
-    by_class : bool, default True
-        As in `paired_bootstrap`.
-
-    Returns
-    -------
-    MethodResult
 
     Raises
     ------
@@ -227,21 +208,8 @@ def method_difference(
         a, then b; ``w`` has shape (S_a + S_b,).
     df_test : float
         Degrees of freedom of the test-sampling variance of the difference of the means.
-    alternative : {"two-sided", "greater", "less"}
-        "greater": method a is better.
-    level : float
-        Confidence of the interval.
-
-    Returns
-    -------
-    MethodResult
-
-    Raises
-    ------
-    ZeroVarianceError
-        A difference whose estimated variance is zero.
-    ValueError
-        Fewer than two fits of a method; a level outside (0, 1); an unknown alternative.
+    alternative, level
+        As in `method_auc_test`, whose errors are raised too.
 
     Notes
     -----
@@ -257,8 +225,6 @@ def method_difference(
 
     A bootstrap of so few seeds, or a normal reference, claims too much; see docs/statistics.md.
     """
-    check_alternative(alternative)
-    check_level(level)
     n_a, n_b = len(values_a), len(values_b)
     if min(n_a, n_b) < 2:
         raise ValueError(
@@ -272,7 +238,7 @@ def method_difference(
     seed_b = max(0.0, spread_b - sum(variance(one - mean_b) for one in of_b) / (n_b - 1))
     var_seed, var_test = seed_a / n_a + seed_b / n_b, variance(mean_a - mean_b)
     value_a, value_b = float(values_a.mean()), float(values_b.mean())
-    delta, se = delta_and_se(value_a - value_b, var_seed + var_test)
+    delta, se = free_of_rounding(value_a - value_b, math.sqrt(var_seed + var_test))
     df = float(min(n_a, n_b) - 1)
     if se:
         df = (var_seed + var_test) ** 2 / (
@@ -282,15 +248,13 @@ def method_difference(
         )
         df = max(1.0, df)
     return MethodResult(
-        value_a=value_a,
-        value_b=value_b,
-        delta=delta,
-        se=se,
-        **student_difference(delta, se, df, level, alternative)._asdict(),
+        value_a,
+        value_b,
+        *difference(delta, se, df, alternative, level),
         var_seed=var_seed,
         var_test=var_test,
-        sd_seed_a=float(np.sqrt(seed_a)),
-        sd_seed_b=float(np.sqrt(seed_b)),
+        sd_seed_a=math.sqrt(seed_a),
+        sd_seed_b=math.sqrt(seed_b),
         n_seeds_a=n_a,
         n_seeds_b=n_b,
     )

@@ -1,4 +1,4 @@
-"""One-versus-rest AUC of each class and its macro average, with variance and paired test.
+"""Macro average of one-versus-rest AUCs, with variance and paired test.
 
 The mean over K classes of "class k against the rest" is a K-sample U-statistic: every class is a
 sample of its own. Its variance follows from how each row takes part in it (Hoeffding 1948; Lehmann,
@@ -31,7 +31,6 @@ from engine.stats.checks import (
 )
 from engine.stats.clustered import group_numbers
 from engine.stats.components import binary_components, placement_counts, row_covariance
-from engine.stats.delong import auc_ci, delong_test
 from engine.stats.inference import AucResult, DeLongResult, paired_difference, wald_interval
 
 
@@ -70,11 +69,9 @@ def macro_auc_ci(
         A class of ``classes`` with fewer than two rows, a label outside it, fewer than two classes,
         scores that are not finite or not (N, K), or a level outside (0, 1).
     """
-    labels, (matrix,), kept = checked_classes(y_true, [scores], classes)
-    numbers = group_numbers(groups, labels)
-    auc, components = macro_components(labels, matrix, kept)
-    variance = row_covariance(components[np.newaxis], labels, numbers)[0, 0]
-    return wald_interval(auc, float(variance), level)
+    labels, (auc,), components = macro_components(y_true, [scores], classes)
+    variance = row_covariance(components, labels, group_numbers(groups, labels))[0, 0]
+    return wald_interval(float(auc), float(variance), level)
 
 
 def macro_auc_test(
@@ -91,18 +88,12 @@ def macro_auc_test(
 
     Parameters
     ----------
-    y_true : array_like, shape (N,)
-        Class numbers.
+    y_true, classes, groups
+        As in `macro_auc_ci`.
     scores_a, scores_b : array_like, shape (N, K)
         Column k: higher means class k.
-    alternative : {"two-sided", "greater", "less"}
-        "greater": the macro AUC of a is greater than that of b.
-    level : float, default 0.95
-        Confidence of the interval of the difference.
-    classes : sequence of int, optional
-        As in `macro_auc_ci`.
-    groups : array_like, shape (N,), optional
-        Which rows are not independent, as in `auc_covariance`.
+    alternative, level
+        As in `engine.stats.delong.delong_test`.
 
     Returns
     -------
@@ -116,63 +107,9 @@ def macro_auc_test(
     ValueError
         As `macro_auc_ci`; an unknown alternative; score matrices of different widths.
     """
-    labels, (matrix_a, matrix_b), kept = checked_classes(y_true, [scores_a, scores_b], classes)
+    labels, values, components = macro_components(y_true, [scores_a, scores_b], classes)
     numbers = group_numbers(groups, labels)
-    auc_a, components_a = macro_components(labels, matrix_a, kept)
-    auc_b, components_b = macro_components(labels, matrix_b, kept)
-    components = np.stack([components_a, components_b])
-    return paired_difference(
-        np.array([auc_a, auc_b]), components, labels, numbers, alternative, level
-    )
-
-
-def ovr_auc_ci(
-    y_true: npt.ArrayLike,
-    scores: npt.ArrayLike,
-    level: float = 0.95,
-    classes: Sequence[int] | None = None,
-    *,
-    groups: npt.ArrayLike | None = None,
-) -> dict[int, AucResult]:
-    """AUC of each class against the rest, with a confidence interval.
-
-    Parameters and errors are those of `macro_auc_ci`.
-
-    Returns
-    -------
-    dict of int to AucResult
-        By class. The mean of the areas is the macro AUC.
-    """
-    labels, (matrix,), kept = checked_classes(y_true, [scores], classes)
-    return {k: auc_ci(labels == k, matrix[:, k], level, groups=groups) for k in kept}
-
-
-def ovr_auc_test(
-    y_true: npt.ArrayLike,
-    scores_a: npt.ArrayLike,
-    scores_b: npt.ArrayLike,
-    alternative: Alternative = "two-sided",
-    level: float = 0.95,
-    classes: Sequence[int] | None = None,
-    *,
-    groups: npt.ArrayLike | None = None,
-) -> dict[int, DeLongResult]:
-    """DeLong's test of two models for each class against the rest: K tests, to be corrected.
-
-    Parameters and errors are those of `macro_auc_test`.
-
-    Returns
-    -------
-    dict of int to DeLongResult
-        By class.
-    """
-    labels, (matrix_a, matrix_b), kept = checked_classes(y_true, [scores_a, scores_b], classes)
-    return {
-        k: delong_test(
-            labels == k, matrix_a[:, k], matrix_b[:, k], alternative, level, groups=groups
-        )
-        for k in kept
-    }
+    return paired_difference(values, components, labels, numbers, alternative, level)
 
 
 def auc_components(
@@ -203,20 +140,18 @@ def auc_components(
         rows = [finite_scores(row, len(positive)) for row in models]
         return positive, *binary_components(positive, rows)
     present = np.unique(class_labels(y_true)).tolist()
-    labels, matrices, kept = checked_classes(y_true, models, present)
-    parts = [macro_components(labels, matrix, kept) for matrix in matrices]
-    return labels, np.array([value for value, _ in parts]), np.stack([of for _, of in parts])
+    return macro_components(y_true, models, present)
 
 
 def checked_classes(
-    y_true: npt.ArrayLike, scores: Sequence[npt.ArrayLike], classes: Sequence[int] | None
+    y_true: npt.ArrayLike,
+    scores: Sequence[npt.ArrayLike],
+    classes: Sequence[int] | None,
+    at_least: int = 2,
 ) -> tuple[IntArray, list[FloatArray], list[int]]:
     """Labels, each model's scores (N, K), and the classes that count, shown to fit together.
 
-    Raises
-    ------
-    ValueError
-        As `macro_auc_test`.
+    Each class has `at_least` so many rows. Errors are those of `macro_auc_test`.
     """
     n_rows = len(np.atleast_1d(np.asarray(y_true)))
     matrices = [finite_scores(matrix, n_rows, ndim=2) for matrix in scores]
@@ -230,21 +165,25 @@ def checked_classes(
         raise ValueError(f"class {outside[0]} has no column: the scores have {n_classes}")
     if len(kept) < 2:
         raise ValueError(f"an average over classes needs at least two classes, not {kept}")
-    return class_labels(y_true, kept), matrices, kept
+    return class_labels(y_true, kept, at_least), matrices, kept
 
 
 def macro_components(
-    labels: IntArray, scores: FloatArray, classes: list[int]
-) -> tuple[float, FloatArray]:
-    """Macro AUC, and psi of each row, shape (N,)."""
-    aucs = []
-    components = np.zeros(len(labels))
-    for label in classes:
+    y_true: npt.ArrayLike, models: Sequence[npt.ArrayLike], classes: Sequence[int] | None
+) -> tuple[IntArray, FloatArray, FloatArray]:
+    """Class of each row, macro AUC of each model, and psi of each row, shape (M, N).
+
+    Errors are those of `macro_auc_test`.
+    """
+    labels, matrices, kept = checked_classes(y_true, models, classes)
+    aucs, components = np.zeros((len(matrices), len(kept))), np.zeros((len(matrices), len(labels)))
+    for place, label in enumerate(kept):
         positive = labels == label
         n_positive = int(positive.sum())
         twice_the_pairs = 2 * n_positive * (len(labels) - n_positive)
-        counts = placement_counts(positive, scores[:, label])
-        aucs.append(int(counts[positive].sum()) / twice_the_pairs)
-        # V10 / n_k of a positive and V01 / (N - n_k) of a negative have this one denominator.
-        components += counts / (twice_the_pairs * len(classes))
-    return float(np.mean(aucs)), components
+        for model, scores in enumerate(matrices):
+            counts = placement_counts(positive, scores[:, label])
+            aucs[model, place] = int(counts[positive].sum()) / twice_the_pairs
+            # V10 / n_k of a positive and V01 / (N - n_k) of a negative: one denominator.
+            components[model] += counts / (twice_the_pairs * len(kept))
+    return labels, aucs.mean(axis=1), components

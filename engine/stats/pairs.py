@@ -35,35 +35,18 @@ def checked_models(
 
 
 def check_resamples(n_resamples: int) -> None:
-    """Refuse fewer than two resamples.
-
-    Raises
-    ------
-    ValueError
-    """
+    """Refuse fewer than two resamples, with a ValueError."""
     if n_resamples < 2:
         raise ValueError(f"n_resamples must be at least 2, but is {n_resamples}")
 
 
 def evaluate(metric: MetricFunction, labels: IntArray | FloatArray, scores: FloatArray) -> float:
-    """The metric's value, shown to be finite.
-
-    Raises
-    ------
-    ValueError
-        NaN or infinity.
-    """
+    """The metric's value, shown to be finite as by `check_finite`."""
     return check_finite(float(metric(labels, scores)), len(labels))
 
 
 def check_finite(value: float, n_rows: int) -> float:
-    """A metric's value on so many rows, shown to be finite.
-
-    Raises
-    ------
-    ValueError
-        NaN or infinity.
-    """
+    """A metric's value on so many rows; a ValueError where it is NaN or infinite."""
     if not math.isfinite(value):
         raise ValueError(f"the metric gives {value} on {n_rows} rows: it must be finite")
     return value

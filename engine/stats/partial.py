@@ -1,20 +1,13 @@
-"""Partial AUC: only where few negatives are called positive, by stratified bootstrap.
+"""Partial AUC: only where few negatives are called positive.
 
 A screen of a genome follows up few of its calls, so that the left end of the ROC curve is what it
-lives by.
+lives by. It is a metric as `bootstrap_ci`, `paired_bootstrap` and `paired_permutation` take it.
 """
 
 import numpy as np
 import numpy.typing as npt
 
-from engine.stats.bootstrap import (
-    BootstrapInterval,
-    BootstrapResult,
-    bootstrap_ci,
-    paired_bootstrap,
-)
 from engine.stats.checks import BoolArray, FloatArray, binary_labels, finite_scores
-from engine.stats.pairs import MetricFunction
 
 
 def partial_auc(y_true: npt.ArrayLike, scores: npt.ArrayLike, max_fpr: float = 0.1) -> float:
@@ -37,68 +30,19 @@ def partial_auc(y_true: npt.ArrayLike, scores: npt.ArrayLike, max_fpr: float = 0
     Raises
     ------
     ValueError
-        As `auc_ci`; a rate outside (0, 1].
+        As `auc_ci`, save that a row of each class is enough; a rate outside (0, 1].
 
     Notes
     -----
     (1 + (A - min) / (max - min)) / 2 with min = max_fpr**2 / 2 and max = max_fpr (McClish, Medical
     Decision Making 9:190, 1989, equation 4), as scikit-learn and pROC have it.
     """
-    positive = binary_labels(y_true)
-    return _metric(max_fpr)(positive.astype(np.int64), finite_scores(scores, len(positive)))
-
-
-def partial_auc_ci(
-    y_true: npt.ArrayLike,
-    scores: npt.ArrayLike,
-    max_fpr: float = 0.1,
-    n_resamples: int = 2000,
-    seed: int = 0,
-    level: float = 0.95,
-    *,
-    groups: npt.ArrayLike | None = None,
-) -> BootstrapInterval:
-    """Expanded percentile interval of one model's partial AUC, rows drawn within each class.
-
-    Parameters and errors are those of `partial_auc` and `bootstrap_ci`; with `groups` whole groups
-    are drawn.
-    """
-    labels = binary_labels(y_true).astype(np.int64)
-    return bootstrap_ci(labels, scores, _metric(max_fpr), n_resamples, seed, level, groups=groups)
-
-
-def partial_auc_test(
-    y_true: npt.ArrayLike,
-    scores_a: npt.ArrayLike,
-    scores_b: npt.ArrayLike,
-    max_fpr: float = 0.1,
-    n_resamples: int = 2000,
-    seed: int = 0,
-    level: float = 0.95,
-    *,
-    groups: npt.ArrayLike | None = None,
-) -> BootstrapResult:
-    """Compare the partial AUCs of two models that scored the same rows.
-
-    Parameters and errors are those of `partial_auc` and `paired_bootstrap`; with `groups` whole
-    groups are drawn.
-    """
-    labels = binary_labels(y_true).astype(np.int64)
-    return paired_bootstrap(
-        labels, scores_a, scores_b, _metric(max_fpr), n_resamples, seed, level, groups=groups
-    )
-
-
-def _metric(max_fpr: float) -> MetricFunction:
     if not 0 < max_fpr <= 1:
         raise ValueError(f"max_fpr must lie in (0, 1], but is {max_fpr}")
+    positive = binary_labels(y_true, at_least=1)
+    area = _area(positive, finite_scores(scores, len(positive)), max_fpr)
     lowest, highest = max_fpr**2 / 2, max_fpr
-
-    def standardised(labels: npt.NDArray[np.int64], scores: FloatArray) -> float:
-        area = _area(labels == 1, scores, max_fpr)
-        return (1 + (area - lowest) / (highest - lowest)) / 2
-
-    return standardised
+    return (1 + (area - lowest) / (highest - lowest)) / 2
 
 
 def _area(positive: BoolArray, scores: FloatArray, max_fpr: float) -> float:

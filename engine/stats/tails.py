@@ -25,62 +25,38 @@ def normal_p(z: float, alternative: Alternative) -> tuple[float, float]:
     p, log10_p : float
         ``log10_p`` stays finite where ``p`` is 0.
     """
-    if alternative == "two-sided":
-        tail, sides = abs(z), 2
-    else:
-        tail, sides = (z if alternative == "greater" else -z), 1
+    tail, sides = _tail(z, alternative)
     p = sides * float(stats.norm.sf(tail))
     return p, (math.log(sides) + float(stats.norm.logsf(tail))) / _LN10
 
 
 def student_p(t: float, df: float, alternative: Alternative) -> tuple[float, float]:
-    """Probability under Student's t of a statistic at least as extreme.
-
-    Parameters
-    ----------
-    t : float
-        The statistic.
-    df : float
-        Degrees of freedom, not necessarily whole; infinite for the normal distribution.
-    alternative : {"two-sided", "greater", "less"}
-        "greater" is the upper tail.
-
-    Returns
-    -------
-    p, log10_p : float
-        ``log10_p`` stays finite where ``p`` is 0.
-    """
+    """The same under Student's t; `df` need not be whole, and is infinite for `normal_p`."""
     if math.isinf(df):
         return normal_p(t, alternative)
-    if alternative == "two-sided":
-        tail, sides = abs(t), 2
-    else:
-        tail, sides = (t if alternative == "greater" else -t), 1
+    tail, sides = _tail(t, alternative)
     p = sides * float(stats.t.sf(tail, df))
     log_p = math.log(p) if p > _SMALLEST_EXACT else math.log(sides) + _log_student_sf(tail, df)
     return p, log_p / _LN10
 
 
 def chi2_p(chi2: float, df: int) -> tuple[float, float]:
-    """Probability under the chi-square distribution of a statistic at least as large.
+    """The same under chi-square, of a statistic at least as large.
 
-    Parameters
-    ----------
-    chi2 : float
-        The statistic, not negative.
-    df : int
-        Degrees of freedom; with 0 there is nothing to test and p is 1.
-
-    Returns
-    -------
-    p, log10_p : float
-        ``log10_p`` stays finite where ``p`` is 0.
+    With 0 degrees of freedom there is nothing to test, and p is 1.
     """
     if df == 0:
         return 1.0, 0.0
     p = float(stats.chi2.sf(chi2, df))
     log_p = math.log(p) if p > _SMALLEST_EXACT else _log_chi2_sf(chi2, df)
     return p, log_p / _LN10
+
+
+def _tail(statistic: float, alternative: Alternative) -> tuple[float, int]:
+    """Where the upper tail begins, and how many such tails there are."""
+    if alternative == "two-sided":
+        return abs(statistic), 2
+    return (statistic if alternative == "greater" else -statistic), 1
 
 
 def _log_chi2_sf(chi2: float, df: int) -> float:

@@ -26,12 +26,7 @@ _checked: set[tuple[str, int, int, int, int]] = set()
 
 
 class HashingWriter:
-    """A file that hashes what is written to it, so that it need not be read again.
-
-    Parameters
-    ----------
-    file : unbuffered binary file
-    """
+    """An unbuffered file that hashes what is written to it, so that it need not be read again."""
 
     def __init__(self, file: RawIOBase) -> None:
         self._file = file
@@ -51,14 +46,9 @@ class HashingWriter:
 
 
 def write_array(path: Path, array: npt.NDArray[Any]) -> str:
-    """Write a ``.npy`` file and return its SHA-256.
+    """Write a ``.npy`` file and return its SHA-256; ValueError for an array of objects.
 
     Unlike `numpy.save` it keeps the system's error number, by which a full disk is known.
-
-    Raises
-    ------
-    ValueError
-        For an array of objects.
     """
     with path.open("wb", buffering=0) as file:
         hashing = HashingWriter(file)
@@ -97,7 +87,7 @@ def check(path: Path, expected: str) -> None:
 
 @contextmanager
 def room_for(what: str, needed: int, folder: Path) -> Iterator[None]:
-    """Tell a full disk in one line.
+    """Tell in one line, as a UserError, that the body found no space on the disk of a folder.
 
     Parameters
     ----------
@@ -105,13 +95,6 @@ def room_for(what: str, needed: int, folder: Path) -> Iterator[None]:
         What is written.
     needed : int
         Its bytes.
-    folder : Path
-        On the disk in question.
-
-    Raises
-    ------
-    UserError
-        Where the body raises OSError for want of space.
     """
     try:
         yield

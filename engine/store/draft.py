@@ -27,15 +27,7 @@ PREFIX = "array-"
 
 
 class Part(NamedTuple):
-    """A part that lies there.
-
-    Attributes
-    ----------
-    number : int
-    name : str
-        Of its file, which carries the SHA-256.
-    sha256 : str
-    """
+    """A part that lies there; the name of its file carries its SHA-256."""
 
     number: int
     name: str
@@ -48,12 +40,6 @@ class Draft:
 
     Processes that work on one draft do no harm: a part that two of them write counts once, and the
     first to finish writes the entry.
-
-    Attributes
-    ----------
-    place : Place
-    key : str
-        Of the entry.
     """
 
     place: Place
@@ -137,20 +123,18 @@ class Draft:
 
     def _gather(self, count: int, meta: Mapping[str, Any]) -> None:
         seen = np.zeros(count, dtype=bool)
-        like: dict[str, npt.NDArray[Any]] = {}
+        like: dict[str, tuple[np.dtype[Any], tuple[int, ...]]] = {}
         size = sum(file.size for file in self.place.walk(self.folder))
         with filling(self.place, self.key, size) as folder:
             for part, content in self._sound():
                 rows, arrays = _read(content)
                 _mark(seen, rows, part.number)
+                these = {n: (a.dtype, (count, *a.shape[1:])) for n, a in arrays.items()}
                 if not like:
-                    like = {name: array[:0] for name, array in arrays.items()}
-                    for name, array in like.items():
-                        shape = (count, *array.shape[1:])
-                        empty_array(array_path(folder, name), array.dtype, shape)
-                if {n: (a.dtype, a.shape[1:]) for n, a in arrays.items()} != {
-                    n: (a.dtype, a.shape[1:]) for n, a in like.items()
-                }:
+                    like = these
+                    for name, (dtype, shape) in like.items():
+                        empty_array(array_path(folder, name), dtype, shape)
+                if these != like:
                     raise ValueError(f"part {part.number} is not like the first: {part.name}")
                 for name, array in arrays.items():
                     # Mapped anew for each part: pages of a map count as this process's memory.
@@ -166,12 +150,8 @@ class Draft:
             if not like:
                 raise ValueError(f"draft {self.key[:12]} has no parts")
             written = {
-                name: Written(
-                    file_hash(array_path(folder, name)),
-                    str(array.dtype),
-                    (count, *array.shape[1:]),
-                )
-                for name, array in like.items()
+                name: Written(file_hash(array_path(folder, name)), str(dtype), shape)
+                for name, (dtype, shape) in like.items()
             }
             publish(self.place, self.key, folder, written, meta)
         log.info("entry %s gathered from its parts, %s", self.key, megabytes(size))
@@ -187,21 +167,15 @@ class Draft:
             except FileNotFoundError:
                 continue
             if hashlib.sha256(content).hexdigest() != part.sha256:
-                log.warning(
-                    "part %d of draft %s is damaged; it does not count", part.number, self.key
-                )
+                log.warning("part %d of draft %s is damaged: not counted", part.number, self.key)
                 continue
             last = part.number
             yield part, content
 
     def _parts(self) -> list[Part]:
-        found = []
-        for file in self.place.walk(self.folder):
-            name = file.name.rsplit("/", 1)[-1]
-            match = PART.fullmatch(name)
-            if match:
-                found.append(Part(int(match[1]), name, match[2]))
-        return sorted(found)
+        names = (file.name.rsplit("/", 1)[-1] for file in self.place.walk(self.folder))
+        found = (PART.fullmatch(name) for name in names)
+        return sorted(Part(int(part[1]), part[0], part[2]) for part in found if part)
 
 
 def _read(content: bytes) -> tuple[npt.NDArray[np.int64], dict[str, npt.NDArray[Any]]]:

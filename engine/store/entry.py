@@ -17,15 +17,7 @@ DESCRIPTION = "entry.json"
 
 
 class Written(NamedTuple):
-    """An array as written.
-
-    Attributes
-    ----------
-    sha256 : str
-        Of its file.
-    dtype : str
-    shape : tuple of int
-    """
+    """An array as written, and the SHA-256 of its file."""
 
     sha256: str
     dtype: str
@@ -43,13 +35,7 @@ def described(place: Place, key: str) -> bool:
 
 
 def array_path(folder: Path, name: str) -> Path:
-    """Path of an array in a scratch folder.
-
-    Raises
-    ------
-    ValueError
-        For a name that is no plain file name.
-    """
+    """Path of an array in a scratch folder; ValueError for what is no plain file name."""
     if not re.fullmatch(r"[^./\\\0][^/\\\0]*", name):
         raise ValueError(f"array name {name!r}: must be a plain file name")
     return folder / f"{name}.npy"
@@ -57,13 +43,7 @@ def array_path(folder: Path, name: str) -> Path:
 
 @contextmanager
 def filling(place: Place, key: str, needed: int) -> Iterator[Path]:
-    """Give a scratch folder for an entry; whatever is left of it goes away.
-
-    Raises
-    ------
-    UserError
-        Where the disk is full.
-    """
+    """Give a scratch folder for an entry, in the end removed; UserError where the disk is full."""
     with room_for(f"entry {key[:12]}", needed, place.disk):
         folder = place.scratch(entry_folder(key))
         try:

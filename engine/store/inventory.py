@@ -10,7 +10,7 @@ from engine.store.draft import FOLDER as DRAFTS
 from engine.store.entry import DESCRIPTION
 from engine.store.place import Place
 
-Kind = Literal["entry", "draft", "note", "damaged", "temporary"]
+Kind = Literal["entry", "draft", "note", "damaged", "temporary", "cached"]
 
 _KEY = r"(?:\w+-)?[0-9a-f]{64}"
 _OWN = r"\d+-[0-9a-f]{8}"
@@ -27,13 +27,12 @@ PATTERNS: tuple[tuple[Kind, str], ...] = (
 
 @dataclass(frozen=True)
 class Item:
-    """A thing in a store.
+    """A thing in a store, or in its local cache.
 
     Attributes
     ----------
-    kind : {"entry", "draft", "note", "damaged", "temporary"}
     name : str
-        Its file or folder, relative to the root.
+        Its file or folder, relative to the root; a path in the cache.
     size : int
         Bytes.
     modified : float

@@ -9,21 +9,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.basics.files import replacing
+from engine.basics.files import hidden_name, replacing
 from engine.store.checksum import check
-from engine.store.place import File, unique
+from engine.store.place import File
 
 ATTEMPTS = 10
 
 
 @dataclass(frozen=True)
 class LocalPlace:
-    """See `engine.store.place.Place`.
-
-    Attributes
-    ----------
-    root : Path
-    """
+    """See `engine.store.place.Place`."""
 
     root: Path
 
@@ -70,7 +65,7 @@ class LocalPlace:
     def scratch(self, name: str) -> Path:
         """Make a hidden folder beside the one that it is to become."""
         target = self.root / name
-        folder = target.with_name(unique(target.name))
+        folder = target.with_name(hidden_name(target.name))
         folder.mkdir(parents=True)
         return folder
 
@@ -85,7 +80,7 @@ class LocalPlace:
             if not target.exists():
                 raise
             # A folder that lost its entry.json is no entry, but stands in the way.
-            self.move(name, str(Path(name).with_name(unique("damaged"))))
+            self.move(name, str(Path(name).with_name(hidden_name("damaged"))))
             scratch.rename(target)
 
     def move(self, name: str, new: str) -> None:
@@ -101,7 +96,7 @@ class LocalPlace:
             with suppress(OSError):  # not empty, or gone
                 path.parent.rmdir()
             return
-        going = path if path.name.startswith(".") else path.with_name(unique("removed"))
+        going = path if path.name.startswith(".") else path.with_name(hidden_name("removed"))
         with suppress(FileNotFoundError):
             if going != path:
                 path.rename(going)

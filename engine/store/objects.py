@@ -25,10 +25,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
-from engine.basics.errors import UserError
-from engine.basics.files import file_hash, replacing
+from engine.basics.errors import UserError, first_line
+from engine.basics.files import file_hash, hidden_name, replacing
 from engine.store.checksum import check, room_for
-from engine.store.place import File, unique
+from engine.store.place import File
 
 BLOCK = 8 * 2**20
 DAY = 86_400.0
@@ -38,12 +38,7 @@ COPY_LIMIT = 5 * 10**9
 
 @dataclass(frozen=True)
 class ObjectPlace:
-    """See `engine.store.place.Place`.
-
-    Attributes
-    ----------
-    uri : str
-    """
+    """See `engine.store.place.Place`."""
 
     uri: str
 
@@ -102,7 +97,7 @@ class ObjectPlace:
 
     def scratch(self, name: str) -> Path:
         """Make a folder in the local cache."""
-        folder = self.disk / "scratch" / unique(name.rsplit("/", 1)[-1])
+        folder = self.disk / "scratch" / hidden_name(name.rsplit("/", 1)[-1])
         folder.mkdir(parents=True)
         return folder
 
@@ -110,10 +105,14 @@ class ObjectPlace:
         """Upload arrays, then ``entry.json``; the arrays' files go into the local cache."""
         for array, sha256 in hashes.items():
             file = f"{name}/{self.array_file(array, sha256)}"
-            self._upload(scratch / f"{array}.npy", file)
+            path = scratch / f"{array}.npy"
+            # Of equal size it is of equal hash, since the name carries it.
+            if self._size(file) != path.stat().st_size:
+                with path.open("rb") as content:
+                    self._send(content, file)
             cached = self._cached(file, sha256)
             cached.parent.mkdir(parents=True, exist_ok=True)
-            (scratch / f"{array}.npy").replace(cached)
+            path.replace(cached)
         if not self.exists(f"{name}/entry.json"):
             self.write(f"{name}/entry.json", (scratch / "entry.json").read_bytes())
 
@@ -164,12 +163,6 @@ class ObjectPlace:
     def _cached(self, name: str, sha256: str) -> Path:
         return self.disk / "objects" / sha256[:2] / f"{sha256}{Path(name).suffix}"
 
-    def _upload(self, path: Path, name: str) -> None:
-        if self._size(name) == path.stat().st_size:
-            return  # of equal hash, since the name carries it
-        with path.open("rb") as file:
-            self._send(file, name)
-
     def _send(self, source: IO[bytes], name: str) -> None:
         with self._reached(missing_bucket_is_error=True) as (files, base):
             stream = files.open_output_stream(f"{base}/{name}")
@@ -208,9 +201,8 @@ class ObjectPlace:
         except (OSError, ArrowException) as error:
             if isinstance(error, FileNotFoundError) and not missing_bucket_is_error:
                 raise
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise UserError(
-                f"{self.shown}: {reason.replace(self.uri, self.shown)}; "
+                f"{self.shown}: {first_line(error).replace(self.uri, self.shown)}; "
                 "check the URI, the credentials and that the bucket exists"
             ) from error
 

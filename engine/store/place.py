@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,17 +10,7 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class File:
-    """A file of a store.
-
-    Attributes
-    ----------
-    name : str
-        Relative to the root, parts separated by ``/``.
-    size : int
-        Bytes.
-    modified : float
-        Seconds since 1970.
-    """
+    """A file of a store: its name, bytes, and when it was written, in seconds since 1970."""
 
     name: str
     size: int
@@ -52,11 +40,7 @@ class Place(Protocol):
     def fetch(self, name: str, sha256: str) -> Path:
         """Local path of a file's content, to be mapped.
 
-        Raises
-        ------
-        FileNotFoundError
-        ValueError
-            Where the content does not have its checksum.
+        FileNotFoundError where there is none, ValueError where it does not have its checksum.
         """
 
     def array_file(self, name: str, sha256: str) -> str:
@@ -68,14 +52,7 @@ class Place(Protocol):
     def publish(self, scratch: Path, name: str, hashes: Mapping[str, str]) -> None:
         """Make a filled folder visible, all or nothing; the first of two stays.
 
-        Parameters
-        ----------
-        scratch : Path
-            Holds ``ARRAY.npy`` for each array, and ``entry.json``.
-        name : str
-            Of the folder.
-        hashes : mapping
-            Array -> SHA-256 of its file.
+        It holds ``ARRAY.npy`` for each array of `hashes` (name -> SHA-256), and ``entry.json``.
         """
 
     def move(self, name: str, new: str) -> None:
@@ -89,8 +66,3 @@ class Place(Protocol):
 
     def private(self) -> Iterator[tuple[Path, File]]:
         """Temporary and cached files that this place keeps outside its root."""
-
-
-def unique(prefix: str) -> str:
-    """A hidden name that nobody else has."""
-    return f".{prefix}.{os.getpid()}-{secrets.token_hex(4)}"

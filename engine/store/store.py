@@ -41,13 +41,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Store:
-    """Entries, drafts and notes under a root.
-
-    Attributes
-    ----------
-    root : Path or str
-        A folder, or the URI of a prefix in an object store (see `engine.store.objects`).
-    """
+    """Entries, drafts and notes under a folder, or a URI (see `engine.store.objects`)."""
 
     root: Path | str
 

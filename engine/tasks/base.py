@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from engine.basics.errors import UserError
 from engine.records import TaskKind, TaskSpec
 
 if TYPE_CHECKING:
@@ -161,3 +162,20 @@ class Task:
             If the file has changed since the task was loaded.
         """
         return self.read_test(self)
+
+    def check_unchanged(self, fingerprint: str) -> None:
+        """Refuse data that are not those of a fingerprint that was taken earlier.
+
+        Raises
+        ------
+        UserError
+        """
+        if self.fingerprint != fingerprint:
+            raise data_changed(self.file)
+
+
+def data_changed(file: str, so: str = "") -> UserError:
+    """The error of a file that is not what it was when the study was planned, and what follows."""
+    return UserError(
+        f"{file}: the data changed while the study ran{so}; put them back, or run with --fresh"
+    )

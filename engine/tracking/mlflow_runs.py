@@ -43,8 +43,6 @@ class Tracker:
 
     Parameters
     ----------
-    uri : str
-        Of `tracking_uri`.
     experiment : str
         Name of the study.
     artifacts : Path
@@ -131,12 +129,11 @@ class Tracker:
             for run in runs:
                 if KEY in run.data.tags:
                     self._known[run.data.tags[KEY]] = run.info.run_id
-                    failed = run.data.tags.get("status") == "failed"
                     # A trial that failed gets its turn again.
-                    if run.info.status != "RUNNING" and not failed:
-                        self._ended.add(run.info.run_id)
-                    if failed:
+                    if run.data.tags.get("status") == "failed":
                         self._failed.add(run.info.run_id)
+                    elif run.info.status != "RUNNING":
+                        self._ended.add(run.info.run_id)
             page = runs.token
             if not page:
                 return
@@ -171,12 +168,10 @@ class Tracker:
             self._client.delete_tag(run_id, "error")
         if record.duplicate_of is not None:
             tags["duplicate_of"] = str(record.duplicate_of)
+        single = {"score": result.score} if result.score is not None else {}
+        single |= {"seconds": result.seconds, "trainable_parameters": result.trainable_parameters}
         metrics = [_metric(f"epoch_{metric}", v, e) for e, v in enumerate(result.curve, start=1)]
-        metrics += [_metric(name, value) for name, value in result.metrics.items()]
-        if result.score is not None:
-            metrics.append(_metric("score", result.score))
-        metrics.append(_metric("seconds", result.seconds))
-        metrics.append(_metric("trainable_parameters", result.trainable_parameters))
+        metrics += [_metric(name, v) for name, v in [*result.metrics.items(), *single.items()]]
         self._client.log_batch(
             run_id,
             metrics=[m for m in metrics if math.isfinite(m.value)],
@@ -213,13 +208,7 @@ class Tracker:
 
 
 def check_server(uri: str) -> None:
-    """Make sure that a tracking server answers, before any work.
-
-    Raises
-    ------
-    UserError
-        If it does not.
-    """
+    """Make sure that a tracking server answers, before any work; UserError where it does not."""
     if not uri.startswith(("http://", "https://")):
         return
     import requests

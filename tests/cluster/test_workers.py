@@ -5,6 +5,8 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -83,6 +85,38 @@ def test_a_worker_that_dies_is_told_and_never_taken_for_the_end(one_node: None) 
     with pytest.raises(UserError, match=r"a worker died.*give the same command again") as told:
         every(killed, [7])
     assert "\n" not in str(told.value)
+
+
+def squared(item: int) -> int:
+    return item * item
+
+
+def killed_once(folder: Path, item: int) -> int:
+    """Dies the first time that it is called for an item."""
+    seen = folder / str(item)
+    if not seen.exists():
+        seen.touch()
+        os._exit(1)
+    return item * item
+
+
+@pytest.mark.slow
+def test_a_task_hands_on_one_value_for_each_item(one_node: None) -> None:
+    done = workers.map_tasks(squared, [2, 3, 4], lambda _: Shape(1.0))
+    assert sorted(done) == [(2, 4), (3, 9), (4, 16)]
+
+
+@pytest.mark.slow
+def test_a_task_whose_worker_died_is_tried_anew(one_node: None, tmp_path: Path) -> None:
+    done = workers.map_tasks(partial(killed_once, tmp_path), [2, 3], lambda _: Shape(1.0))
+    assert sorted(done) == [(2, 4), (3, 9)]
+
+
+def test_without_items_neither_the_cluster_nor_what_a_call_takes_is_asked() -> None:
+    def refuse(_: int) -> Shape:
+        raise AssertionError
+
+    assert list(workers.map_tasks(squared, [], refuse)) == []
 
 
 @pytest.mark.slow

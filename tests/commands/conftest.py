@@ -1,10 +1,12 @@
 """A folder of its own for every command, with a good study and a good data file."""
 
+import io
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+from rich.console import Console, RenderableType
 
 from engine.basics.yaml_files import dump_yaml
 from tests.conftest import Done, Run
@@ -54,3 +56,10 @@ def assert_told(done: Done, parts: list[str]) -> None:
     for part in parts:
         assert part in done.err
     assert "Traceback" not in done.err
+
+
+def shown(table: RenderableType, width: int = 300) -> str:
+    """What a terminal of that width shows."""
+    console = Console(width=width, record=True, file=io.StringIO())
+    console.print(table)
+    return console.export_text()

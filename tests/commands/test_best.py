@@ -15,7 +15,7 @@ from tests.stages.exported import Exported, export
 
 @pytest.fixture
 def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Exported:
-    monkeypatch.setattr("engine.compare.fits.RESAMPLES", 50)
+    monkeypatch.setattr("engine.compare.evidence.RESAMPLES", 50)
     return export(tmp_path, "classification", monkeypatch)
 
 

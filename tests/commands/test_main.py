@@ -78,12 +78,23 @@ def test_compare_tests_files_and_writes_the_table(run: Run, tmp_path: Path):
     assert "p (none)" in done.out
     (pair,) = pd.read_csv(tmp_path / "out" / "pairs.csv").to_dict("records")
     assert (pair["a"], pair["b"], pair["test"]) == ("a", "b", "DeLong")
+    wide = (frame / frame.max()).assign(label=frame["label"])
+    wide.to_csv("q.csv", index=False)
+    done = run("compare", "q.csv", "--metric", "accuracy", "--test", "mcnemar")
+    assert done.code == 0
+    assert "test: exact McNemar" in done.out
+    done = run("compare", "q.csv", "--metric", "partial_auroc", "--max-fpr", "0.5")
+    assert "AUROC to FPR 0.5" in done.out
+    done = run("compare", "q.csv", "p.csv", "--unpaired", "--alternative", "less")
+    assert "test: unpaired DeLong" in done.out
+    done = run("compare", "p.csv", "--contrast", "a=1", "--contrast", "b=-1")
+    assert "contrast +1 a -1 b: " in done.out
 
 
 def test_a_winner_is_shown_and_scores_new_sequences(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("engine.compare.fits.RESAMPLES", 50)
+    monkeypatch.setattr("engine.compare.evidence.RESAMPLES", 50)
     export(tmp_path, "classification", monkeypatch)
     shown = run("best", "out")
     assert shown.code == 0

@@ -158,6 +158,8 @@ def test_a_bad_study_is_one_line_and_exit_code_2_and_leaves_nothing(
         (["compare", "mine.csv"], ["mine.csv: no numeric column of scores"]),
         (["compare", "mine.csv", "--correction", "hulm"], ["--correction hulm: ", "'holm'?"]),
         (["compare", "mine.csv", "--level", "95"], ["--level 95", "between 0 and 1"]),
+        (["compare", "mine.csv", "--metric", "mcc", "--test", "delong"], ["valid: bootstrap, "]),
+        (["compare", "mine.csv", "--unpaired"], ["--unpaired: give two files"]),
         (["report", "nowhere"], ["nowhere"]),
         (["status", "nowhere"], ["nowhere: is not the folder of a study"]),
         (["best", "nowhere"], ["nowhere: has no winners"]),

@@ -9,8 +9,9 @@ import pytest
 from scipy import stats
 from sklearn.metrics import matthews_corrcoef, roc_auc_score
 
-from engine.compare.cells import TaskFits, comparison_table, score_table, verdict
-from engine.compare.fits import gather, interval
+from engine.compare.cells import TaskFits, comparison_table, score_table
+from engine.compare.evidence import gather, interval
+from engine.compare.families import verdict
 from engine.metrics import METRICS, metrics_of
 from engine.records import Cell
 from engine.select.winners import FinalFit
@@ -70,7 +71,7 @@ def test_a_class_without_test_rows_is_left_out_of_the_average():
 
 @pytest.mark.parametrize("metric", ["mcc", "log_loss"])
 def test_other_metrics_are_tested_by_paired_bootstrap(metric: str, monkeypatch):
-    monkeypatch.setattr("engine.compare.fits.RESAMPLES", 200)
+    monkeypatch.setattr("engine.compare.evidence.RESAMPLES", 200)
     a, b = scores(BINARY, 3.0, 1), scores(BINARY, 0.0, 2)
     (row,) = table([fit("a", a), fit("b", b)], metric=metric).to_dict("records")
     assert row["test"] == "paired bootstrap"

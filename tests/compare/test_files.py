@@ -10,8 +10,8 @@ import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
+from engine.compare.by_area import Areas
 from engine.compare.files import compare_files
-from engine.compare.fits import omnibus_test
 from engine.stats import adjust, auc_ci, delong_omnibus, delong_test, macro_auc_test
 from tests.compare.fits import welch_df
 from tests.compare.prediction_tables import (
@@ -186,7 +186,8 @@ def test_few_groups_do_not_tell_many_models_apart_by_chance():
     for _ in range(200):
         luck = rng.normal(size=(5, 16))[:, groups] * (2 * label - 1)
         scores = label + luck + rng.normal(size=(5, 160))
-        claims += omnibus_test(label, scores, groups)["p"] < 0.05
+        models = [np.column_stack([-one, one]) for one in scores]
+        claims += Areas(label, groups).omnibus(models).p < 0.05
     # In 2,000 simulations 7 % by F and 22 % by chi-square: 30 of 200 lie far from either.
     assert claims < 30
 
@@ -199,10 +200,14 @@ def test_all_models_at_once_over_groups_is_hotellings_test():
     assert found.omnibus["p"][0] == pytest.approx(stats.f.sf(chi2 * 10 / (2 * 11), 2, 10))
     assert "with 2 and 10 degrees of freedom" in shown(found)
     # For two models it is the square of Student's t.
-    of_two = omnibus_test(LABEL, np.stack([A, B]), groups)
+    models = [
+        np.column_stack([-one, one])
+        for one in (A, B, C, np.random.default_rng(9).normal(size=ROWS))
+    ]
+    of_two = Areas(LABEL, groups).omnibus(models[:2])
     t = delong_test(LABEL, A, B, groups=groups).z
-    assert of_two["p"] == pytest.approx(2 * stats.t.sf(abs(t), 11))
+    assert of_two.p == pytest.approx(2 * stats.t.sf(abs(t), 11))
     # Positives of three groups only, negatives of thirty others.
     apart = np.where(LABEL == 1, np.arange(ROWS) // 2 % 3, 3 + np.arange(ROWS))
     with pytest.raises(ValueError, match="3 groups of a class cannot tell 4 models apart"):
-        omnibus_test(LABEL, np.stack([A, B, C, np.random.default_rng(9).normal(size=ROWS)]), apart)
+        Areas(LABEL, apart).omnibus(models)

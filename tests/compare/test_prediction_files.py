@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from engine.compare.by_area import Areas
 from engine.compare.files import compare_files
-from engine.compare.fits import auc_test
 from engine.stats import delong_test, macro_auc_test
 from tests.compare.prediction_tables import IDS, LABEL, ROWS, A, B, C, csv, predictions, refused
 
@@ -71,7 +71,9 @@ def test_groups_are_brought_into_the_order_of_the_ids():
     ]
     result = compare_files(files, groups="fold")
     both = [np.column_stack([-s, s]) for s in (A, B)]
-    assert result.pairs["p"][0] == pytest.approx(auc_test(LABEL, *both, groups=groups)["p"])
+    assert result.pairs["p"][0] == pytest.approx(
+        Areas(LABEL, groups).difference(*both, 0.95, "two-sided").p
+    )
     moved = csv("b.csv", id=IDS, label=LABEL, s=B, fold=groups[::-1])
     assert refused(files[0], moved, groups="fold") == "b: its groups are not those of a row by row"
 
@@ -87,8 +89,9 @@ def test_groups_of_a_run_go_with_their_rows():
         chosen.loc[chosen["cell"] == f"{name}/t3/probe", [f"score_{k}" for k in range(3)]]
         for name in "xy"
     )
-    expected = auc_test(np.arange(ROWS) % 3, x.to_numpy(), y.to_numpy(), groups=families)
-    assert result.pairs["p"][1] == pytest.approx(expected["p"])
+    three = Areas(np.arange(ROWS) % 3, families)
+    expected = three.difference(x.to_numpy(), y.to_numpy(), 0.95, "two-sided")
+    assert result.pairs["p"][1] == pytest.approx(expected.p)
 
 
 def test_measured_labels_are_no_classes():

@@ -127,6 +127,6 @@ def test_a_package_beside_it_adds_what_its_entry_points_name(
     example = built(write_package(tmp_path_factory.mktemp("example")))
     programs = environment_of(tmp_path_factory.mktemp("both") / "venv", wheel, example)
     assert "gc " in run(programs / "dnasweep", "list", "encoders", cwd=tmp_path)
-    assert "nearest_mean" in run(programs / "dnasweep", "list", "methods", cwd=tmp_path)
+    assert "nearest_mean" in run(programs / "dnasweep", "list", "methods", "--json", cwd=tmp_path)
     quick = ("-e", "gc", "-t", "promoters_ecoli", "--set", "metric=g_mean", "--dry-run")
     assert "1 cells" in run(programs / "dnasweep", *quick, cwd=tmp_path)

@@ -14,7 +14,7 @@ from ray.cluster_utils import Cluster
 from engine.cluster import workers
 from engine.cluster.capacity import Shape
 from engine.embedding.over_cluster import Embedder, embed_over_cluster, survey
-from engine.embedding.stored import Prepared, PrepareRequest, prepare, recall
+from engine.embedding.stored import Prepared, PrepareRequest, prepare, recall_prepared
 from engine.records import EncoderSpec, TaskSpec
 from engine.store import Store
 from engine.tasks import load_task
@@ -72,7 +72,7 @@ def test_two_nodes_give_the_arrays_of_one_process(
     for request in requests:
         alone = prepare(request, here)
         assert spread[request.task.name] == alone
-        assert recall(request, Store(there)) == replace(alone, forwards=0)
+        assert recall_prepared(request, Store(there)) == replace(alone, forwards=0)
         for key in alone.embeddings.values():
             expected, found = Store(here).load(key), Store(there).load(key)
             assert expected is not None

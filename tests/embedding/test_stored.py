@@ -17,7 +17,7 @@ import torch
 from engine.basics.errors import UserError
 from engine.embedding import stored as module
 from engine.embedding.embed import embed
-from engine.embedding.stored import PrepareRequest, prepare, recall
+from engine.embedding.stored import PrepareRequest, prepare, recall_prepared
 from engine.encoders import Encoder, load_encoder
 from engine.encoders.checkpoint import write_folder
 from engine.encoders.families.tiny import build
@@ -127,7 +127,7 @@ def test_a_run_that_was_cut_off_goes_on_and_gives_the_same_bits(
         with pytest.raises(KeyboardInterrupt):
             prepare(request_of(), root)
     assert rows == list(range(12))
-    assert recall(request_of(), Store(root)) is None
+    assert recall_prepared(request_of(), Store(root)) is None
     again = prepare(request_of(), root)
     assert again == replace(whole, forwards=whole.forwards - len(rows))
     for key in whole.embeddings.values():
@@ -275,11 +275,11 @@ def test_a_second_call_does_not_run_the_encoder(request_of, root, encoder_must_n
 def test_a_second_run_recalls_without_loading_the_encoder(request_of, root, monkeypatch):
     first = prepare(request_of(), root)
     monkeypatch.setattr("engine.embedding.stored.load_encoder", None)
-    assert recall(request_of(), Store(Path(root))) == replace(first, forwards=0)
+    assert recall_prepared(request_of(), Store(Path(root))) == replace(first, forwards=0)
 
 
 def test_what_was_never_prepared_is_not_recalled(request_of, root):
-    assert recall(request_of(), Store(Path(root))) is None
+    assert recall_prepared(request_of(), Store(Path(root))) is None
 
 
 def test_without_reuse_the_encoder_runs_again(request_of, root):
@@ -296,10 +296,10 @@ def test_damaged_arrays_are_not_recalled_and_are_made_anew(request_of, root):
     content = bytearray(array.read_bytes())
     content[-1] ^= 1
     array.write_bytes(content)
-    assert recall(request_of(), store) is None
+    assert recall_prepared(request_of(), store) is None
     again = prepare(request_of(), root)
     assert 0 < again.forwards < first.forwards  # train only
-    assert recall(request_of(), store) == replace(first, forwards=0)
+    assert recall_prepared(request_of(), store) == replace(first, forwards=0)
 
 
 def test_test_rows_are_read_only_when_they_are_asked_for(request_of, root, spec, monkeypatch):
@@ -312,7 +312,7 @@ def test_test_rows_are_read_only_when_they_are_asked_for(request_of, root, spec,
 
     monkeypatch.setattr(Task, "unseal_test", noted)
     prepare(request_of(), root)
-    recall(request_of(), Store(Path(root)))
+    recall_prepared(request_of(), Store(Path(root)))
     assert opened == []
     prepared = prepare(request_of(splits=("test",)), root)
     assert opened == ["mine"]
@@ -327,7 +327,7 @@ def test_an_encoder_that_nothing_probes_is_identified_and_not_run(
     prepared = prepare(request_of(poolings=()), root)
     assert (dict(prepared.embeddings), prepared.forwards) == ({}, 0)
     assert prepared.encoder_fingerprint.startswith("tiny-bert:")
-    assert recall(request_of(poolings=()), Store(Path(root))) == prepared
+    assert recall_prepared(request_of(poolings=()), Store(Path(root))) == prepared
 
 
 def test_a_baseline_of_features_is_stored_too(request_of, root):
@@ -388,4 +388,4 @@ def test_data_that_changed_since_the_plan_are_refused(request_of, root, spec):
     file.write_text(file.read_text().replace("AACAA", "AACTT", 1))
     with pytest.raises(UserError, match=r"mine\.csv: the data changed while the study ran"):
         prepare(planned, root)
-    assert recall(planned, Store(Path(root))) is None
+    assert recall_prepared(planned, Store(Path(root))) is None

@@ -25,10 +25,9 @@ def shortened(name: str, tokens: int) -> Encoder:
         loaded = load_encoder(name if name != "dnabert2" else "tiny-bert", weights="random")
         assert isinstance(loaded, Encoder)
         if name == "dnabert2":
-            from engine.encoders.families.dnabert2 import SPECIAL
             from engine.encoders.tokenizers.published import stand_in
 
-            loaded = replace(loaded, tokenizer=stand_in(SPECIAL))
+            loaded = replace(loaded, tokenizer=stand_in())
         ENCODERS[name] = loaded
     return replace(ENCODERS[name], max_tokens=tokens)
 

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from engine.basics.errors import UserError
 from engine.encoders import find_card, load_encoder
-from engine.encoders.hub import read_tensors
+from engine.encoders.checkpoint import read_tensors
 from tests.encoders.loopback_hub import Hub, serving
 from tests.encoders.small import SMALL
 
@@ -36,15 +36,15 @@ torch.save(found, file)
 #: Only has the folder of a checkpoint, which needs no torch; a user's mistake is its last line.
 FETCH = """
 import sys, time
-from engine.encoders import find_card
 from engine.encoders.base import LoadRequest
+from engine.encoders.families.dnabert2 import CARDS
 from engine.encoders.hub import cached_commit, checkpoint_folder, hub_source
 from engine.basics.errors import UserError
 from huggingface_hub import constants
 # The client waits between its attempts, and keeps whole chunks only, of 10 MB.
 time.sleep = lambda seconds: None
 constants.DOWNLOAD_CHUNK_SIZE = 256
-card = find_card("dnabert2")
+card = CARDS[0]
 for weights in sys.argv[1:]:
     try:
         folder = checkpoint_folder(LoadRequest(card, weights, 0, 0))

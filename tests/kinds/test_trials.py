@@ -16,7 +16,7 @@ from sklearn import metrics as sk
 from engine.basics.errors import UserError
 from engine.basics.yaml_files import dump_yaml
 from engine.compare.cells import TaskFits, comparison_table, score_table
-from engine.compare.fits import gather, interval, paired_test
+from engine.compare.evidence import gather, interval, paired_test
 from engine.methods import Fitted, Method, methods
 from engine.metrics import metrics_of
 from engine.plan.cells import Plan, make_plan
@@ -202,7 +202,7 @@ def task_fits(name: str, metric: str) -> TaskFits:
 
 @pytest.fixture
 def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.compare.fits.RESAMPLES", 300)
+    monkeypatch.setattr("engine.compare.evidence.RESAMPLES", 300)
 
 
 @pytest.mark.usefixtures("few_resamples")
@@ -236,7 +236,7 @@ def test_a_study_of_several_kinds_has_one_table_with_gaps():
 
 def test_the_interval_of_a_correlation_is_that_of_fisher(monkeypatch: pytest.MonkeyPatch):
     # Normal data: atanh(r) has the standard error 1 / sqrt(N - 3) (Fisher 1915).
-    monkeypatch.setattr("engine.compare.fits.RESAMPLES", 1000)
+    monkeypatch.setattr("engine.compare.evidence.RESAMPLES", 1000)
     rng = np.random.default_rng(0)
     y = rng.normal(size=400)
     scores = 0.7 * y + np.sqrt(1 - 0.7**2) * rng.normal(size=400)

@@ -2,7 +2,6 @@
 
 import copy
 import dataclasses
-import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
@@ -97,12 +96,13 @@ def params_of(encoder: Encoder, column: str) -> tuple[str, dict]:
 def prepared(encoder: Encoder, column: str) -> Case:
     """The model of an encoder, which is changed in place, and a method."""
     name, params = params_of(encoder, column)
-    method = importlib.import_module(f"engine.methods.{name}")
+    method, adaptation = methods()[name], methods()[name].adaptation
+    assert adaptation is not None
     nowhere = dataclasses.replace(encoder, network=copy.deepcopy(encoder.network).to("meta"))
-    declared = method.count(nowhere, params) + head_size(encoder, params["pooling"], 2)
+    declared = adaptation.count(nowhere, params) + head_size(encoder, params["pooling"], 2)
     torch.manual_seed(0)
-    adapted = method.attach(encoder, params, STEPS)
-    assert adapted.encoder.max_tokens == encoder.max_tokens - method.METHOD.takes(params)
+    adapted = adaptation.attach(encoder, params, STEPS)
+    assert adapted.encoder.max_tokens == encoder.max_tokens - method.takes(params)
     model = Model(adapted.encoder, params["pooling"], 2).to(encoder.device)
     scorer = Scorer(model, Ladder(adapted.encoder), Objective("classification", 2), "center")
     return Case(model, scorer, adapted, declared)

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from engine.basics.errors import UserError
-from engine.methods.cnn import METHOD, fit
+from engine.methods.cnn import METHOD, fit, training_of
 from engine.methods.training.convolutions import (
     PADDING,
     Convolutions,
@@ -74,7 +74,8 @@ def test_the_weights_of_classes_change_the_scores(spec: TrialSpec) -> None:
     scores = []
     for name in ("none", "balanced"):
         model = LetterNetwork.of(16, task, 0)
-        train_on_letters(model, task, {"epochs": 1, "class_weight": name}, "auroc", 0, ignore)
+        training = training_of({"epochs": 1}, 0)
+        train_on_letters(model, task, training, name == "balanced", "auroc", ignore)
         scores.append(model.scores(task.validation.sequences)[:, 0].mean())
     assert scores[1] > scores[0]
 
@@ -106,7 +107,7 @@ def test_other_kinds_are_learned_too(
     )
     task = fake(spec, kind, range(len(load_task(spec.task).train.labels)), labels, classes)
     model = LetterNetwork.of(16, task, 0)
-    train_on_letters(model, task, PARAMS, "auroc", 0, ignore)
+    train_on_letters(model, task, training_of(PARAMS, 0), False, "auroc", ignore)
     scores = model.scores(task.train.sequences)
     assert scores.shape == (len(task.train.sequences), classes)
     truth = task.train.labels.reshape(scores.shape)

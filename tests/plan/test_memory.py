@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from engine.encoders import cards
+from engine.methods import methods
+from engine.methods.hyperparameters import COUNT, Hyperparameter
+from engine.methods.training.method import fine_tuning
 from engine.plan.cells import CellPlan, Plan, make_plan
 from engine.plan.footprint import footprint
 from engine.plan.memory import estimate
@@ -55,6 +58,29 @@ def test_the_largest_configuration_of_a_space_counts(plan: Plan) -> None:
     assert smaller.total < told.total
 
 
+def test_an_adapter_that_calls_its_size_otherwise_is_estimated_by_it(plan: Plan) -> None:
+    task, (only,) = plan.tasks["splice_junctions"], plan.cells
+    width = Hyperparameter("width", COUNT, 8, "of the adapter", role="size")
+    places = Hyperparameter("places", ("default", "all_linear"), "default", "", role="targets")
+    own = only.method.adaptation
+    assert own is not None
+    toy = fine_tuning(replace(own, name="toy"), "", (width, places))
+    names = {"rank": "width", "targets": "places"}
+    parameters = [replace(p, name=names.get(p.name, p.name)) for p in only.space.parameters]
+    space = replace(only.space, parameters=tuple(parameters))
+    told = estimate(replace(only, method=toy, space=space), task, gpu=False)
+    assert told == estimate(only, task, gpu=False)
+    # Left out of the space, the default counts; with a condition, it does too.
+    without = replace(space, parameters=tuple(p for p in parameters if p.name != "width"))
+    assert estimate(replace(only, method=toy, space=without), task, gpu=False) == told
+    (sized,) = (p for p in parameters if p.name == "width")
+    small = replace(sized, high=4)
+    for when, same in ((None, False), ({"pooling": ("max",)}, True)):
+        kept = (*without.parameters, replace(small, when=when))
+        given = replace(only, method=toy, space=replace(space, parameters=kept))
+        assert (estimate(given, task, gpu=False) == told) == same
+
+
 @pytest.mark.slow
 def test_a_gpu_trains_in_half_precision_and_has_its_own_process(plan: Plan) -> None:
     task = plan.tasks["splice_junctions"]
@@ -68,7 +94,7 @@ def test_a_gpu_trains_in_half_precision_and_has_its_own_process(plan: Plan) -> N
 @pytest.mark.slow
 def test_full_fine_tuning_counts_every_number(plan: Plan) -> None:
     (only,) = plan.cells
-    whole = replace(only, method=replace(only.method, trains="everything"))
+    whole = replace(only, method=methods()["full"])
     told = estimate(whole, plan.tasks["splice_junctions"], gpu=True)
     assert told is not None
     assert told.state == 16 * cards()["tiny-bert"].parameters

@@ -9,7 +9,7 @@ import yaml
 from engine.report.facts.answer import answer
 from engine.report.facts.duels import duels
 from engine.report.facts.standings import leaderboard
-from engine.report.finished_run import Run, read_run
+from engine.report.finished_run import FinishedRun, read_run
 from engine.report.sections.claims import claims
 from engine.report.sections.leaderboard import leaderboard_grid
 
@@ -17,7 +17,7 @@ Maker = Callable[..., Path]
 CELLS = {("a", "probe"): (0.95,), ("b", "probe"): (0.90,), ("c", "probe"): (0.899,)}
 
 
-def headline(out: Path, chosen: str) -> Run:
+def headline(out: Path, chosen: str) -> FinishedRun:
     """The run with pairs of one chosen cell only."""
     study = yaml.safe_load((out / "study.yaml").read_text())
     study["compare"]["family"] = "headline"

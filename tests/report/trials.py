@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from engine.report.finished_run import Run, read_run
+from engine.report.finished_run import FinishedRun, read_run
 
 
-def with_trials(out: Path, rows: list[dict[str, object]]) -> Run:
+def with_trials(out: Path, rows: list[dict[str, object]]) -> FinishedRun:
     """The run with trials of chosen poolings, scores and curves."""
     fixed = {"seconds": 1.0, "trainable_parameters": 1, "error": ""}
     table = pd.DataFrame([fixed | row for row in rows])

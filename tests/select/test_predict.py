@@ -6,6 +6,7 @@ import gzip
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ import yaml
 from engine.basics.errors import UserError
 from engine.basics.files import file_hash
 from engine.encoders import load_encoder
+from engine.methods.training.adaptation import Adaptation
 from engine.select.predict import load_best, predict, predict_file
 from tests.stages.exported import LABELS, STUB, Exported, export, sequences, shares
 
@@ -22,7 +24,7 @@ KINDS = tuple(LABELS)
 
 @pytest.fixture(autouse=True)
 def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.compare.fits.RESAMPLES", 50)
+    monkeypatch.setattr("engine.compare.evidence.RESAMPLES", 50)
 
 
 @pytest.fixture
@@ -134,12 +136,17 @@ def test_sequences_that_are_too_long_are_counted_and_said(
     assert said in note
 
 
+def not_called(*_: object) -> Any:
+    raise AssertionError("a stub adapts nothing")
+
+
 @pytest.mark.parametrize("taken", [0, 10])
 def test_what_a_method_adds_to_a_sequence_takes_room_too(
     taken: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Sequences of as many tokens as the encoder takes, and of ten fewer."""
-    stub = replace(STUB, takes=lambda params: taken)
+    adaptation = Adaptation("stub", not_called, not_called, takes=lambda params: taken)
+    stub = replace(STUB, adaptation=adaptation)
     made = export(tmp_path, "classification", monkeypatch, stub)
     encoder = load_encoder("tiny-bert", weights="random")
     special = int(encoder.tokenize(["ACGTAC"]).special_tokens_mask.sum())

@@ -21,6 +21,7 @@ from engine.basics.yaml_files import dump_yaml
 from engine.compare.cells import TaskFits, score_table
 from engine.embedding.stored import Prepared
 from engine.methods import Fitted, Method, methods
+from engine.methods.hyperparameters import Hyperparameter, named
 from engine.plan.cells import make_plan
 from engine.plan.study import load_study
 from engine.records import TrialRecord, TrialResult, TrialSpec
@@ -75,7 +76,7 @@ STUB = Method(
     name="stub",
     needs="network",
     summary="",
-    parameters={"pooling": (), "weight": ()},
+    parameters=named(*(Hyperparameter(name, None, None, "") for name in ("pooling", "weight"))),
     fit=fit,
     kinds=("classification", "multilabel", "regression"),
     load=load,
@@ -126,7 +127,7 @@ def export(
     record = TrialRecord(cell.cell, "k", 1, "t", SPACE["default"], TrialResult("complete", 0.75))
     winner = Winner(cell, record, None)
     requests = requests_of(
-        winner, run.plan.study.seeds, lambda p, s: run.spec(cell, p, 0, s), str(run.fits),
+        winner, run.plan.study.seeds, partial(run.spec, cell), str(run.fits),
         str(run.models), str(run.checkpoints),
     )  # fmt: skip
     fits = list(final_fits(requests, lambda asked: ((r, fit_once(r)) for r in asked)))

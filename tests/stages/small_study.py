@@ -25,6 +25,7 @@ seeds: [0, 1]
 """
 CPUS = len(os.sched_getaffinity(0))
 #: One trial at a time: a worker takes seconds to begin, most of them imports, and a trial none.
+#: (Several at a time run in test_cluster and in tests/search/test_faults.)
 ONE_WORKER = ("--set", f"resources={{cpus_per_trial: {CPUS}}}")
 #: The same with one cell, which is not tracked.
 ONE_PROBE = (

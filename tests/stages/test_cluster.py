@@ -50,10 +50,11 @@ def cluster() -> Iterator[tuple[str, dict[str, str]]]:
 
 @pytest.fixture(scope="module")
 def twenty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of a study of 20 trials that a cluster ran."""
+    """Folder of a study of 20 trials that a cluster ran, as many at once as it has processors."""
     folder = tmp_path_factory.mktemp("twenty")
     with cluster() as (address, environment):
-        given = (*ONE_PROBE, "--set", "trials_per_cell=20", "--address", address)
+        several = ("--set", "resources={cpus_per_trial: 1}")
+        given = (*ONE_PROBE, *several, "--set", "trials_per_cell=20", "--address", address)
         done = run(folder, *given, environment=environment)
     assert done.returncode == 0, done.stderr
     return folder

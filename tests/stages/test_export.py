@@ -14,7 +14,7 @@ from engine.basics.files import file_hash
 from engine.methods import methods
 from engine.records import TrialRecord, TrialResult
 from engine.select.predict import load_best
-from engine.select.winners import FitRequest, Winner, final_fits, fit_once, recall
+from engine.select.winners import FitRequest, Winner, final_fits, fit_once, recall_fit
 from engine.stages.export import write_best
 from engine.trial import refit
 from tests.stages.exported import LABELS, STUB, Exported, export
@@ -24,7 +24,7 @@ PARAMS = {"pooling": "mean", "weight": 0.5}
 
 @pytest.fixture
 def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Exported:
-    monkeypatch.setattr("engine.compare.fits.RESAMPLES", 50)
+    monkeypatch.setattr("engine.compare.evidence.RESAMPLES", 50)
     return export(tmp_path, "classification", monkeypatch)
 
 
@@ -58,7 +58,7 @@ def test_the_configuration_has_scores_identities_and_hashes(made: Exported) -> N
 
 def test_the_spec_comes_back_as_it_was_fitted(made: Exported) -> None:
     plan = made.run.plan.cells[0]
-    fitted = made.run.spec(plan, PARAMS, 1, 3)
+    fitted = made.run.spec(plan, PARAMS, 3, 1)
     again = load_best(made.best.folder).spec
     assert again.key == fitted.key
     assert (again.cell, again.encoder, again.task) == (fitted.cell, fitted.encoder, fitted.task)
@@ -68,7 +68,7 @@ def test_the_spec_comes_back_as_it_was_fitted(made: Exported) -> None:
 def test_the_card_says_what_it_is_and_how_good(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.compare.fits.RESAMPLES", 50)
+    monkeypatch.setattr("engine.compare.evidence.RESAMPLES", 50)
     made = export(tmp_path, kind, monkeypatch)
     text = (made.best.folder / "README.md").read_text()
     _, front, body = text.split("---\n", 2)
@@ -100,14 +100,14 @@ def test_a_run_that_lost_its_model_fits_it_again_and_one_that_has_it_does_not(
     made: Exported,
 ) -> None:
     plan = made.run.plan.cells[0]
-    spec = made.run.spec(plan, PARAMS, 0, 3)
+    spec = made.run.spec(plan, PARAMS, 3)
     request = FitRequest(spec, "tuned", str(made.run.fits), str(made.run.models))
-    assert recall(request) is not None
+    assert recall_fit(request) is not None
     assert request.model is not None
     (request.model / "stub.json").unlink()
     request.model.rmdir()
-    assert recall(request) is None
-    assert recall(FitRequest(spec, "default", str(made.run.fits))) is not None
+    assert recall_fit(request) is None
+    assert recall_fit(FitRequest(spec, "default", str(made.run.fits))) is not None
     fit_once(request)
     assert (request.model / "stub.json").is_file()
 
@@ -116,7 +116,7 @@ def test_of_two_requests_of_one_fit_the_one_that_wants_the_model_is_fitted(
     made: Exported, tmp_path: Path
 ) -> None:
     plan = made.run.plan.cells[0]
-    spec = made.run.spec(plan, PARAMS, 0, 9)
+    spec = made.run.spec(plan, PARAMS, 9)
     fits, models = str(tmp_path / "f"), str(tmp_path / "m")
     asked = [FitRequest(spec, "default", fits), FitRequest(spec, "tuned", fits, models)]
     done = list(final_fits(asked, lambda some: ((r, fit_once(r)) for r in some)))
@@ -138,7 +138,7 @@ def test_a_fit_keeps_its_state_in_a_folder_until_its_predictions_are_stored(
         return STUB.fit(spec, report, checkpoint)
 
     monkeypatch.setitem(methods(), "stub", replace(STUB, fit=fit))
-    spec = made.run.spec(made.run.plan.cells[0], PARAMS, 0, 11)
+    spec = made.run.spec(made.run.plan.cells[0], PARAMS, 11)
     request = FitRequest(spec, "tuned", str(tmp_path / "fits"), checkpoints=str(tmp_path / "c"))
     with pytest.raises(KeyboardInterrupt):
         fit_once(request)
@@ -147,7 +147,7 @@ def test_a_fit_keeps_its_state_in_a_folder_until_its_predictions_are_stored(
     fit_once(request)
     assert given[1] == given[0]
     assert not given[0].exists()
-    assert recall(request) is not None
+    assert recall_fit(request) is not None
 
 
 def test_a_save_that_fails_leaves_nothing_behind(
@@ -161,7 +161,7 @@ def test_a_save_that_fails_leaves_nothing_behind(
         return replace(STUB.fit(*arguments), save=failing)
 
     monkeypatch.setitem(methods(), "stub", replace(STUB, fit=fit))
-    spec = made.run.spec(made.run.plan.cells[0], PARAMS, 0, 3)
+    spec = made.run.spec(made.run.plan.cells[0], PARAMS, 3)
     with pytest.raises(OSError, match="disk full"):
         refit(spec, tmp_path / "models" / "key")
     assert list((tmp_path / "models").iterdir()) == []

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.timeout(900)
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     folder = tmp_path_factory.mktemp("study")
-    done = run(folder)
+    done = run(folder, *ONE_WORKER)
     assert done.returncode == 0, done.stderr
     return folder, done.stdout
 
@@ -108,11 +108,13 @@ def test_a_second_run_does_nothing_again(
     assert manifest["nodes"] == 0, "no Ray was started"
 
 
-def test_more_trials_go_on_from_those_that_are_done(finished: tuple[Path, str]) -> None:
+def test_more_trials_go_on_from_those_that_are_done(
+    finished: tuple[Path, str], in_repository: Path, run_here: Run
+) -> None:
     folder, _ = finished
     before = trial_files(folder)
-    done = run(folder, "--set", "trials_per_cell=4", *ONE_WORKER)
-    assert done.returncode == 0, done.stderr
+    done = run_here(*command(folder, "--set", "trials_per_cell=4", *ONE_WORKER)[2:])
+    assert done.code == 0, done.err
     after = trial_files(folder)
     assert len(after) == len(before) + 3
     assert {name: after[name] for name in before} == before

@@ -168,6 +168,6 @@ def test_every_pair_of_three_models_has_the_variance_of_its_contrast():
         weights = np.eye(3)[i] - np.eye(3)[j]
         contrast = delong_contrast(y, scores, weights, groups=groups)
         pair = delong_test(y, scores[i], scores[j], groups=groups)
-        assert (contrast.estimate, contrast.se, contrast.p) == pytest.approx(
+        assert (contrast.delta, contrast.se, contrast.p) == pytest.approx(
             (pair.delta, pair.se, pair.p), rel=1e-9
         )

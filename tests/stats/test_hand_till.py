@@ -5,12 +5,12 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from engine.stats import (
+    auc_ci,
+    bootstrap_ci,
+    delong_test,
     hand_till_auc,
-    hand_till_ci,
-    hand_till_test,
     macro_auc_ci,
-    ovr_auc_ci,
-    ovr_auc_test,
+    paired_bootstrap,
 )
 from engine.stats.multiclass import macro_auc_test
 
@@ -49,23 +49,22 @@ def test_interval_and_test_hold_the_value_and_find_a_real_difference():
     rng = np.random.default_rng(2)
     y, (a, b) = classified(rng, (60, 40, 30), skill=2.5)
     worse = (b + rng.dirichlet(np.ones(3), len(y)) * 4) / 5
-    found = hand_till_test(y, a, worse, n_resamples=300)
+    found = paired_bootstrap(y, a, worse, hand_till_auc, n_resamples=300)
     assert found.value_a == hand_till_auc(y, a)
     assert found.delta > 0
     assert found.p < 0.05
-    alone = hand_till_ci(y, a, n_resamples=300)
+    alone = bootstrap_ci(y, a, hand_till_auc, n_resamples=300)
     assert alone.ci_low < alone.value < alone.ci_high
-    assert alone == hand_till_ci(y, a, n_resamples=300)
+    assert alone == bootstrap_ci(y, a, hand_till_auc, n_resamples=300)
 
 
 def test_areas_of_the_classes_average_to_the_macro_auc():
     y, (a, b) = classified(np.random.default_rng(3))
-    areas = ovr_auc_ci(y, a)
-    assert list(areas) == [0, 1, 2]
+    areas = {k: auc_ci(y == k, a[:, k]) for k in range(3)}
     assert np.mean([area.auc for area in areas.values()]) == pytest.approx(macro_auc_ci(y, a).auc)
     for label, area in areas.items():
         assert area.auc == pytest.approx(roc_auc_score(y == label, a[:, label]), abs=1e-12)
-    tests = ovr_auc_test(y, a, b)
+    tests = {k: delong_test(y == k, a[:, k], b[:, k]) for k in range(3)}
     deltas = [test.delta for test in tests.values()]
     assert np.mean(deltas) == pytest.approx(macro_auc_test(y, a, b).delta, abs=1e-12)
 
@@ -74,8 +73,8 @@ def test_copies_of_rows_are_no_evidence_where_they_are_one_group():
     y, (a, b) = classified(np.random.default_rng(4), (30, 20, 20))
     once, groups = np.arange(70), np.repeat(np.arange(70), 9)
     for found in (
-        lambda rows, **of: hand_till_ci(y[rows], a[rows], n_resamples=200, **of).se,
-        lambda rows, **of: hand_till_test(y[rows], a[rows], b[rows], n_resamples=200, **of).se,
+        lambda rows, **of: bootstrap_ci(y[rows], a[rows], hand_till_auc, 200, **of).se,
+        lambda rows, **of: paired_bootstrap(y[rows], a[rows], b[rows], hand_till_auc, 200, **of).se,
     ):
         assert found(groups, groups=groups) == pytest.approx(found(once), rel=0.25)
         assert found(groups) < found(once) / 2

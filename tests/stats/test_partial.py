@@ -6,7 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from engine.stats import auc_ci, partial_auc, partial_auc_ci, partial_auc_test
+from engine.stats import auc_ci, bootstrap_ci, paired_bootstrap, partial_auc
+
+
+def up_to(max_fpr):
+    return lambda y, scores: partial_auc(y, scores, max_fpr)
 
 
 @settings(max_examples=80, deadline=None)
@@ -32,11 +36,11 @@ def test_models_that_cross_are_told_apart_at_the_left_end():
     y = np.repeat([0, 1], 300)
     late = rng.normal(size=600) + 0.5 * y
     early = rng.normal(size=600) + 6 * ((y == 1) & (rng.random(600) < 0.25))
-    found = partial_auc_test(y, late, early, 0.05, n_resamples=400)
+    found = paired_bootstrap(y, late, early, up_to(0.05), n_resamples=400)
     assert found.p < 0.01
     assert found.delta < 0
     assert found.value_a == partial_auc(y, late, 0.05)
-    alone = partial_auc_ci(y, early, 0.05, n_resamples=400)
+    alone = bootstrap_ci(y, early, up_to(0.05), n_resamples=400)
     assert alone.ci_low < found.value_b == alone.value < alone.ci_high
 
 
@@ -46,8 +50,8 @@ def test_copies_of_rows_are_no_evidence_where_they_are_one_group():
     a, b = rng.normal(size=(2, 80)) + np.outer([1, 0.5], y)
     once, groups = np.arange(80), np.repeat(np.arange(80), 9)
     for found in (
-        lambda rows, **of: partial_auc_ci(y[rows], a[rows], 0.3, n_resamples=400, **of).se,
-        lambda rows, **of: partial_auc_test(y[rows], a[rows], b[rows], 0.3, 400, **of).se,
+        lambda rows, **of: bootstrap_ci(y[rows], a[rows], up_to(0.3), 400, **of).se,
+        lambda rows, **of: paired_bootstrap(y[rows], a[rows], b[rows], up_to(0.3), 400, **of).se,
     ):
         assert found(groups, groups=groups) == pytest.approx(found(once), rel=0.2)
         assert found(groups) < found(once) / 2

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from engine.basics.errors import UserError
 from engine.encoders.base import POOLED, Encoder, EncoderCard, LoadRequest
+from engine.encoders.checkpoint import Checkpoint, check_numbers, check_values, state_hash
+from engine.encoders.tokenizers.characters import HUMAN, PLANT, CharacterTokenizer
+from engine.encoders.tokenizers.published import check_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from engine.encoders.networks.caduceus import CaduceusConfig
-    from engine.encoders.tokenizers.characters import CharacterTokenizer
 
 ADAPTER_TARGETS = ("in_proj", "out_proj", "x_proj")
 
@@ -59,19 +60,12 @@ SIZES: dict[str, tuple[int, int, bool]] = {
 
 def load(request: LoadRequest) -> Encoder:
     """Build a Caduceus encoder; see `engine.encoders.registry.load_encoder`."""
-    from engine.encoders.checkpoint import seeded, state_hash
-    from engine.encoders.hub import checkpoint_folder, load_published, read_config, read_tensors
     from engine.encoders.networks.caduceus import Caduceus, merge_strands
 
     card = request.card
-    if request.weights == "random":
-        config = published_config(card.name)
-        network = seeded(request.seed, lambda: Caduceus(config))
-    else:
-        folder = checkpoint_folder(request)
-        config = _config(read_config(folder), tokenizer(card.name), folder / "config.json")
-        network = Caduceus(config)
-        load_published(network, read_tensors(folder), folder, rename=own_name)
+    given = Checkpoint.of(request, _published(card.name))
+    config = _config(given.config, tokenizer(card.name), given.where)
+    network = given.fill(lambda: Caduceus(config), own_name)
     return Encoder(
         name=card.name,
         tokenizer=tokenizer(card.name),
@@ -91,26 +85,18 @@ def load(request: LoadRequest) -> Encoder:
 
 def tokenizer(name: str) -> CharacterTokenizer:
     """Tokenizer of a card."""
-    from engine.encoders.tokenizers.characters import HUMAN, PLANT
-
     return PLANT if name.startswith("plant") else HUMAN
 
 
 def published_config(name: str) -> CaduceusConfig:
     """Configuration of a card as it is published."""
-    from pathlib import Path
+    return _config(_published(name), tokenizer(name), name)
 
+
+def _published(name: str) -> dict[str, Any]:
     layers, width, rcps = SIZES[name]
-    tokens = tokenizer(name)
-    published = {
-        **REQUIRED,
-        **SHARED,
-        "n_layer": layers,
-        "d_model": width,
-        "rcps": rcps,
-        "vocab_size": len(tokens.vocabulary),
-    }
-    return _config(published, tokens, Path(name))
+    sizes = {"vocab_size": len(tokenizer(name).vocabulary), "n_layer": layers, "d_model": width}
+    return REQUIRED | SHARED | sizes | {"rcps": rcps}
 
 
 def own_name(published: str) -> str | None:
@@ -136,21 +122,16 @@ def complement(tokens: CharacterTokenizer) -> tuple[int, ...]:
     return tuple(ids)
 
 
-def _config(
-    published: Mapping[str, Any], tokens: CharacterTokenizer, where: Path
-) -> CaduceusConfig:
+def _config(published: Mapping[str, Any], tokens: CharacterTokenizer, where: str) -> CaduceusConfig:
     """Configuration of a ``config.json``, checked."""
-    from engine.encoders.hub import check_numbers
     from engine.encoders.networks.caduceus import CaduceusConfig
-    from engine.encoders.tokenizers.published import check_rows
 
     ssm = published.get("ssm_cfg") or {}
     if not isinstance(ssm, dict):
         raise UserError(f"{where}: key 'ssm_cfg' is {ssm!r}, not an object")
-    for given, required in ((published, REQUIRED), (ssm, REQUIRED_SSM)):
-        for key, value in required.items():
-            if given.get(key, value) != value:
-                raise UserError(f"{where}: key '{key}' is {given[key]!r}; only {value!r} is known")
+    # What a file leaves out is as it is required.
+    check_values({**REQUIRED, **published}, where, REQUIRED)
+    check_values({**REQUIRED_SSM, **ssm}, where, REQUIRED_SSM)
     given = {**DEFAULTS, **published, **DEFAULTS_SSM, **ssm}
     sizes: dict[str, Any] = {key: given.get(key) for key in ("vocab_size", "d_model", "n_layer")}
     sizes |= {key: given[key] for key in (*DEFAULTS, *DEFAULTS_SSM)}
@@ -169,13 +150,16 @@ def _config(
     )
 
 
-def _card(name: str, parameters: int, hub: str, revision: str, max_tokens: int) -> EncoderCard:
-    _, width, _ = SIZES[name]
+def _card(name: str, parameters: int, revision: str, max_tokens: int) -> EncoderCard:
+    layers, width, _ = SIZES[name]
     plant = name.startswith("plant")
+    form, _, size = name.rpartition("-")
+    hub = f"{form}_seqlen-{size}_d_model-{width}_n_layer-{layers}"
+    hub += "_lr-8e-3" if size == "1k" else ""
+    hub = f"kuleshov-group/{f'PlantCaduceus_{size}' if plant else hub}"
     return EncoderCard(
         name=name,
         family="caduceus",
-        kind="network",
         load=load,
         tokens="base",
         hidden_size=width,
@@ -185,69 +169,25 @@ def _card(name: str, parameters: int, hub: str, revision: str, max_tokens: int) 
         poolings=POOLED,
         trained_on="16 angiosperm genomes" if plant else "human reference genome (hg38)",
         # The pages of the two small ones name none.
-        licence=(
-            "not stated on the hub (code: Apache-2.0)" if max_tokens == 1024 else "Apache-2.0"
-        ),
-        source=f"https://huggingface.co/kuleshov-group/{hub}",
+        licence="not stated on the hub (code: Apache-2.0)" if size == "1k" else "Apache-2.0",
+        source=f"https://huggingface.co/{hub}",
         citation=(
             "Zhai et al. 2025, PlantCaduceus, PNAS 122"
             if plant
             else "Schiff et al. 2024, Caduceus, ICML 41"
         ),
-        hub=f"kuleshov-group/{hub}",
+        hub=hub,
         revision=revision,
     )
 
 
 CARDS = (
-    _card(
-        "caduceus-ph-1k",
-        470_702,
-        "caduceus-ph_seqlen-1k_d_model-118_n_layer-4_lr-8e-3",
-        "main",
-        1024,
-    ),
-    _card(
-        "caduceus-ph-131k",
-        7_725_312,
-        "caduceus-ph_seqlen-131k_d_model-256_n_layer-16",
-        "7a8d4334107817a9342863ec9410d3e64ed7a5b8",
-        131_072,
-    ),
-    _card(
-        "caduceus-ps-1k",
-        470_702,
-        "caduceus-ps_seqlen-1k_d_model-118_n_layer-4_lr-8e-3",
-        "main",
-        1024,
-    ),
-    _card(
-        "caduceus-ps-131k",
-        7_725_312,
-        "caduceus-ps_seqlen-131k_d_model-256_n_layer-16",
-        "0cc1c877498ced831c93299f3e16f7ed7ad9c846",
-        131_072,
-    ),
-    _card(
-        "plantcaduceus-l20",
-        20_870_016,
-        "PlantCaduceus_l20",
-        "5aa171ca1b8f41ee561474fb5683346bce81a307",
-        512,
-    ),
-    _card(
-        "plantcaduceus-l24",
-        43_614_720,
-        "PlantCaduceus_l24",
-        "208dd6155cc4668d21010d3de857342bf272d62d",
-        512,
-    ),
-    _card("plantcaduceus-l28", 112_107_264, "PlantCaduceus_l28", "main", 512),
-    _card(
-        "plantcaduceus-l32",
-        225_354_752,
-        "PlantCaduceus_l32",
-        "f3a7ed035ccd142c58defd5a6759d827deb93ffc",
-        512,
-    ),
+    _card("caduceus-ph-1k", 470_702, "main", 1024),
+    _card("caduceus-ph-131k", 7_725_312, "7a8d4334107817a9342863ec9410d3e64ed7a5b8", 131_072),
+    _card("caduceus-ps-1k", 470_702, "main", 1024),
+    _card("caduceus-ps-131k", 7_725_312, "0cc1c877498ced831c93299f3e16f7ed7ad9c846", 131_072),
+    _card("plantcaduceus-l20", 20_870_016, "5aa171ca1b8f41ee561474fb5683346bce81a307", 512),
+    _card("plantcaduceus-l24", 43_614_720, "208dd6155cc4668d21010d3de857342bf272d62d", 512),
+    _card("plantcaduceus-l28", 112_107_264, "main", 512),
+    _card("plantcaduceus-l32", 225_354_752, "f3a7ed035ccd142c58defd5a6759d827deb93ffc", 512),
 )

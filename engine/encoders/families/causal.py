@@ -11,11 +11,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine.basics.errors import UserError
-from engine.encoders.base import POOLINGS, Encoder, EncoderCard, LoadRequest
-
-SPECIAL = ("[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]")
-"""In order of their ids."""
+from engine.encoders.base import Encoder, EncoderCard, LoadRequest
+from engine.encoders.checkpoint import Checkpoint, state_hash
+from engine.encoders.stock import check_stock, stock_network
+from engine.encoders.tokenizers.published import published_bpe
 
 ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
 
@@ -26,10 +25,17 @@ ADAPTER_TARGETS = {
 }
 
 
+COMMON: dict[str, Any] = {
+    "vocab_size": 4096,
+    "rms_norm_eps": 1e-5,
+    "rope_theta": 1_000_000.0,
+    "sliding_window": None,
+}
+
+
 def _mixtral(size: int, layers: int, tokens: int) -> dict[str, Any]:
-    return {
+    return COMMON | {
         "model_type": "mixtral",
-        "vocab_size": 4096,
         "hidden_size": size,
         "intermediate_size": size,
         "num_hidden_layers": layers,
@@ -38,25 +44,18 @@ def _mixtral(size: int, layers: int, tokens: int) -> dict[str, Any]:
         "num_local_experts": 8,
         "num_experts_per_tok": 1,
         "max_position_embeddings": tokens,
-        "rms_norm_eps": 1e-5,
-        "rope_theta": 1_000_000.0,
-        "sliding_window": None,
     }
 
 
 def _mistral(size: int, layers: int, heads: int, groups: int, mlp: int) -> dict[str, Any]:
-    return {
+    return COMMON | {
         "model_type": "mistral",
-        "vocab_size": 4096,
         "hidden_size": size,
         "intermediate_size": mlp,
         "num_hidden_layers": layers,
         "num_attention_heads": heads,
         "num_key_value_heads": groups,
         "max_position_embeddings": 32_768,
-        "rms_norm_eps": 1e-5,
-        "rope_theta": 1_000_000.0,
-        "sliding_window": None,
     }
 
 
@@ -83,43 +82,27 @@ PARAMETERS = {
 }
 """Without the language-model head, which has as many weights as the embedding."""
 
-NUMBERS = (
-    "vocab_size",
-    "hidden_size",
-    "num_hidden_layers",
-    "num_attention_heads",
-    "intermediate_size",
-    "max_position_embeddings",
-)
-"""Keys that have to be there: the library would take another model's sizes for them."""
-
 TRAINED_TOKENS = {"100m": 1024, "500m": 1024, "4b": 10_240}
 """Longest input that GenomeOcean was trained on; positions in config.json go further."""
 
 
+CITATIONS = {
+    "mistral-dna": "Mourad 2024 (Mistral-DNA); https://github.com/raphaelmourad/Mistral-DNA",
+    "genomeocean": "Zhou et al. 2025 (GenomeOcean); bioRxiv 2025.01.30.635558",
+}
+NOT_READ, APACHE = "not read; see the source", "Apache-2.0"
+BSD = "BSD-like (Lawrence Berkeley National Laboratory)"
+HUMAN = "human reference genome (hg38)"
+
+
 def load(request: LoadRequest) -> Encoder:
     """Build the encoder; see `engine.encoders.registry.load_encoder`."""
-    from engine.encoders.checkpoint import state_hash
-    from engine.encoders.hub import check_numbers, checkpoint_folder, read_config
-    from engine.encoders.stock import load_stock, random_stock
-    from engine.encoders.tokenizers.published import read_published, stand_in
-
     card = request.card
     published = SIZES[_size(card.name)]
-    if request.weights == "random":
-        tokenizer = stand_in(SPECIAL)
-        network = random_stock(published, request.seed)
-    else:
-        folder = checkpoint_folder(request)
-        config = read_config(folder)
-        if config.get("model_type") != published["model_type"]:
-            raise UserError(
-                f"{folder / 'config.json'}: key 'model_type' is {config.get('model_type')!r}; "
-                f"'{card.name}' is '{published['model_type']}'"
-            )
-        check_numbers(config, folder / "config.json", whole=NUMBERS)
-        tokenizer = read_published(folder / "tokenizer.json", config["vocab_size"], front=False)
-        network = load_stock(folder, config)
+    given = Checkpoint.of(request, published)
+    check_stock(given, published["model_type"], "intermediate_size")
+    tokenizer = published_bpe(given.folder, given.config["vocab_size"], front=False)
+    network = stock_network(given)
     known = network.model.config
     return Encoder(
         name=card.name,
@@ -135,35 +118,28 @@ def load(request: LoadRequest) -> Encoder:
     )
 
 
-NOT_READ = "not read; see the source"
-
-
 def _size(name: str) -> str:
     """Name of the size of a card: the one that its own name starts with."""
     return next(size for size in SIZES if name.startswith(size))
 
 
-def _card(
-    name: str, hub: str, revision: str, trained_on: str, licence: str, citation: str
-) -> EncoderCard:
-    size = _size(name)
-    family = size.rpartition("-")[0]
-    tokens = TRAINED_TOKENS.get(size.rpartition("-")[2], SIZES[size]["max_position_embeddings"])
+def _card(name: str, hub: str, revision: str, trained_on: str, licence: str) -> EncoderCard:
+    family, _, scale = _size(name).rpartition("-")
+    sizes = SIZES[_size(name)]
+    tokens = TRAINED_TOKENS.get(scale, sizes["max_position_embeddings"])
     return EncoderCard(
         name=name,
         family=family,
-        kind="network",
         load=load,
         tokens="BPE (5-mers if random)",
-        hidden_size=SIZES[size]["hidden_size"],
-        parameters=PARAMETERS[size],
+        hidden_size=sizes["hidden_size"],
+        parameters=PARAMETERS[_size(name)],
         max_tokens=tokens,
         max_bases=5 * (tokens - 2),
-        poolings=POOLINGS,
         trained_on=trained_on,
         licence=licence,
         source=f"https://huggingface.co/{hub}",
-        citation=citation,
+        citation=CITATIONS[family],
         hub=hub,
         revision=revision,
     )
@@ -172,51 +148,29 @@ def _card(
 def _mourad(
     name: str, hub: str, trained_on: str, revision: str = "main", licence: str = NOT_READ
 ) -> EncoderCard:
-    return _card(
-        name,
-        f"RaphaelMourad/Mistral-DNA-v1-{hub}",
-        revision,
-        trained_on,
-        licence,
-        "Mourad 2024 (Mistral-DNA); https://github.com/raphaelmourad/Mistral-DNA",
-    )
+    hub = f"RaphaelMourad/Mistral-DNA-v1-{hub}"
+    return _card(name, hub, revision, trained_on, licence)
 
 
-def _ocean(name: str, hub: str, revision: str) -> EncoderCard:
-    return _card(
-        name,
-        f"DOEJGI/{hub}",
-        revision,
-        "assemblies of metagenomes",
-        "BSD-like (Lawrence Berkeley National Laboratory)",
-        "Zhou et al. 2025 (GenomeOcean); bioRxiv 2025.01.30.635558",
-    )
+def _ocean(scale: str, revision: str) -> EncoderCard:
+    hub = f"DOEJGI/GenomeOcean-{scale}"
+    return _card(f"genomeocean-{scale.lower()}", hub, revision, "assemblies of metagenomes", BSD)
 
-
-HUMAN = "human reference genome (hg38)"
 
 # Licences and revisions of 17M and 138M of hg38 by stored copies of their pages on the hub.
 CARDS = (
     _mourad("mistral-dna-1m", "1M-hg38", HUMAN),
     _mourad(
-        "mistral-dna-17m",
-        "17M-hg38",
-        HUMAN,
-        "a17c01a92323ef3702f7468de68d2e4e616be5c5",
-        "Apache-2.0",
+        "mistral-dna-17m", "17M-hg38", HUMAN, "a17c01a92323ef3702f7468de68d2e4e616be5c5", APACHE
     ),
     _mourad(
-        "mistral-dna-138m",
-        "138M-hg38",
-        HUMAN,
-        "9ed7b83ae8701094b28799258b32c2da53c731b2",
-        "Apache-2.0",
+        "mistral-dna-138m", "138M-hg38", HUMAN, "9ed7b83ae8701094b28799258b32c2da53c731b2", APACHE
     ),
     _mourad("mistral-dna-138m-bacteria", "138M-bacteria", "about 700 bacterial genomes"),
     _mourad("mistral-dna-138m-virus", "138M-virus", "viral genomes of RefSeq"),
     _mourad("mistral-dna-138m-yeast", "138M-yeast", "1,011 genomes of Saccharomyces cerevisiae"),
     # Published as pGenomeOcean; the organisation has moved.
-    _ocean("genomeocean-100m", "GenomeOcean-100M", "7e558533874dd3ee11ef229d68a2844a88a0c3e2"),
-    _ocean("genomeocean-500m", "GenomeOcean-500M", "0d9f453925aca9c278505cf0103b6b4311092052"),
-    _ocean("genomeocean-4b", "GenomeOcean-4B", "2bed2fc3ed47c5f6955ba3e64563512c9b338dfb"),
+    _ocean("100M", "7e558533874dd3ee11ef229d68a2844a88a0c3e2"),
+    _ocean("500M", "0d9f453925aca9c278505cf0103b6b4311092052"),
+    _ocean("4B", "2bed2fc3ed47c5f6955ba3e64563512c9b338dfb"),
 )

@@ -8,13 +8,19 @@ serve the other families that are BERT too.
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from engine.basics.errors import UserError
-from engine.encoders.base import POOLINGS, Encoder, EncoderCard, LoadRequest
+from engine.encoders.base import Encoder, EncoderCard, LoadRequest
+from engine.encoders.checkpoint import Checkpoint, check_values, state_hash
+from engine.encoders.stock import check_stock, stock_network
+from engine.encoders.tokenizers.overlapping import OverlappingKmers, published_order, read_kmers
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from engine.encoders.base import Tokenizer
     from engine.encoders.networks.stock import Stock
 
@@ -32,40 +38,22 @@ BERT_BASE: dict[str, Any] = {
 }
 """The keys of config.json that matter, as on the hub; without ``vocab_size``."""
 
-NUMBERS = (
-    "vocab_size",
-    "hidden_size",
-    "num_hidden_layers",
-    "num_attention_heads",
-    "intermediate_size",
-    "max_position_embeddings",
-    "type_vocab_size",
-)
-"""Keys that have to be there: the library would take another model's sizes for them."""
-
 KS = (3, 4, 5, 6)
 
 
 def load(request: LoadRequest) -> Encoder:
     """Build the encoder; see `engine.encoders.registry.load_encoder`."""
-    from engine.encoders.hub import checkpoint_folder
-    from engine.encoders.stock import random_stock
-    from engine.encoders.tokenizers.overlapping import OverlappingKmers, published_order, read_kmers
-
-    if request.weights == "random":
-        vocabulary = published_order(int(request.card.name.removeprefix("dnabert-")))
-        config = BERT_BASE | {"vocab_size": len(vocabulary)}
-        tokenizer = OverlappingKmers(vocabulary)
-        network = random_stock(config, request.seed)
+    words = published_order(int(request.card.name.removeprefix("dnabert-")))
+    given, network = read_bert(request, BERT_BASE | {"vocab_size": len(words)})
+    if given.folder is None:
+        tokenizer = OverlappingKmers(words)
     else:
-        folder = checkpoint_folder(request)
-        config, network = read_bert(folder)
-        tokenizer = read_kmers(folder / "vocab.txt", rows=config["vocab_size"])
-    return bert_encoder(request.card.name, tokenizer, network, config, tokens_per_base=1.0)
+        tokenizer = read_kmers(given.folder / "vocab.txt", rows=given.config["vocab_size"])
+    return bert_encoder(request.card.name, tokenizer, network, given.config, tokens_per_base=1.0)
 
 
-def read_bert(folder: Path) -> tuple[dict[str, Any], Stock]:
-    """Configuration and network of a folder with a published BERT.
+def read_bert(request: LoadRequest, published: Mapping[str, Any]) -> tuple[Checkpoint, Stock]:
+    """Checkpoint and network of a published BERT, or of its configuration with random weights.
 
     A ``config.json`` without ``model_type``, as of the time of DNABERT, is that of a BERT.
 
@@ -75,30 +63,31 @@ def read_bert(folder: Path) -> tuple[dict[str, Any], Stock]:
         If it is no BERT, or a causal one, lacks a size, has positions other than learned ones, or
         its tensors do not fit; poolers and heads are not needed.
     """
-    from engine.encoders.hub import check_numbers, read_config
-    from engine.encoders.stock import load_stock
-
-    config = {"model_type": "bert"} | read_config(folder)
-    where = folder / "config.json"
+    given = Checkpoint.of(request, published)
+    given = replace(given, config={"model_type": "bert", **given.config})
+    check_stock(given, "bert", "intermediate_size", "type_vocab_size")
     # The library no longer reads the key, and would give other positions without a word.
-    for key, wanted in (("model_type", "bert"), ("position_embedding_type", "absolute")):
-        if config.get(key, wanted) != wanted:
-            raise UserError(f"{where}: key '{key}' is {config[key]!r}; only '{wanted}' is read")
-    if config.get("is_decoder"):
+    positions = {"position_embedding_type": "absolute"}
+    check_values({**positions, **given.config}, given.where, positions)
+    if given.config.get("is_decoder"):
         raise UserError(
-            f"{where}: key 'is_decoder' makes the network causal, and its [CLS] would see nothing; "
-            "set it to false, or load the folder as family: transformers"
+            f"{given.where}: key 'is_decoder' makes the network causal, and its [CLS] would see "
+            "nothing; set it to false, or load the folder as family: transformers"
         )
-    check_numbers(config, where, whole=NUMBERS)
-    return config, load_stock(folder, config)
+    return given, stock_network(given)
 
 
 def bert_encoder(
-    name: str, tokenizer: Tokenizer, network: Stock, config: dict[str, Any], tokens_per_base: float
+    name: str,
+    tokenizer: Tokenizer,
+    network: nn.Module,
+    config: Mapping[str, Any],
+    tokens_per_base: float,
+    *,
+    adapter_targets: tuple[str, ...] = ("query", "key", "value", "dense"),
+    blocks: str = "model.encoder.layer",
 ) -> Encoder:
     """Encoder of a BERT: its summary is [CLS], and adapters go to every linear layer."""
-    from engine.encoders.checkpoint import state_hash
-
     return Encoder(
         name=name,
         tokenizer=tokenizer,
@@ -107,8 +96,8 @@ def bert_encoder(
         max_tokens=config["max_position_embeddings"],
         tokens_per_base=tokens_per_base,
         summary_index=0,
-        adapter_targets=("query", "key", "value", "dense"),
-        blocks="model.encoder.layer",
+        adapter_targets=adapter_targets,
+        blocks=blocks,
         weights_hash=state_hash(network),
     )
 
@@ -119,7 +108,6 @@ def _card(k: int, revision: str, parameters: int) -> EncoderCard:
     return EncoderCard(
         name=f"dnabert-{k}",
         family="dnabert",
-        kind="network",
         load=load,
         tokens=f"overlapping {k}-mer",
         hidden_size=BERT_BASE["hidden_size"],
@@ -127,7 +115,6 @@ def _card(k: int, revision: str, parameters: int) -> EncoderCard:
         max_tokens=tokens,
         # Two special tokens; n k-mers span n + k - 1 bases.
         max_bases=tokens - 2 + k - 1,
-        poolings=POOLINGS,
         trained_on="human reference genome GRCh38",
         licence="Apache-2.0",
         source=f"https://huggingface.co/{hub}",

@@ -8,15 +8,15 @@ published vocabulary: they use `engine.encoders.tokenizers.published.stand_in`, 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from engine.encoders.base import POOLINGS, Encoder, EncoderCard, LoadRequest
+from engine.encoders.base import Encoder, EncoderCard, LoadRequest
+from engine.encoders.checkpoint import Checkpoint, read_sizes, state_hash
+from engine.encoders.tokenizers.published import published_bpe
 
 if TYPE_CHECKING:
     from engine.encoders.networks.mosaicbert import MosaicBertConfig
-
-SPECIAL = ("[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]")
-"""In order of their ids."""
 
 PUBLISHED: dict[str, float] = {
     "vocab_size": 4096,
@@ -41,22 +41,12 @@ IGNORED = ("pooler.", "cls.", "classifier.")
 
 def load(request: LoadRequest) -> Encoder:
     """Build the encoder; see `engine.encoders.registry.load_encoder`."""
-    from engine.encoders.checkpoint import seeded, state_hash
-    from engine.encoders.hub import checkpoint_folder, load_published, read_config, read_tensors
     from engine.encoders.networks.mosaicbert import MosaicBert
-    from engine.encoders.tokenizers.published import read_published, stand_in
 
-    if request.weights == "random":
-        sizes = network_config(PUBLISHED, "the published configuration")
-        tokenizer = stand_in(SPECIAL)
-        network = seeded(request.seed, lambda: MosaicBert(sizes))
-    else:
-        folder = checkpoint_folder(request)
-        sizes = network_config(read_config(folder), str(folder / "config.json"))
-        rows = sizes.vocabulary_size
-        tokenizer = read_published(folder / "tokenizer.json", rows, front=True)
-        network = MosaicBert(sizes)
-        load_published(network, read_tensors(folder), folder, rename=own_name)
+    given = Checkpoint.of(request, PUBLISHED)
+    sizes = network_config(given.config, given.where)
+    tokenizer = published_bpe(given.folder, sizes.vocab_size, front=True)
+    network = given.fill(lambda: MosaicBert(sizes), own_name)
     return Encoder(
         name=request.card.name,
         tokenizer=tokenizer,
@@ -71,28 +61,11 @@ def load(request: LoadRequest) -> Encoder:
     )
 
 
-def network_config(published: dict[str, Any], where: str) -> MosaicBertConfig:
-    """Sizes by the keys of a published ``config.json``.
-
-    Raises
-    ------
-    UserError
-        If a key of `PUBLISHED` is missing or no such number; ``where`` says whose.
-    """
-    from engine.encoders.hub import check_numbers
+def network_config(published: Mapping[str, Any], where: str) -> MosaicBertConfig:
+    """Sizes of a published ``config.json``; see `read_sizes`."""
     from engine.encoders.networks.mosaicbert import MosaicBertConfig
 
-    real = {"layer_norm_eps"}
-    check_numbers(published, where, whole=PUBLISHED.keys() - real, real=real)
-    return MosaicBertConfig(
-        vocabulary_size=published["vocab_size"],
-        token_types=published["type_vocab_size"],
-        hidden_size=published["hidden_size"],
-        layers=published["num_hidden_layers"],
-        heads=published["num_attention_heads"],
-        mlp_size=published["intermediate_size"],
-        norm_epsilon=published["layer_norm_eps"],
-    )
+    return MosaicBertConfig(**read_sizes(MosaicBertConfig, published, where))
 
 
 def own_name(published: str) -> str | None:
@@ -105,7 +78,6 @@ def _card(name: str, hub: str, revision: str, trained_on: str, citation: str) ->
     return EncoderCard(
         name=name,
         family="dnabert2",
-        kind="network",
         load=load,
         tokens="BPE (5-mers if random)",
         hidden_size=768,
@@ -113,7 +85,6 @@ def _card(name: str, hub: str, revision: str, trained_on: str, citation: str) ->
         parameters=116_477_952,
         max_tokens=MAX_TOKENS,
         max_bases=10_232,
-        poolings=POOLINGS,
         trained_on=trained_on,
         licence="Apache-2.0",
         source=f"https://huggingface.co/{hub}",

@@ -16,25 +16,20 @@ for which none is published, the one at the same relative depth.
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import io
-import json
 import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from engine.basics.errors import UserError
-from engine.encoders.base import POOLINGS, Encoder, EncoderCard, LoadRequest
-from engine.encoders.tokenizers.tiny_tokens import N_CODE, RULES, encode
-
-if TYPE_CHECKING:
-    from engine.encoders.base import TokenBatch
+from engine.encoders.base import Encoder, EncoderCard, LoadRequest, TokenBatch
+from engine.encoders.tokenizers.tiny_tokens import N_CODE, RULES, digest, encode, lay_out
 
 PADDING = 1
 """Id that the package's tokenizer calls padding; a causal network does not see it on the right."""
@@ -84,23 +79,14 @@ class ByteTokenizer:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of the letters and of how they are read."""
-        text = json.dumps(["bytes", RULES, self.letters, PADDING])
-        return hashlib.sha256(text.encode()).hexdigest()
+        """Hash of the letters and of how they are read."""
+        return digest("bytes", RULES, self.letters, PADDING)
 
     def __call__(self, sequences: Sequence[str]) -> TokenBatch:
-        """Tokenize a batch; see `engine.encoders.base.TokenBatch`."""
-        import torch
-
-        from engine.encoders.base import TokenBatch
-
+        """Tokenize a batch."""
         codes, lengths = encode(sequences)
         ids = np.frombuffer(self.letters.encode(), dtype=np.uint8)[codes[codes <= N_CODE]]
-        is_base = np.arange(max(1, lengths.max(initial=0))) < lengths[:, None]
-        input_ids = np.full(is_base.shape, PADDING, dtype=np.int64)
-        input_ids[is_base] = ids
-        mask = torch.from_numpy(is_base.astype(np.int64))
-        return TokenBatch(torch.from_numpy(input_ids), mask, 1 - mask)
+        return lay_out(ids, lengths, PADDING)
 
 
 def load(request: LoadRequest) -> Encoder:
@@ -180,7 +166,6 @@ def _card(name: str, size: Size) -> EncoderCard:
     return EncoderCard(
         name=name,
         family="evo2",
-        kind="network",
         load=load,
         tokens="base",
         hidden_size=size.width,
@@ -188,7 +173,6 @@ def _card(name: str, size: Size) -> EncoderCard:
         max_tokens=size.tokens,
         # `engine.embedding.embed` keeps room for two special tokens.
         max_bases=size.tokens - 2,
-        poolings=POOLINGS,
         trained_on="OpenGenome2: 8.8 trillion bases of all domains of life",
         licence="Apache-2.0",
         source="https://github.com/ArcInstitute/evo2",

@@ -13,34 +13,17 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from engine.basics.errors import UserError
-from engine.encoders.base import POOLINGS, Encoder, EncoderCard, LoadRequest
+from engine.encoders.base import Encoder, EncoderCard, LoadRequest
+from engine.encoders.checkpoint import Checkpoint, check_values, read_sizes
+from engine.encoders.families.dnabert import BERT_BASE, bert_encoder
+from engine.encoders.stock import check_stock, stock_network
+from engine.encoders.tokenizers.published import published_bpe
 
 if TYPE_CHECKING:
     from engine.encoders.networks.prenorm_bert import PrenormBertConfig
 
-SPECIAL = ("[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]")
-"""In order of their ids."""
-
 TOKENS_PER_BASE = 0.11
 """512 tokens are about 4,500 bases (the authors' table of models)."""
-
-NUMBERS = (
-    "vocab_size",
-    "type_vocab_size",
-    "hidden_size",
-    "num_hidden_layers",
-    "num_attention_heads",
-    "intermediate_size",
-    "max_position_embeddings",
-)
-SIZES = (
-    "vocab_size",
-    "hidden_size",
-    "num_hidden_layers",
-    "num_attention_heads",
-    "max_position_embeddings",
-)
-"""Likewise of ModernGENA, where transformers has a default for the others."""
 
 FIXED: dict[str, Any] = {
     "pre_layer_norm": True,
@@ -50,16 +33,10 @@ FIXED: dict[str, Any] = {
 """What the GENA-LM models that are no BigBird agree in; anything else is refused."""
 
 BASE: dict[str, Any] = {
+    **BERT_BASE,
     **FIXED,
-    "model_type": "bert",
     "vocab_size": 32000,
-    "type_vocab_size": 2,
-    "hidden_size": 768,
-    "num_hidden_layers": 12,
-    "num_attention_heads": 12,
-    "intermediate_size": 3072,
-    "max_position_embeddings": 512,
-    "layer_norm_eps": 1e-12,
+    "pad_token_id": 3,
     "last_layer_norm": False,
 }
 """Keys of config.json that matter, as in the authors' repository (data/configs) and on the hub."""
@@ -117,113 +94,51 @@ IGNORED = ("pooler.", "cls.", "classifier.", "embeddings.position_ids")
 
 def load(request: LoadRequest) -> Encoder:
     """Build a GENA-LM encoder; see `engine.encoders.registry.load_encoder`."""
-    from engine.encoders.checkpoint import seeded, state_hash
-    from engine.encoders.hub import checkpoint_folder, load_published, read_config, read_tensors
     from engine.encoders.networks.prenorm_bert import PrenormBert
-    from engine.encoders.tokenizers.published import read_published, stand_in
 
-    if request.weights == "random":
-        sizes = network_config(PUBLISHED[request.card.name], "the published configuration")
-        tokenizer = stand_in(SPECIAL)
-        network = seeded(request.seed, lambda: PrenormBert(sizes))
-    else:
-        folder = checkpoint_folder(request)
-        sizes = network_config(read_config(folder), str(folder / "config.json"))
-        rows = sizes.vocabulary_size
-        tokenizer = read_published(folder / "tokenizer.json", rows, front=True)
-        network = PrenormBert(sizes)
-        load_published(network, read_tensors(folder), folder, rename=own_name)
-    return Encoder(
-        name=request.card.name,
-        tokenizer=tokenizer,
-        network=network,
-        hidden_size=sizes.hidden_size,
-        max_tokens=sizes.positions,
-        tokens_per_base=TOKENS_PER_BASE,
-        summary_index=0,
-        adapter_targets=("query", "key", "value", "dense"),
-        blocks="encoder.layer",
-        weights_hash=state_hash(network),
+    name = request.card.name
+    given = Checkpoint.of(request, PUBLISHED[name])
+    sizes = network_config(given.config, given.where)
+    tokenizer = published_bpe(given.folder, sizes.vocab_size, front=True)
+    network = given.fill(lambda: PrenormBert(sizes), own_name)
+    return bert_encoder(
+        name, tokenizer, network, given.config, TOKENS_PER_BASE, blocks="encoder.layer"
     )
 
 
 def load_modern(request: LoadRequest) -> Encoder:
     """Build a ModernGENA encoder; see `engine.encoders.registry.load_encoder`."""
-    from engine.encoders.checkpoint import state_hash
-    from engine.encoders.hub import checkpoint_folder, read_config
-    from engine.encoders.stock import load_stock, random_stock
-    from engine.encoders.tokenizers.published import read_published, stand_in
-
-    if request.weights == "random":
-        config = PUBLISHED[request.card.name]
-        tokenizer = stand_in(SPECIAL)
-        network = random_stock(config, request.seed)
-    else:
-        folder = checkpoint_folder(request)
-        config = read_config(folder)
-        check_modern(config, str(folder / "config.json"))
-        tokenizer = read_published(folder / "tokenizer.json", config["vocab_size"], front=True)
-        network = load_stock(folder, config)
-    return Encoder(
-        name=request.card.name,
-        tokenizer=tokenizer,
-        network=network,
-        hidden_size=config["hidden_size"],
-        max_tokens=config["max_position_embeddings"],
-        tokens_per_base=TOKENS_PER_BASE,
-        summary_index=0,
+    given = Checkpoint.of(request, PUBLISHED[request.card.name])
+    # Of the other sizes the library has a default that is theirs.
+    check_stock(given, "modernbert")
+    return bert_encoder(
+        request.card.name,
+        published_bpe(given.folder, given.config["vocab_size"], front=True),
+        stock_network(given),
+        given.config,
+        TOKENS_PER_BASE,
         adapter_targets=("Wqkv", "Wo", "Wi"),
         blocks="model.layers",
-        weights_hash=state_hash(network),
     )
 
 
 def network_config(published: Mapping[str, Any], where: str) -> PrenormBertConfig:
-    """Sizes by the keys of a published ``config.json``.
+    """Sizes of a published ``config.json``.
 
     Raises
     ------
     UserError
         If a key is missing or has a value that no such published model has; ``where`` says whose.
     """
-    from engine.encoders.hub import check_numbers
     from engine.encoders.networks.prenorm_bert import PrenormBertConfig
 
-    check_numbers(published, where, whole=NUMBERS, real=["layer_norm_eps"])
-    for key, value in FIXED.items():
-        if published.get(key) != value:
-            raise UserError(f"{where}: key '{key}' is {published.get(key)!r}, not {value!r}")
+    sizes = read_sizes(PrenormBertConfig, published, where)
+    check_values(published, where, FIXED)
     if published.get("sparse_config_cls"):
         raise UserError(f"{where}: key 'sparse_config_cls': sparse attention is not supported")
-    return PrenormBertConfig(
-        vocabulary_size=published["vocab_size"],
-        token_types=published["type_vocab_size"],
-        hidden_size=published["hidden_size"],
-        layers=published["num_hidden_layers"],
-        heads=published["num_attention_heads"],
-        mlp_size=published["intermediate_size"],
-        positions=published["max_position_embeddings"],
-        norm_epsilon=published["layer_norm_eps"],
-        # As the authors' code: with pre-norm there is a final norm where the key is missing.
-        final_norm=bool(published.get("last_layer_norm", True)),
-    )
-
-
-def check_modern(published: Mapping[str, Any], where: str) -> None:
-    """Check what is read here of a ModernGENA ``config.json``; transformers checks the rest.
-
-    Raises
-    ------
-    UserError
-        If it is no ModernBERT, or a size is missing.
-    """
-    from engine.encoders.hub import check_numbers
-
-    if published.get("model_type") != "modernbert":
-        raise UserError(
-            f"{where}: key 'model_type' is {published.get('model_type')!r}, not 'modernbert'"
-        )
-    check_numbers(published, where, whole=SIZES)
+    # As the authors' code: with pre-norm there is a final norm where the key is missing.
+    last_layer_norm = bool(published.get("last_layer_norm", True))
+    return PrenormBertConfig(**sizes, last_layer_norm=last_layer_norm)
 
 
 def own_name(published: str) -> str | None:
@@ -238,14 +153,12 @@ def _card(name: str, parameters: int, revision: str, trained_on: str) -> Encoder
     return EncoderCard(
         name=name,
         family="gena",
-        kind="network",
         load=load_modern if modern else load,
         tokens="BPE (5-mers if random)",
         hidden_size=PUBLISHED[name]["hidden_size"],
         parameters=parameters,
         max_tokens=tokens,
         max_bases=int((tokens - 2) / TOKENS_PER_BASE),
-        poolings=POOLINGS,
         trained_on=trained_on,
         # ModernGENA: second-hand, from the repackaged copy. GENA-LM: of the authors' repository;
         # the model cards on the hub name none.
@@ -261,27 +174,18 @@ def _card(name: str, parameters: int, revision: str, trained_on: str) -> Encoder
     )
 
 
-HUMAN = "human genome (T2T) with variants of 1000 Genomes, about 480 billion bases"
+T2T = "human genome (T2T)"
+HUMAN = f"{T2T} with variants of 1000 Genomes, about 480 billion bases"
 VERTEBRATES = "443 vertebrate genomes near transcription starts, about 1.4 trillion tokens"
 
 CARDS = (
-    _card(
-        "gena-lm-bert-base",
-        110_026_752,
-        "1513b6e38fb11138dfc61442b95c6b60f125ebd7",
-        "human genome (T2T)",
-    ),
-    _card(
-        "gena-lm-bert-base-t2t",
-        110_026_752,
-        "5d6fcf5291ad8f36597227cf2dbec20eb01a9979",
-        HUMAN,
-    ),
+    _card("gena-lm-bert-base", 110_026_752, "1513b6e38fb11138dfc61442b95c6b60f125ebd7", T2T),
+    _card("gena-lm-bert-base-t2t", 110_026_752, "5d6fcf5291ad8f36597227cf2dbec20eb01a9979", HUMAN),
     _card(
         "gena-lm-bert-base-t2t-multi",
         110_026_752,
         "main",
-        "human genome (T2T), its variants and other species, about 1.07 trillion bases",
+        f"{T2T}, its variants and other species, about 1.07 trillion bases",
     ),
     _card(
         "gena-lm-bert-base-lastln-t2t",
@@ -289,12 +193,7 @@ CARDS = (
         "29cf2ee5a3e69891ef319bb86d09a00a64b91c11",
         HUMAN,
     ),
-    _card(
-        "gena-lm-bert-large-t2t",
-        335_607_808,
-        "f26161aa2022fcf618db3c8828fa33d3f8cb17a8",
-        HUMAN,
-    ),
+    _card("gena-lm-bert-large-t2t", 335_607_808, "f26161aa2022fcf618db3c8828fa33d3f8cb17a8", HUMAN),
     _card("moderngena-base", 135_497_472, "main", VERTEBRATES),
     _card("moderngena-large", 376_759_296, "main", VERTEBRATES),
 )

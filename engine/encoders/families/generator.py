@@ -10,23 +10,30 @@ a rule, so that random weights have the published one.
 
 from __future__ import annotations
 
-import hashlib
-import itertools
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Any
 
 from engine.basics.errors import UserError
-from engine.encoders.base import POOLINGS, Encoder, EncoderCard, LoadRequest
-from engine.encoders.tokenizers.tiny_tokens import KMERS, N_CODE, RULES, Ids, K, encode
-
-if TYPE_CHECKING:
-    from engine.encoders.base import TokenBatch
+from engine.encoders.base import Encoder, EncoderCard, LoadRequest, TokenBatch
+from engine.encoders.checkpoint import Checkpoint, state_hash
+from engine.encoders.stock import check_stock, stock_network
+from engine.encoders.tokenizers.published import check_rows, check_words, read_text
+from engine.encoders.tokenizers.tiny_tokens import (
+    KMERS,
+    RULES,
+    Ids,
+    K,
+    all_kmers,
+    digest,
+    encode,
+    kmer_ids,
+    kmer_numbers,
+    lay_out,
+    places,
+)
 
 UNKNOWN, BEGIN, PADDING = "<oov>", "<s>", "<pad>"
 
@@ -37,9 +44,6 @@ NAMES = (
 
 SPECIAL = tuple(f"<{name}>" for name in NAMES.split())
 """In order of their ids; the 6-mers follow."""
-
-BASES = "ATCG"
-"""The order of the published vocabulary."""
 
 MAX_TOKENS = 16_384
 
@@ -62,50 +66,24 @@ def _published(hidden: int, layers: int, mlp: int) -> dict[str, Any]:
     }
 
 
-NUMBERS = (
-    "vocab_size",
-    "hidden_size",
-    "num_hidden_layers",
-    "num_attention_heads",
-    "intermediate_size",
-    "max_position_embeddings",
-)
-"""Keys that have to be there: the library would take another model's sizes for them."""
-
 # As config.json of the first generation; of the second width and depth could be read, which agree.
 SIZES = {"1.2b": _published(2048, 26, 5632), "3b": _published(3072, 30, 8448)}
 
 
 def load(request: LoadRequest) -> Encoder:
     """Build the encoder; see `engine.encoders.registry.load_encoder`."""
-    from engine.encoders.checkpoint import state_hash
-    from engine.encoders.hub import check_numbers, checkpoint_folder, read_config
-    from engine.encoders.stock import load_stock, random_stock
-    from engine.encoders.tokenizers.published import check_rows
-
     name = request.card.name
-    separator = "-v2-" in name
-    if request.weights == "random":
-        config = SIZES[name.rpartition("-")[2]]
-        tokenizer = GeneratorTokenizer(published_vocabulary(), separator)
-        network = random_stock(config, request.seed)
-    else:
-        folder = checkpoint_folder(request)
-        config = read_config(folder)
-        if config.get("model_type") != "llama":
-            raise UserError(
-                f"{folder / 'config.json'}: key 'model_type' is {config.get('model_type')!r}; "
-                f"'{name}' is 'llama'"
-            )
-        check_numbers(config, folder / "config.json", whole=NUMBERS)
-        words = read_vocabulary(folder / "vocab.txt")
-        check_rows(words, folder / "vocab.txt", config["vocab_size"])
-        tokenizer = GeneratorTokenizer(words, separator)
-        network = load_stock(folder, config)
+    given = Checkpoint.of(request, SIZES[name.rpartition("-")[2]])
+    check_stock(given, "llama", "intermediate_size")
+    words = published_vocabulary()
+    if given.folder is not None:
+        words = read_vocabulary(given.folder / "vocab.txt")
+        check_rows(words, given.folder / "vocab.txt", given.config["vocab_size"])
+    network = stock_network(given)
     known = network.model.config
     return Encoder(
         name=name,
-        tokenizer=tokenizer,
+        tokenizer=GeneratorTokenizer(words, separator="-v2-" in name),
         network=network,
         hidden_size=known.hidden_size,
         max_tokens=known.max_position_embeddings,
@@ -134,56 +112,27 @@ class GeneratorTokenizer:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of the vocabulary and the rules."""
+        """Hash of the vocabulary and the rules."""
         rules = "begin, 6-mers from the left, unknown for any other"
-        text = json.dumps([rules, RULES, self.vocabulary, self.separator])
-        return hashlib.sha256(text.encode()).hexdigest()
+        return digest(rules, RULES, self.vocabulary, self.separator)
 
     @cached_property
-    def _kmers(self) -> Ids:
-        """Id of each 6-mer in the order of `tokens.KMERS`."""
-        published = {token: index for index, token in enumerate(self.vocabulary)}
-        return np.array([published[kmer] for kmer in KMERS])
+    def _ids(self) -> Ids:
+        return kmer_ids(self.vocabulary, K, UNKNOWN)
 
     def __call__(self, sequences: Sequence[str]) -> TokenBatch:
-        """Tokenize a batch; see `engine.encoders.base.TokenBatch`."""
-        import torch
-
-        from engine.encoders.base import TokenBatch
-
+        """Tokenize a batch."""
         codes, lengths = encode(sequences)
-        row = np.repeat(np.arange(len(lengths)), lengths + 1)
-        place = np.arange(codes.size) - (np.cumsum(lengths + 1) - lengths - 1)[row]
-        starts = (place % K == 0) & (place < lengths[row])
-        # The end mark of a sequence is no base, so that no window over it is a 6-mer.
-        padded = np.concatenate([codes, np.full(K, N_CODE, dtype=np.uint8)])
-        windows = np.lib.stride_tricks.sliding_window_view(padded, K)[: codes.size][starts]
-        known = (windows < N_CODE).all(axis=1)
-        number = np.where(known[:, None], windows, 0) @ 4 ** np.arange(K - 1, -1, -1)
-        unknown, begin, padding = map(self.vocabulary.index, (UNKNOWN, BEGIN, PADDING))
-
-        counts = -(-lengths // K)
-        last = counts + int(self.separator)
-        column = np.arange(last.max(initial=0) + 1)
-        input_ids = np.full((len(lengths), column.size), padding)
-        input_ids[:, 0] = begin
-        input_ids[row[starts], place[starts] // K + 1] = np.where(
-            known, self._kmers[number], unknown
-        )
-        if self.separator:
-            input_ids[np.arange(len(lengths)), last] = begin
-        is_token = column <= last[:, None]
-        is_base = (column > 0) & (column <= counts[:, None])
-        return TokenBatch(
-            torch.from_numpy(input_ids),
-            torch.from_numpy(is_token.astype(np.int64)),
-            torch.from_numpy((~is_base).astype(np.int64)),
-        )
+        row, place = places(lengths)
+        ids = self._ids[kmer_numbers(codes, K)[(place % K == 0) & (place < lengths[row])]]
+        begin, padding = map(self.vocabulary.index, (BEGIN, PADDING))
+        back = [begin] if self.separator else []
+        return lay_out(ids, -(-lengths // K), padding, front=[begin], back=back)
 
 
 def published_vocabulary() -> tuple[str, ...]:
     """Published tokens in order of their ids."""
-    return (*SPECIAL, *("".join(kmer) for kmer in itertools.product(BASES, repeat=K)))
+    return (*SPECIAL, *all_kmers(K, "ATCG"))
 
 
 def read_vocabulary(path: Path) -> tuple[str, ...]:
@@ -193,28 +142,24 @@ def read_vocabulary(path: Path) -> tuple[str, ...]:
     ------
     UserError
         If the file is missing, a line is not ``TOKEN ID`` with the ids counted up from 0, or a
-        6-mer or a special token that is needed is missing.
+        6-mer or a special token that is needed is missing, or a token there twice.
     """
-    if not path.is_file():
-        raise UserError(f"{path}: no such file; give a folder laid out as the hub")
     tokens = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines()):
+    for number, line in enumerate(read_text(path).splitlines()):
         token, _, identifier = line.rpartition(" ")
         if not token or identifier != str(number):
             raise UserError(f"{path}: line {number + 1} is {line!r}, not 'TOKEN {number}'")
         tokens.append(token)
-    missing = sorted({UNKNOWN, BEGIN, PADDING, *KMERS} - set(tokens))
-    if missing:
-        raise UserError(f"{path}: no token '{missing[0]}' ({len(missing)} missing)")
+    check_words(tokens, path, {UNKNOWN, BEGIN, PADDING, *KMERS})
     return tuple(tokens)
 
 
-def _card(name: str, hub: str, revision: str, trained_on: str) -> EncoderCard:
-    size = name.rpartition("-")[2]
+def _card(name: str, revision: str) -> EncoderCard:
+    kind, _, size = name.removeprefix("generator-").rpartition("-")
+    hub = f"GenerTeam/GENERator-{kind}-{size}-base"
     return EncoderCard(
         name=name,
         family="generator",
-        kind="network",
         load=load,
         tokens="6-mer",
         hidden_size=SIZES[size]["hidden_size"],
@@ -222,52 +167,27 @@ def _card(name: str, hub: str, revision: str, trained_on: str) -> EncoderCard:
         parameters={"1.2b": 1_153_607_680, "3b": 2_985_581_568}[size],
         max_tokens=MAX_TOKENS,
         max_bases=K * (MAX_TOKENS - 1 - ("-v2-" in name)),
-        poolings=POOLINGS,
-        trained_on=trained_on,
+        trained_on=TRAINED_ON[kind],
         # Licence and revisions second-hand, from public code that pins these checkpoints.
         licence="MIT",
-        source=f"https://huggingface.co/GenerTeam/{hub}",
+        source=f"https://huggingface.co/{hub}",
         citation="Wu et al. 2025 (GENERator); arXiv:2502.07272",
-        hub=f"GenerTeam/{hub}",
+        hub=hub,
         revision=revision,
     )
 
 
+TRAINED_ON = {
+    "eukaryote": "eukaryotic genes of RefSeq, 386 billion bases",
+    "v2-eukaryote": "eukaryotic genes of RefSeq, 422 billion bases",
+    "v2-prokaryote": "prokaryotic genes of RefSeq, 515 billion bases",
+}
+
 CARDS = (
-    _card(
-        "generator-eukaryote-1.2b",
-        "GENERator-eukaryote-1.2b-base",
-        "5e872c94264891f9adf59d8ea64e426bb68badb5",
-        "eukaryotic genes of RefSeq, 386 billion bases",
-    ),
-    _card(
-        "generator-eukaryote-3b",
-        "GENERator-eukaryote-3b-base",
-        "7515b17659f092997335226c3fb6aafd06c0add9",
-        "eukaryotic genes of RefSeq, 386 billion bases",
-    ),
-    _card(
-        "generator-v2-eukaryote-1.2b",
-        "GENERator-v2-eukaryote-1.2b-base",
-        "c41b0018da9ee13b9e96ee54647de8da381ccd72",
-        "eukaryotic genes of RefSeq, 422 billion bases",
-    ),
-    _card(
-        "generator-v2-eukaryote-3b",
-        "GENERator-v2-eukaryote-3b-base",
-        "7dc01bccce5b65e15141170538afdc2ff09d8dde",
-        "eukaryotic genes of RefSeq, 422 billion bases",
-    ),
-    _card(
-        "generator-v2-prokaryote-1.2b",
-        "GENERator-v2-prokaryote-1.2b-base",
-        "8b2f768b0d293953518ff91d34600f9322ef1f94",
-        "prokaryotic genes of RefSeq, 515 billion bases",
-    ),
-    _card(
-        "generator-v2-prokaryote-3b",
-        "GENERator-v2-prokaryote-3b-base",
-        "b18ac86df77359d894d7bc050cea78e2d0713021",
-        "prokaryotic genes of RefSeq, 515 billion bases",
-    ),
+    _card("generator-eukaryote-1.2b", "5e872c94264891f9adf59d8ea64e426bb68badb5"),
+    _card("generator-eukaryote-3b", "7515b17659f092997335226c3fb6aafd06c0add9"),
+    _card("generator-v2-eukaryote-1.2b", "c41b0018da9ee13b9e96ee54647de8da381ccd72"),
+    _card("generator-v2-eukaryote-3b", "7dc01bccce5b65e15141170538afdc2ff09d8dde"),
+    _card("generator-v2-prokaryote-1.2b", "8b2f768b0d293953518ff91d34600f9322ef1f94"),
+    _card("generator-v2-prokaryote-3b", "b18ac86df77359d894d7bc050cea78e2d0713021"),
 )

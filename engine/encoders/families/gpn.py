@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from engine.basics.errors import UserError
 from engine.encoders.base import POOLED, Encoder, EncoderCard, LoadRequest
+from engine.encoders.checkpoint import Checkpoint, check_numbers, check_values, state_hash
+from engine.encoders.tokenizers.characters import PLANT
 
 if TYPE_CHECKING:
     from engine.encoders.networks.gpn import GpnConfig
@@ -20,31 +22,29 @@ MAX_TOKENS = 512
 """Convolutions set no limit. This one is the window of training and of the published evaluations:
 in longer ones a base would see neighbours where the network has only ever seen the end."""
 
-CONVNET: dict[str, Any] = {
+SHARED: dict[str, Any] = {
     "vocab_size": 7,
     "hidden_size": 512,
+    "dilation_base": 2,
+    "dilation_double_every": 1,
+    "n_aux_features": 0,
+}
+
+CONVNET: dict[str, Any] = SHARED | {
     "n_layers": 25,
     "kernel_size": 9,
-    "dilation_base": 2,
     "dilation_cycle": 6,
-    "dilation_double_every": 1,
     "dilation_max": 32,
-    "n_aux_features": 0,
 }
 """Values of the keys of config.json that a file may leave out, by the authors' code; they are also
 those published for songlab/gpn-brassicales."""
 
-BYTENET: dict[str, Any] = {
-    "vocab_size": 7,
-    "hidden_size": 512,
+BYTENET: dict[str, Any] = SHARED | {
     "num_hidden_layers": 25,
     "first_kernel_size": 9,
     "rest_kernel_size": 5,
-    "dilation_base": 2,
     "dilation_cycle": 8,
-    "dilation_double_every": 1,
     "dilation_max": 9999,
-    "n_aux_features": 0,
 }
 """The same of the second generation of the code, model_type GPN."""
 
@@ -67,13 +67,11 @@ PUBLISHED: dict[str, dict[str, Any]] = {
 }
 """Configuration of each card."""
 
-CONV_PARTS = {
+PARTS = {
     "conv.1": "conv",
     "conv.4": "conv_norm",
     "ffn.0": "dense",
     "ffn.2": "dense_norm",
-}
-BYTENET_PARTS = {
     "layer.0": "first_norm",
     "layer.2": "first_dense",
     "layer.3": "conv_norm",
@@ -81,24 +79,16 @@ BYTENET_PARTS = {
     "layer.8": "last_norm",
     "layer.10": "last_dense",
 }
-"""Parts of a layer: published name, by number in a sequence, and the name here."""
+"""Parts of a layer of either: published name, by number in a sequence, and the name here."""
 
 
 def load(request: LoadRequest) -> Encoder:
     """Build a GPN encoder; see `engine.encoders.registry.load_encoder`."""
-    from engine.encoders.checkpoint import seeded, state_hash
-    from engine.encoders.hub import checkpoint_folder, load_published, read_config, read_tensors
     from engine.encoders.networks.gpn import Gpn
-    from engine.encoders.tokenizers.characters import PLANT
 
-    if request.weights == "random":
-        sizes = network_config(PUBLISHED[request.card.name], "the published configuration")
-        network = seeded(request.seed, lambda: Gpn(sizes))
-    else:
-        folder = checkpoint_folder(request)
-        sizes = network_config(read_config(folder), str(folder / "config.json"))
-        network = Gpn(sizes)
-        load_published(network, read_tensors(folder), folder, rename=own_name)
+    given = Checkpoint.of(request, PUBLISHED[request.card.name])
+    sizes = network_config(given.config, given.where)
+    network = given.fill(lambda: Gpn(sizes), own_name)
     return Encoder(
         name=request.card.name,
         tokenizer=PLANT,
@@ -122,9 +112,7 @@ def network_config(published: Mapping[str, Any], where: str) -> GpnConfig:
         If the architecture is another one, or a key has a value that is not supported; ``where``
         says whose.
     """
-    from engine.encoders.hub import check_numbers
     from engine.encoders.networks.gpn import GpnConfig
-    from engine.encoders.tokenizers.characters import PLANT
 
     kind = published.get("model_type")
     if kind not in ("ConvNet", "GPN"):
@@ -132,12 +120,7 @@ def network_config(published: Mapping[str, Any], where: str) -> GpnConfig:
     known = CONVNET if kind == "ConvNet" else BYTENET
     sizes = {key: published.get(key, value) for key, value in known.items()}
     required = {"vocab_size": len(PLANT.vocabulary), "n_aux_features": 0}
-    if kind == "GPN":
-        required |= FIXED
-    for key, value in required.items():
-        found = sizes.get(key, published.get(key))
-        if found != value:
-            raise UserError(f"{where}: key '{key}' is {found!r}; only {value!r} is supported")
+    check_values({**published, **sizes}, where, required | (FIXED if kind == "GPN" else {}))
     check_numbers(sizes, where, whole=sizes.keys() - required.keys())
     if kind == "ConvNet":
         kernels = (sizes["kernel_size"],) * sizes["n_layers"]
@@ -171,7 +154,7 @@ def own_name(published: str) -> str | None:
     if part is None:
         return name
     layer, place, kind = part.groups()
-    own = (CONV_PARTS | BYTENET_PARTS).get(place, place)
+    own = PARTS.get(place, place)
     return f"layers.{layer}.{own}.{kind}"
 
 
@@ -179,7 +162,6 @@ def _card(name: str, parameters: int, revision: str, trained_on: str, citation: 
     return EncoderCard(
         name=name,
         family="gpn",
-        kind="network",
         load=load,
         tokens="base",
         hidden_size=PUBLISHED[name]["hidden_size"],

@@ -9,13 +9,9 @@ Random weights do not come with the published vocabulary: they use `stand_in`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from engine.encoders.base import POOLINGS, Encoder, EncoderCard, LoadRequest
+from engine.encoders.base import Encoder, EncoderCard, LoadRequest
 from engine.encoders.families.dnabert import BERT_BASE, bert_encoder, read_bert
-
-if TYPE_CHECKING:
-    from engine.encoders.tokenizers.published import BpeTokenizer
+from engine.encoders.tokenizers.published import BpeTokenizer, framed, published_bpe
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 """In order of their ids in the stand-in; the published file has its own."""
@@ -30,20 +26,14 @@ MAX_BASES = 1_950
 
 def load(request: LoadRequest) -> Encoder:
     """Build the encoder; see `engine.encoders.registry.load_encoder`."""
-    from engine.encoders.hub import checkpoint_folder
-    from engine.encoders.stock import random_stock
-    from engine.encoders.tokenizers.published import read_published
-
-    if request.weights == "random":
-        config = PUBLISHED
-        tokenizer = stand_in()
-        network = random_stock(config, request.seed)
-    else:
-        folder = checkpoint_folder(request)
-        config, network = read_bert(folder)
-        # The published file has one token more than the network: the empty one.
-        tokenizer = read_published(folder / "tokenizer.json", config["vocab_size"], front=True)
-    return bert_encoder(request.card.name, tokenizer, network, config, TOKENS_PER_BASE)
+    given, network = read_bert(request, PUBLISHED)
+    # The published file has one token more than the network: the empty one.
+    tokenizer = (
+        published_bpe(given.folder, given.config["vocab_size"], front=True)
+        if given.folder
+        else stand_in()
+    )
+    return bert_encoder(request.card.name, tokenizer, network, given.config, TOKENS_PER_BASE)
 
 
 def stand_in() -> BpeTokenizer:
@@ -51,9 +41,7 @@ def stand_in() -> BpeTokenizer:
 
     Not the published one, but made as it is: byte-pair encoding with tokens of one to four bases.
     """
-    from tokenizers import Tokenizer, models, pre_tokenizers, processors
-
-    from engine.encoders.tokenizers.published import BpeTokenizer
+    from tokenizers import Tokenizer, models, pre_tokenizers
 
     merges = [(left, right) for left in "ACGT" for right in "ACGT"]
     pairs = [left + right for left, right in merges]
@@ -62,19 +50,13 @@ def stand_in() -> BpeTokenizer:
     vocabulary = {token: index for index, token in enumerate(tokens)}
     engine = Tokenizer(models.BPE(vocabulary, merges, unk_token="[UNK]"))
     engine.pre_tokenizer = pre_tokenizers.Whitespace()
-    engine.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]",
-        special_tokens=[(name, vocabulary[name]) for name in ("[CLS]", "[SEP]")],
-    )
-    engine.enable_padding(pad_id=vocabulary["[PAD]"], pad_token="[PAD]")
-    return BpeTokenizer(engine, "stand-in, pairs of pairs of bases")
+    return framed(engine, vocabulary, "stand-in, pairs of pairs of bases")
 
 
 CARDS = (
     EncoderCard(
         name="grover",
         family="grover",
-        kind="network",
         load=load,
         tokens="BPE (pairs of pairs if random)",
         hidden_size=PUBLISHED["hidden_size"],
@@ -82,7 +64,6 @@ CARDS = (
         parameters=85_918_464,
         max_tokens=PUBLISHED["max_position_embeddings"],
         max_bases=MAX_BASES,
-        poolings=POOLINGS,
         trained_on="human reference genome hg19",
         licence="not stated on the hub",
         source="https://huggingface.co/PoetschLab/GROVER",

@@ -6,15 +6,17 @@ The last token, an end mark after the last base, is the only one that has seen a
 from __future__ import annotations
 
 import re
-from dataclasses import fields
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from engine.basics.errors import UserError
-from engine.encoders.base import POOLINGS, Encoder, EncoderCard, LoadRequest
+from engine.encoders.base import Encoder, EncoderCard, LoadRequest
+from engine.encoders.checkpoint import Checkpoint, check_values, read_sizes, state_hash
+from engine.encoders.tokenizers.characters import HUMAN
+from engine.encoders.tokenizers.published import check_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from torch import Tensor
 
@@ -34,9 +36,6 @@ SHARED: dict[str, int | float] = {
     "pad_vocab_size_multiple": 8,
 }
 
-REAL = {"activation_freq", "layer_norm_epsilon"}
-"""Those of `SHARED` that need not be whole numbers."""
-
 #: Of each card: layers, width, longest input in tokens.
 SIZES: dict[str, tuple[int, int, int]] = {
     "hyenadna-tiny-1k": (2, 128, 1026),
@@ -51,24 +50,15 @@ SIZES: dict[str, tuple[int, int, int]] = {
 
 def load(request: LoadRequest) -> Encoder:
     """Build a HyenaDNA encoder; see `engine.encoders.registry.load_encoder`."""
-    from engine.encoders.checkpoint import seeded, state_hash
-    from engine.encoders.hub import checkpoint_folder, load_published, read_config, read_tensors
     from engine.encoders.networks.hyenadna import HyenaDna
-    from engine.encoders.tokenizers.characters import HUMAN
-    from engine.encoders.tokenizers.published import check_rows
 
     name = request.card.name
-    if request.weights == "random":
-        config = published_config(name)
-        network = seeded(request.seed, lambda: HyenaDna(config))
-    else:
-        folder = checkpoint_folder(request)
-        config = _config(read_config(folder), folder)
-        check_rows(HUMAN.vocabulary, f"tokens of '{name}'", config.vocab_size)
-        network = HyenaDna(config)
-        tensors = read_tensors(folder)
-        check_positions(tensors, config, folder)
-        load_published(network, tensors, folder, rename=own_name)
+    given = Checkpoint.of(request, _published(name))
+    config = _config(given.config, given.where)
+    check_rows(HUMAN.vocabulary, f"tokens of '{name}'", config.vocab_size)
+    network = given.fill(
+        lambda: HyenaDna(config), own_name, partial(check_positions, config=config, given=given)
+    )
     return Encoder(
         name=name,
         tokenizer=HUMAN,
@@ -85,20 +75,18 @@ def load(request: LoadRequest) -> Encoder:
 
 def published_config(name: str) -> HyenaDnaConfig:
     """Configuration of a card as it is published."""
-    from engine.encoders.networks.hyenadna import HyenaDnaConfig
+    return _config(_published(name), name)
 
+
+def _published(name: str) -> dict[str, Any]:
     layers, width, tokens = SIZES[name]
-    sizes: dict[str, Any] = {
-        **SHARED,
-        "n_layer": layers,
-        "d_model": width,
-        "d_inner": 4 * width,
-        "max_seq_len": tokens,
-    }
-    return HyenaDnaConfig(**sizes)
+    sizes = {"n_layer": layers, "d_model": width, "d_inner": 4 * width, "max_seq_len": tokens}
+    return SHARED | sizes
 
 
-def check_positions(tensors: Mapping[str, Tensor], config: HyenaDnaConfig, folder: Path) -> None:
+def check_positions(
+    tensors: Mapping[str, Tensor], config: HyenaDnaConfig, given: Checkpoint
+) -> None:
     """Find that the positions that a filter is drawn from are the closed form that is used here.
 
     The published code can train them, and so writes them with the weights.
@@ -122,8 +110,8 @@ def check_positions(tensors: Mapping[str, Tensor], config: HyenaDnaConfig, folde
         same = tensor.shape == expected.shape
         if not same or not torch.allclose(tensor.float(), expected, rtol=0, atol=1e-4):
             raise UserError(
-                f"weights '{folder}': '{name}' is not the positional encoding of {length} tokens; "
-                "a checkpoint with trained positions is not supported"
+                f"weights '{given.folder}': '{name}' is not the positional encoding of {length} "
+                "tokens; a checkpoint with trained positions is not supported"
             )
 
 
@@ -139,75 +127,42 @@ def own_name(published: str) -> str | None:
     return re.sub(r"(implicit_filter)\.\d+\.freq$", r"\1.1.freq", name)
 
 
-def _config(published: dict[str, Any], folder: Path) -> HyenaDnaConfig:
+def _config(published: Mapping[str, Any], where: str) -> HyenaDnaConfig:
     """Configuration of a ``config.json``, checked."""
-    from engine.encoders.hub import check_numbers
     from engine.encoders.networks.hyenadna import HyenaDnaConfig
 
-    where = folder / "config.json"
-    names = {field.name for field in fields(HyenaDnaConfig)}
-    check_numbers(published, where, whole=names - REAL, real=REAL)
-    sizes: dict[str, Any] = {name: published[name] for name in names}
-    if published.get("hyena_order", 2) != 2:
-        raise UserError(
-            f"{where}: key 'hyena_order' is {published['hyena_order']!r}; only 2 is supported"
-        )
+    sizes = read_sizes(HyenaDnaConfig, published, where)
+    check_values({"hyena_order": 2, **published}, where, {"hyena_order": 2})
     return HyenaDnaConfig(**sizes)
 
 
-def _card(name: str, parameters: int, hub: str, revision: str) -> EncoderCard:
+def _card(size: str, parameters: int, hub: str, revision: str) -> EncoderCard:
+    name, hub = f"hyenadna-{size}", f"LongSafari/hyenadna-{hub}-hf"
     _, width, tokens = SIZES[name]
     return EncoderCard(
         name=name,
         family="hyenadna",
-        kind="network",
         load=load,
         tokens="base",
         hidden_size=width,
         parameters=parameters,
         max_tokens=tokens,
         max_bases=tokens - 2,
-        poolings=POOLINGS,
         trained_on="human reference genome (hg38)",
         licence="BSD-3-Clause",
-        source=f"https://huggingface.co/LongSafari/{hub}",
+        source=f"https://huggingface.co/{hub}",
         citation="Nguyen et al. 2023, HyenaDNA, NeurIPS 36",
-        hub=f"LongSafari/{hub}",
+        hub=hub,
         revision=revision,
     )
 
 
 CARDS = (
-    _card(
-        "hyenadna-tiny-1k",
-        436_096,
-        "hyenadna-tiny-1k-seqlen-hf",
-        "e8c1effa8673814e257e627d2e1eda9ea5a373f6",
-    ),
-    _card("hyenadna-tiny-1k-d256", 1_641_088, "hyenadna-tiny-1k-seqlen-d256-hf", "main"),
-    _card("hyenadna-tiny-16k-d128", 436_096, "hyenadna-tiny-16k-seqlen-d128-hf", "main"),
-    _card(
-        "hyenadna-small-32k",
-        3_277_568,
-        "hyenadna-small-32k-seqlen-hf",
-        "8fe770c78eb13fe33bf81501612faeddf4d6f331",
-    ),
-    _card(
-        "hyenadna-160k",
-        6_550_528,
-        "hyenadna-medium-160k-seqlen-hf",
-        "7ebf71773d22c0ede2cc55cb2be15ee8c289e1ce",
-    ),
-    _card(
-        "hyenadna-450k",
-        6_550_528,
-        "hyenadna-medium-450k-seqlen-hf",
-        "42dedd4d374eac0fb8168549e546a3472fbd27ae",
-    ),
-    _card(
-        "hyenadna-1m",
-        6_550_528,
-        "hyenadna-large-1m-seqlen-hf",
-        "0a629abf9c7f85b4ec9aa6a1aefa3adcf1907446",
-    ),
+    _card("tiny-1k", 436_096, "tiny-1k-seqlen", "e8c1effa8673814e257e627d2e1eda9ea5a373f6"),
+    _card("tiny-1k-d256", 1_641_088, "tiny-1k-seqlen-d256", "main"),
+    _card("tiny-16k-d128", 436_096, "tiny-16k-seqlen-d128", "main"),
+    _card("small-32k", 3_277_568, "small-32k-seqlen", "8fe770c78eb13fe33bf81501612faeddf4d6f331"),
+    _card("160k", 6_550_528, "medium-160k-seqlen", "7ebf71773d22c0ede2cc55cb2be15ee8c289e1ce"),
+    _card("450k", 6_550_528, "medium-450k-seqlen", "42dedd4d374eac0fb8168549e546a3472fbd27ae"),
+    _card("1m", 6_550_528, "large-1m-seqlen", "0a629abf9c7f85b4ec9aa6a1aefa3adcf1907446"),
 )

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from engine.basics.errors import UserError
 from engine.encoders.base import EncoderCard, FeatureEncoder, LoadRequest
-from engine.encoders.tokenizers.tiny_tokens import N_CODE, RULES, encode
+from engine.encoders.tokenizers.tiny_tokens import N_CODE, RULES, encode, places
 
 #: Encoder -> its k.
 LENGTHS = {"kmer": range(1, 6), **{f"kmer{k}": range(k, k + 1) for k in (3, 4, 5, 6)}}
@@ -42,7 +42,7 @@ def count(sequences: Sequence[str], lengths: range) -> npt.NDArray[np.float32]:
     """
     codes, bases = encode(sequences)
     counts = np.zeros((len(bases), width(lengths)), dtype=np.float32)
-    row = np.repeat(np.arange(len(bases)), bases + 1)
+    row, _ = places(bases)
     is_base = codes < N_CODE
     index = np.zeros(codes.size, dtype=np.int64)
     valid = np.ones(codes.size, dtype=bool)

@@ -7,7 +7,6 @@ network is causal, and which linear layers it calls, is tried out. No code of a 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import random
 from collections.abc import Callable, Mapping
@@ -16,13 +15,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.basics.errors import UserError
-from engine.encoders.base import POOLINGS, Encoder, EncoderCard, LoadRequest
+from engine.encoders.base import Encoder, EncoderCard, LoadRequest
+from engine.encoders.checkpoint import read_config, read_object, state_hash
+from engine.encoders.hub import checkpoint_folder
+from engine.encoders.stock import load_stock
+from engine.encoders.tokenizers.published import BpeTokenizer, check_rows, framed, read_bpe
+from engine.encoders.tokenizers.tiny_tokens import digest
 
 if TYPE_CHECKING:
     from torch import nn
 
     from engine.encoders.networks.stock import Stock
-    from engine.encoders.tokenizers.published import BpeTokenizer
 
 NO_LIMIT = 1_000_000
 """Longest input in tokens of a network whose positions have no end."""
@@ -53,11 +56,6 @@ WORD_PIECES = {"[UNK]", "[CLS]", "[SEP]", "[PAD]"}
 
 def load(request: LoadRequest) -> Encoder:
     """Build the encoder; see `engine.encoders.registry.load_encoder`."""
-    from engine.encoders.checkpoint import state_hash
-    from engine.encoders.hub import checkpoint_folder, read_config
-    from engine.encoders.stock import load_stock
-    from engine.encoders.tokenizers.published import check_rows
-
     if request.weights in ("hub", "random"):
         raise UserError(
             f"encoder '{request.card.name}': nothing is known of it but by its weights, so they "
@@ -114,8 +112,6 @@ def read_tokenizer(folder: Path, config: Mapping[str, Any]) -> BpeTokenizer:
     UserError
         If there is none, or it does not know A, C, G and T.
     """
-    from engine.encoders.tokenizers.published import read_bpe
-
     path = folder / "tokenizer.json"
     if path.is_file():
         tokenizer = read_bpe(path, padding_token(folder, config))
@@ -138,12 +134,12 @@ def padding_token(folder: Path, config: Mapping[str, Any]) -> str:
     """Name of a token to pad with; any will do, for what stands in the padding changes nothing."""
     for name in ("tokenizer_config.json", "special_tokens_map.json"):
         if (folder / name).is_file():
-            token = _json(folder / name).get("pad_token")
+            token = read_object(folder / name).get("pad_token")
             token = token.get("content") if isinstance(token, dict) else token
             if isinstance(token, str):
                 return token
     path = folder / "tokenizer.json"
-    known = {token["id"]: token["content"] for token in _json(path).get("added_tokens", ())}
+    known = {token["id"]: token["content"] for token in read_object(path).get("added_tokens", ())}
     padding = config.get("pad_token_id")
     if not known:
         raise UserError(f"{path}: it has no special token to pad with")
@@ -160,16 +156,14 @@ def read_word_pieces(path: Path) -> BpeTokenizer:
     UserError
         If a special token is missing.
     """
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
-
-    from engine.encoders.tokenizers.published import BpeTokenizer
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
     tokens = path.read_text(encoding="utf-8").splitlines()
     vocabulary = {token: index for index, token in enumerate(tokens)}
     if missing := sorted(WORD_PIECES - vocabulary.keys()):
         raise UserError(f"{path}: no token '{missing[0]}'; only a vocabulary as of BERT is read")
     settings = path.parent / "tokenizer_config.json"
-    stated = _json(settings).get("do_lower_case") if settings.is_file() else None
+    stated = read_object(settings).get("do_lower_case") if settings.is_file() else None
     lower = "A" not in vocabulary if stated is None else bool(stated)
     engine = Tokenizer(
         models.WordPiece(vocabulary, unk_token="[UNK]", max_input_chars_per_word=2**31)
@@ -177,12 +171,7 @@ def read_word_pieces(path: Path) -> BpeTokenizer:
     if lower:
         engine.normalizer = normalizers.Lowercase()
     engine.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    engine.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]",
-        special_tokens=[(name, vocabulary[name]) for name in ("[CLS]", "[SEP]")],
-    )
-    engine.enable_padding(pad_id=vocabulary["[PAD]"], pad_token="[PAD]")
-    return BpeTokenizer(engine, hashlib.sha256(json.dumps([tokens, lower]).encode()).hexdigest())
+    return framed(engine, vocabulary, digest(tokens, lower))
 
 
 def block_list(network: nn.Module, layers: int, folder: Path) -> str:
@@ -328,28 +317,16 @@ def _two_towers(folder: Path) -> str:
     )
 
 
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UserError(f"{path}: not JSON ({error})") from None
-    if not isinstance(value, dict):
-        raise UserError(f"{path}: not a JSON object")
-    return value
-
-
 CARDS = (
     EncoderCard(
         name="transformers",
         family="transformers",
-        kind="network",
         load=load,
         tokens="by folder",
         hidden_size=0,
         parameters=0,
         max_tokens=0,
         max_bases=0,
-        poolings=POOLINGS,
         trained_on="by folder",
         licence="by folder",
         source="https://huggingface.co/docs/transformers",

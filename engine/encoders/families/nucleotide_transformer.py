@@ -8,15 +8,18 @@ from a rule, so that random weights have the published one.
 
 from __future__ import annotations
 
-import itertools
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.basics.errors import UserError
-from engine.encoders.base import POOLINGS, Encoder, EncoderCard, LoadRequest
+from engine.encoders.base import Encoder, EncoderCard, LoadRequest
+from engine.encoders.checkpoint import Checkpoint, read_sizes, state_hash
+from engine.encoders.tokenizers.published import SixMerVocabulary, read_six_mers
+from engine.encoders.tokenizers.tiny_tokens import all_kmers
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from engine.encoders.networks.esm import EsmConfig
 
 BASES = "ATCG"
@@ -58,56 +61,46 @@ PUBLISHED: dict[str, dict[str, Any]] = {
     "agro-nt-1b": _published(1500, 40, 20, 5120, 1024, second=False),
 }
 
-NUMBERS = (
-    "vocab_size",
-    "hidden_size",
-    "num_hidden_layers",
-    "num_attention_heads",
-    "intermediate_size",
-    "pad_token_id",
-    "max_position_embeddings",
-)
-
 IGNORED = ("lm_head.", "contact_head.", "pooler.", "classifier.", "embeddings.position_ids")
 """Published tensors that an encoder does not need: heads, pooler, a buffer."""
 
 
 def load(request: LoadRequest) -> Encoder:
     """Build the encoder; see `engine.encoders.registry.load_encoder`."""
-    from engine.encoders.checkpoint import seeded, state_hash
-    from engine.encoders.hub import checkpoint_folder, load_published, read_config, read_tensors
     from engine.encoders.networks.esm import Esm
-    from engine.encoders.tokenizers.published import SixMerVocabulary, read_six_mers
 
-    if request.weights == "random":
-        published = PUBLISHED[request.card.name]
-        sizes = network_config(published, "the published configuration")
-        tokenizer = SixMerVocabulary(vocabulary(published["vocab_size"]))
-        network = seeded(request.seed, lambda: Esm(sizes))
-    else:
-        folder = checkpoint_folder(request)
-        published = read_config(folder)
-        sizes = network_config(published, str(folder / "config.json"))
-        tokenizer = read_six_mers(folder / "vocab.txt")
-        check_length(tokenizer.vocabulary, folder / "vocab.txt", sizes.vocabulary_size)
-        network = Esm(sizes)
-
-        def rename(name: str) -> str | None:
-            return own_name(name, rotary=not sizes.position_rows)
-
-        load_published(network, read_tensors(folder), folder, rename=rename)
+    given = Checkpoint.of(request, PUBLISHED[request.card.name])
+    sizes = network_config(given.config, given.where)
+    tokenizer = _tokenizer(given.folder, sizes.vocab_size)
+    network = given.fill(lambda: Esm(sizes), partial(own_name, rotary=sizes.rotary))
     return Encoder(
         name=request.card.name,
         tokenizer=tokenizer,
         network=network,
         hidden_size=sizes.hidden_size,
-        max_tokens=published["max_position_embeddings"] - sizes.first_position,
+        max_tokens=sizes.max_position_embeddings - sizes.first_position,
         tokens_per_base=1 / 6,
         summary_index=0,
         adapter_targets=("query", "key", "value", "dense"),
         blocks="encoder.layer",
         weights_hash=state_hash(network),
     )
+
+
+def _tokenizer(folder: Path | None, rows: int) -> SixMerVocabulary:
+    """Tokenizer of a folder, or the published one, with as many tokens as the network.
+
+    Fewer would be those of the other generation, whose 6-mers have other ids.
+    """
+    if folder is None:
+        return SixMerVocabulary(vocabulary(rows))
+    tokenizer = read_six_mers(folder / "vocab.txt")
+    if len(tokenizer.vocabulary) != rows:
+        raise UserError(
+            f"{folder / 'vocab.txt'}: {len(tokenizer.vocabulary)} tokens, but key 'vocab_size' of "
+            f"config.json is {rows}; give the vocabulary that was published with the weights"
+        )
+    return tokenizer
 
 
 def vocabulary(size: int) -> tuple[str, ...]:
@@ -119,28 +112,10 @@ def vocabulary(size: int) -> tuple[str, ...]:
         4107 for the second generation, which has two more special tokens; 4105 for the first.
     """
     more = ("<eos>", "<bos>") if size == 4107 else ()
-    kmers = ("".join(kmer) for kmer in itertools.product(BASES, repeat=6))
-    return (*FIRST, *more, *kmers, *BASES, "N")
+    return (*FIRST, *more, *all_kmers(6, BASES), *BASES, "N")
 
 
-def check_length(tokens: tuple[str, ...], where: Path, rows: int) -> None:
-    """Find that a vocabulary has as many tokens as the network.
-
-    Fewer would be those of the other generation, whose 6-mers have other ids.
-
-    Raises
-    ------
-    UserError
-        If it has not.
-    """
-    if len(tokens) != rows:
-        raise UserError(
-            f"{where}: {len(tokens)} tokens, but key 'vocab_size' of config.json is {rows}; give "
-            "the vocabulary that was published with the weights"
-        )
-
-
-def network_config(published: dict[str, Any], where: str) -> EsmConfig:
+def network_config(published: Mapping[str, Any], where: str) -> EsmConfig:
     """Sizes by the keys of a published ``config.json``.
 
     The second generation is told by its key ``add_bias_fnn``: its MLP is gated and has no bias.
@@ -150,24 +125,17 @@ def network_config(published: dict[str, Any], where: str) -> EsmConfig:
     UserError
         If a key is missing or has a value that no published model has; ``where`` says whose.
     """
-    from engine.encoders.hub import check_numbers
     from engine.encoders.networks.esm import EsmConfig
 
-    check_numbers(published, where, whole=NUMBERS, real=["layer_norm_eps"])
+    sizes = read_sizes(EsmConfig, published, where)
     positions = published.get("position_embedding_type")
     if positions not in ("rotary", "absolute"):
         raise UserError(
             f"{where}: key 'position_embedding_type' is {positions!r}, not 'rotary' or 'absolute'"
         )
     return EsmConfig(
-        vocabulary_size=published["vocab_size"],
-        hidden_size=published["hidden_size"],
-        layers=published["num_hidden_layers"],
-        heads=published["num_attention_heads"],
-        mlp_size=published["intermediate_size"],
-        norm_epsilon=published["layer_norm_eps"],
-        position_rows=published["max_position_embeddings"] if positions == "absolute" else 0,
-        first_position=published["pad_token_id"] + 1,
+        **sizes,
+        rotary=positions == "rotary",
         gated=published.get("add_bias_fnn") is False,
         token_dropout=bool(published.get("token_dropout")),
     )
@@ -186,84 +154,45 @@ def own_name(published: str, *, rotary: bool) -> str | None:
     return None if rotary and name.endswith(unused) else name
 
 
-def _card(name: str, hub: str, revision: str, parameters: int, trained_on: str) -> EncoderCard:
+def _card(name: str, revision: str, parameters: int, trained_on: str) -> EncoderCard:
     tokens = PUBLISHED[name]["max_position_embeddings"] - 2
+    hub = f"InstaDeepAI/{name.replace('nt-', 'nucleotide-transformer-')}"
+    # The second generation has names that all say so.
+    hub += "-multi-species" if name.startswith("nt-v2-") else ""
     agro = name.startswith("agro")
     return EncoderCard(
         name=name,
         family="nucleotide-transformer",
-        kind="network",
         load=load,
         tokens="6-mer",
         hidden_size=PUBLISHED[name]["hidden_size"],
         parameters=parameters,
         max_tokens=tokens,
         max_bases=6 * (tokens - 1),
-        poolings=POOLINGS,
         trained_on=trained_on,
         licence="CC-BY-NC-SA-4.0",
-        source=f"https://huggingface.co/InstaDeepAI/{hub}",
+        source=f"https://huggingface.co/{hub}",
         citation="Mendoza-Revilla et al. 2024 (AgroNT)" if agro else "Dalla-Torre et al. 2024",
-        hub=f"InstaDeepAI/{hub}",
+        hub=hub,
         revision=revision,
     )
 
 
 MANY = "850 genomes of many species, 174 billion bases"
+HUMAN = "human reference genome GRCh38"
+PLANTS = "genomes of 48 plants, mostly edible"
 PEOPLE = "3,202 human genomes of the 1000 Genomes Project"
 
 # Parameters are those of the encoder. A published checkpoint counts its heads too, and in the
 # second generation an unused table of positions: 55.9M, 97.9M, 235M and 498M; 486M and 2.5B; 991M.
 CARDS = (
-    _card(
-        "nt-v2-50m",
-        "nucleotide-transformer-v2-50m-multi-species",
-        "81b29e5786726d891dbf929404ef20adca5b36f1",
-        52_484_608,
-        MANY,
-    ),
-    _card(
-        "nt-v2-100m",
-        "nucleotide-transformer-v2-100m-multi-species",
-        "f34324c6fde36a4f635f0f1f06cac5d25acd6798",
-        94_468_608,
-        MANY,
-    ),
-    _card(
-        "nt-v2-250m",
-        "nucleotide-transformer-v2-250m-multi-species",
-        "c0f0359229f36ff6bc3a021247eefe0a9c344bd1",
-        229_795_584,
-        MANY,
-    ),
-    _card(
-        "nt-v2-500m",
-        "nucleotide-transformer-v2-500m-multi-species",
-        "8ec6b8c3a7cd7ac89807039c106bb3067506674b",
-        490_984_448,
-        MANY,
-    ),
-    _card(
-        "nt-500m-human-ref",
-        "nucleotide-transformer-500m-human-ref",
-        "f6c12b1b79fa6330349ca04ad0a9531b29fd515b",
-        478_798_080,
-        "human reference genome GRCh38",
-    ),
-    _card("nt-500m-1000g", "nucleotide-transformer-500m-1000g", "main", 478_798_080, PEOPLE),
-    _card("nt-2.5b-1000g", "nucleotide-transformer-2.5b-1000g", "main", 2_530_726_400, PEOPLE),
-    _card(
-        "nt-2.5b-multi-species",
-        "nucleotide-transformer-2.5b-multi-species",
-        "main",
-        2_530_726_400,
-        MANY,
-    ),
-    _card(
-        "agro-nt-1b",
-        "agro-nucleotide-transformer-1b",
-        "b0e1ea1f53a2bf5bb29f8eab7a7e553bf06c1ab1",
-        982_844_300,
-        "genomes of 48 plants, mostly edible",
-    ),
+    _card("nt-v2-50m", "81b29e5786726d891dbf929404ef20adca5b36f1", 52_484_608, MANY),
+    _card("nt-v2-100m", "f34324c6fde36a4f635f0f1f06cac5d25acd6798", 94_468_608, MANY),
+    _card("nt-v2-250m", "c0f0359229f36ff6bc3a021247eefe0a9c344bd1", 229_795_584, MANY),
+    _card("nt-v2-500m", "8ec6b8c3a7cd7ac89807039c106bb3067506674b", 490_984_448, MANY),
+    _card("nt-500m-human-ref", "f6c12b1b79fa6330349ca04ad0a9531b29fd515b", 478_798_080, HUMAN),
+    _card("nt-500m-1000g", "main", 478_798_080, PEOPLE),
+    _card("nt-2.5b-1000g", "main", 2_530_726_400, PEOPLE),
+    _card("nt-2.5b-multi-species", "main", 2_530_726_400, MANY),
+    _card("agro-nt-1b", "b0e1ea1f53a2bf5bb29f8eab7a7e553bf06c1ab1", 982_844_300, PLANTS),
 )

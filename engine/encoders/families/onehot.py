@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from engine.basics.errors import UserError
 from engine.encoders.base import EncoderCard, FeatureEncoder, LoadRequest
-from engine.encoders.tokenizers.tiny_tokens import N_CODE, RULES, encode
+from engine.encoders.tokenizers.tiny_tokens import N_CODE, RULES, encode, places
 
 MOST_POSITIONS = 1024
 
@@ -37,9 +37,7 @@ def features(sequences: Sequence[str], positions: int) -> npt.NDArray[np.float32
         cut = max(0, len(sequence) - positions) // 2
         middles.append(sequence[cut : cut + positions])
     codes, lengths = encode(middles)
-    row = np.repeat(np.arange(len(lengths)), lengths + 1)
-    starts = np.cumsum(lengths + 1) - (lengths + 1)
-    position = np.arange(codes.size) - starts[row]
+    row, position = places(lengths)
     is_base = codes < N_CODE
     values[row[is_base], position[is_base], codes[is_base]] = 1.0
     return values.reshape(len(sequences), 4 * positions)

@@ -21,8 +21,14 @@ from pathlib import Path
 from typing import Any
 
 from engine.basics.errors import UserError
-from engine.encoders.base import POOLINGS, Encoder, EncoderCard, LoadRequest
+from engine.encoders.base import Encoder, EncoderCard, LoadRequest
 from engine.encoders.families.dnabert import BERT_BASE, bert_encoder, read_bert
+from engine.encoders.tokenizers.overlapping import (
+    SPECIAL,
+    OverlappingKmers,
+    check_kmers,
+    published_order,
+)
 
 VOCABULARY_SIZE = 1408
 """Five special tokens, four bases, the genomes, and rows that make it a multiple of 128. Counted
@@ -39,37 +45,17 @@ SPECIES = {
 
 def load(request: LoadRequest) -> Encoder:
     """Build the encoder; see `engine.encoders.registry.load_encoder`."""
-    from engine.encoders.hub import checkpoint_folder
-    from engine.encoders.stock import random_stock
-    from engine.encoders.tokenizers.overlapping import (
-        OverlappingKmers,
-        check_kmers,
-        published_order,
-    )
-
     name = request.card.name
-    if request.weights == "random":
-        config = _published(name)
-        species = SPECIES[name]
-        vocabulary = (*published_order(1), species)
-        network = random_stock(config, request.seed)
-    else:
-        folder = checkpoint_folder(request)
-        config, network = read_bert(folder)
-        vocabulary = read_vocabulary(folder)
-        check_kmers(vocabulary, f"tokenizer of '{folder}'", rows=config["vocab_size"])
-        species = config.get("species", SPECIES[name])
-        check_species(species, vocabulary, str(folder / "config.json"))
+    sizes = {"vocab_size": VOCABULARY_SIZE, "max_position_embeddings": POSITIONS[name]}
+    given, network = read_bert(request, BERT_BASE | sizes)
+    species = given.config.get("species", SPECIES[name])
+    vocabulary = (*published_order(1), species)
+    if given.folder is not None:
+        vocabulary = read_vocabulary(given.folder)
+        check_kmers(vocabulary, f"tokenizer of '{given.folder}'", rows=given.config["vocab_size"])
+        check_species(species, vocabulary, given.where)
     tokenizer = OverlappingKmers(vocabulary, ("[CLS]", species))
-    return bert_encoder(name, tokenizer, network, config, tokens_per_base=1.0)
-
-
-def _published(name: str) -> dict[str, Any]:
-    """The keys of config.json that matter."""
-    return BERT_BASE | {
-        "vocab_size": VOCABULARY_SIZE,
-        "max_position_embeddings": POSITIONS[name],
-    }
+    return bert_encoder(name, tokenizer, network, given.config, tokens_per_base=1.0)
 
 
 def read_vocabulary(folder: Path) -> tuple[str, ...]:
@@ -123,8 +109,6 @@ def check_species(species: object, vocabulary: tuple[str, ...], where: str) -> N
     UserError
         If there is none; tells the nearest ones.
     """
-    from engine.encoders.tokenizers.overlapping import SPECIAL
-
     known = [token for token in vocabulary[len(SPECIAL) :] if set(token) - set("ACGT")]
     if species not in known:
         # There are hundreds, so that not all of them can be told.
@@ -139,14 +123,12 @@ def _card(name: str, parameters: int, trained_on: str) -> EncoderCard:
     return EncoderCard(
         name=name,
         family="specieslm",
-        kind="network",
         load=load,
         tokens="species, then bases",
         hidden_size=BERT_BASE["hidden_size"],
         parameters=parameters,
         max_tokens=POSITIONS[name],
         max_bases=POSITIONS[name] - 3,
-        poolings=POOLINGS,
         trained_on=trained_on,
         licence="MIT",
         source=f"https://huggingface.co/johahi/{name}",

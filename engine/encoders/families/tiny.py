@@ -5,12 +5,20 @@ Made by ``python -m engine.encoders.pretrain``; ``weights/NAME/README.md`` is th
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.basics.errors import UserError
 from engine.basics.package import PACKAGE
-from engine.encoders.base import POOLINGS, Encoder, EncoderCard, LoadRequest
+from engine.encoders.base import Encoder, EncoderCard, LoadRequest
+from engine.encoders.checkpoint import (
+    Checkpoint,
+    check_numbers,
+    check_values,
+    read_config,
+    state_hash,
+)
+from engine.encoders.tokenizers.published import check_rows
+from engine.encoders.tokenizers.tiny_tokens import BaseTokenizer, SixMerTokenizer
 
 if TYPE_CHECKING:
     from torch import nn
@@ -42,26 +50,19 @@ SIZES: dict[str, dict[str, int | float]] = {
 
 def load(request: LoadRequest) -> Encoder:
     """Build a tiny encoder; see `engine.encoders.registry.load_encoder`."""
-    from engine.encoders.checkpoint import seeded, state_hash
-    from engine.encoders.hub import checkpoint_folder, load_published, read_config, read_tensors
-    from engine.encoders.tokenizers.published import check_rows
-    from engine.encoders.tokenizers.tiny_tokens import BaseTokenizer, SixMerTokenizer
-
     name = request.card.name
-    if request.weights == "random":
-        sizes = SIZES[name]
-        network = seeded(request.seed, lambda: build(name, sizes))
+    if request.weights == "hub":
+        given = Checkpoint(SHIPPED / name, read_config(SHIPPED / name), request.seed)
     else:
-        folder = SHIPPED / name if request.weights == "hub" else checkpoint_folder(request)
-        sizes = _sizes(name, read_config(folder), folder)
-        words = (SixMerTokenizer() if name == "tiny-bert" else BaseTokenizer()).vocabulary
-        check_rows(words, f"tokens of '{name}'", int(sizes["vocabulary_size"]))
-        network = build(name, sizes)
-        load_published(network, read_tensors(folder), folder, rename=str)
+        given = Checkpoint.of(request, {"encoder": name, "sizes": SIZES[name]})
+    sizes = _sizes(name, given)
     attention = name == "tiny-bert"
+    tokenizer = SixMerTokenizer() if attention else BaseTokenizer()
+    check_rows(tokenizer.vocabulary, f"tokens of '{name}'", int(sizes["vocabulary_size"]))
+    network = given.fill(lambda: build(name, sizes), str)
     return Encoder(
         name=name,
-        tokenizer=SixMerTokenizer() if attention else BaseTokenizer(),
+        tokenizer=tokenizer,
         network=network,
         hidden_size=int(sizes["hidden_size"]),
         max_tokens=int(sizes["max_tokens"]),
@@ -81,19 +82,14 @@ def build(name: str, sizes: dict[str, Any]) -> nn.Module:
     return Bert(BertConfig(**sizes)) if name == "tiny-bert" else Hyena(HyenaConfig(**sizes))
 
 
-def _sizes(name: str, config: dict[str, Any], folder: Path) -> dict[str, Any]:
+def _sizes(name: str, given: Checkpoint) -> dict[str, Any]:
     """Sizes of a ``config.json``, checked."""
-    from engine.encoders.hub import check_numbers
-
-    if config.get("encoder") != name:
-        raise UserError(
-            f"{folder / 'config.json'}: key 'encoder' is {config.get('encoder')!r}, not '{name}'"
-        )
-    sizes = config.get("sizes")
+    check_values(given.config, given.where, {"encoder": name})
+    sizes = given.config.get("sizes")
     if not isinstance(sizes, dict) or sizes.keys() != SIZES[name].keys():
-        raise UserError(f"{folder / 'config.json'}: key 'sizes' needs {', '.join(SIZES[name])}")
+        raise UserError(f"{given.where}: key 'sizes' needs {', '.join(SIZES[name])}")
     real = {key for key, value in SIZES[name].items() if isinstance(value, float)}
-    check_numbers(sizes, folder / "config.json", whole=sizes.keys() - real, real=real)
+    check_numbers(sizes, given.where, whole=sizes.keys() - real, real=real)
     return sizes
 
 
@@ -101,14 +97,12 @@ def _card(name: str, tokens: str, parameters: int, max_bases: int, citation: str
     return EncoderCard(
         name=name,
         family="tiny",
-        kind="network",
         load=load,
         tokens=tokens,
         hidden_size=int(SIZES[name]["hidden_size"]),
         parameters=parameters,
         max_tokens=int(SIZES[name]["max_tokens"]),
         max_bases=max_bases,
-        poolings=POOLINGS,
         trained_on="E. coli K-12 MG1655, S. cerevisiae chromosome I, phage lambda",
         licence="Apache-2.0",
         source=f"shipped: engine/encoders/weights/{name}",

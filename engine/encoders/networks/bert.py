@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.encoders.networks.initial import draw_weights
+from engine.encoders.networks.attention import rotate, rotation
+from engine.encoders.networks.network import Network, draw_weights
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,6 @@ class BertConfig:
 
     Attributes
     ----------
-    vocabulary_size, hidden_size, layers, heads, mlp_size : int
     max_tokens : int
         Longest input it was made for; positions are relative, so nothing in the network is sized
         by it.
@@ -29,19 +28,6 @@ class BertConfig:
     heads: int
     mlp_size: int
     max_tokens: int
-
-
-def rotation(length: int, head_size: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Cosine and sine of rotary positions (Su et al. 2021, RoFormer, eq. 15), (T, D) each."""
-    frequency = 10000.0 ** (-torch.arange(0, head_size, 2, device=device) / head_size)
-    angle = torch.outer(torch.arange(length, device=device), frequency).repeat(1, 2)
-    return angle.cos(), angle.sin()
-
-
-def rotate(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
-    """Turn each pair (i, i + D/2) of x, shape (..., T, D), by its position's angle."""
-    left, right = x.chunk(2, dim=-1)
-    return x * cosine + torch.cat([-right, left], dim=-1) * sine
 
 
 class Layer(nn.Module):
@@ -71,7 +57,7 @@ class Layer(nn.Module):
         return out
 
 
-class Bert(nn.Module):
+class Bert(Network):
     """Token embedding, attention layers with rotary positions, final norm.
 
     Devlin et al. 2019 (BERT) with pre-norm layers, rotary positions and no segment embedding.
@@ -85,34 +71,12 @@ class Bert(nn.Module):
         self.final_norm = nn.LayerNorm(config.hidden_size)
         self.apply(draw_weights)
 
-    def get_input_embeddings(self) -> nn.Embedding:
-        """Token embedding, under the name that PEFT and transformers look for."""
-        return self.embedding
-
-    def forward(
-        self, input_ids: Tensor, attention_mask: Tensor, inputs_embeds: Tensor | None = None
-    ) -> Tensor:
-        """Run the network.
-
-        Parameters
-        ----------
-        input_ids : Tensor, shape (B, T), int64
-        attention_mask : Tensor, shape (B, T), int64
-            1 where there is a token; padding is never attended to.
-        inputs_embeds : Tensor, shape (B, T, H), optional
-            Taken in place of the embedding of ``input_ids``.
-
-        Returns
-        -------
-        Tensor, shape (B, T, H)
-            Last hidden state after the final norm.
-        """
-        hidden = self.embedding(input_ids) if inputs_embeds is None else inputs_embeds
-        head_size = self.config.hidden_size // self.config.heads
-        cosine, sine = rotation(hidden.shape[1], head_size, hidden.device)
-        cosine, sine = cosine.to(hidden.dtype), sine.to(hidden.dtype)
+    def run(self, words: Tensor, attention_mask: Tensor) -> Tensor:
+        """See `Network`."""
+        positions = rotation(words.shape[1], self.config.hidden_size // self.config.heads, words)
         mask = attention_mask.bool()[:, None, None, :]
+        hidden = words
         for layer in self.layers:
-            hidden = layer(hidden, cosine, sine, mask)
+            hidden = layer(hidden, *positions, mask)
         out: Tensor = self.final_norm(hidden)
         return out

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.encoders.networks.mamba import SelectiveStateSpace
+from engine.encoders.networks.network import Network
 
 
 @dataclass(frozen=True)
@@ -27,18 +28,15 @@ class CaduceusConfig:
     ----------
     vocab_size : int
         Tokens, before it is rounded up to a multiple of `pad_vocab_size_multiple`.
-    d_model, n_layer : int
     rcps : bool
         Whether it is reverse-complement equivariant (PS).
     complement : tuple of int
         Id of each token's complement, for PS.
     fused_add_norm : bool
         Whether it was trained with the fused norm, which exchanges the strands; see `Caduceus`.
-    norm_epsilon : float
     d_state, d_conv, expand, dt_rank : int
         Of the state space: states of a channel, taps of the convolution, channels per d_model,
         rank of the step size.
-    pad_vocab_size_multiple : int
     """
 
     vocab_size: int
@@ -147,7 +145,7 @@ class StrandEmbedding(nn.Module):
         return torch.cat([strand, other.flip(-1)], dim=-1)
 
 
-class Caduceus(nn.Module):
+class Caduceus(Network):
     """Token embedding, bidirectional Mamba blocks, final norm.
 
     A row is reversed within its length, so padding on the right is behind all tokens in both
@@ -157,7 +155,12 @@ class Caduceus(nn.Module):
     channels for the other's: before each block the strands change places, and each is turned
     around, in position and in channels. That is part of what the weights mean, and is done here
     where ``fused_add_norm`` is set. Equivariance holds either way.
+
+    Embeddings of PS are those of both strands, (B, T, 2 H); its state of a base is the mean of both
+    strands' states (see `strands`).
     """
+
+    table = "embeddings.word_embeddings"
 
     def __init__(self, config: CaduceusConfig) -> None:
         super().__init__()
@@ -174,39 +177,15 @@ class Caduceus(nn.Module):
         self.norm_f = nn.RMSNorm(config.d_model, eps=config.norm_epsilon)
         self._initialize()
 
-    def get_input_embeddings(self) -> nn.Module:
-        """Module that turns ``input_ids`` into ``inputs_embeds``."""
-        return self.embeddings["word_embeddings"]
+    def run(self, words: Tensor, attention_mask: Tensor) -> Tensor:
+        """See `Network`."""
+        if not self.config.rcps:
+            return self._run(words, reversal(attention_mask), strands=1)
+        # The second strand's channels stand in reverse order.
+        forward, backward = self._both(words, attention_mask).chunk(2, dim=-1)
+        return (forward + backward.flip(-1)) / 2
 
-    def forward(
-        self, input_ids: Tensor, attention_mask: Tensor, inputs_embeds: Tensor | None = None
-    ) -> Tensor:
-        """Run the network.
-
-        Parameters
-        ----------
-        input_ids : Tensor, shape (B, T), int64
-        attention_mask : Tensor, shape (B, T), int64
-            1 where there is a token; padding is on the right.
-        inputs_embeds : Tensor, shape (B, T, H) or, for PS, (B, T, 2 H), optional
-            Taken in place of the embedding of ``input_ids``.
-
-        Returns
-        -------
-        Tensor, shape (B, T, H)
-            Last hidden state after the final norm. For PS, the mean of both strands' states of a
-            base; see `strands`.
-        """
-        if self.config.rcps:
-            # The second strand's channels stand in reverse order.
-            forward, backward = self.strands(input_ids, attention_mask, inputs_embeds).chunk(2, -1)
-            return (forward + backward.flip(-1)) / 2
-        hidden = self.get_input_embeddings()(input_ids) if inputs_embeds is None else inputs_embeds
-        return self._run(hidden, reversal(attention_mask), strands=1)
-
-    def strands(
-        self, input_ids: Tensor, attention_mask: Tensor, inputs_embeds: Tensor | None = None
-    ) -> Tensor:
+    def strands(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """States of both strands of PS, in the published order of channels.
 
         Returns
@@ -216,9 +195,12 @@ class Caduceus(nn.Module):
             channels of the latter reversed. The reverse complement of the input gives the same
             values in reverse order of positions and channels.
         """
-        hidden = self.get_input_embeddings()(input_ids) if inputs_embeds is None else inputs_embeds
+        return self._both(self.get_input_embeddings()(input_ids), attention_mask)
+
+    def _both(self, words: Tensor, attention_mask: Tensor) -> Tensor:
+        """States of both strands (B, T, 2 H) of embeddings of both."""
         order = reversal(attention_mask)
-        forward, backward = hidden.chunk(2, dim=-1)
+        forward, backward = words.chunk(2, dim=-1)
         both = torch.cat([forward, reverse(backward, order).flip(-1)])
         out = self._run(both, torch.cat([order, order]), strands=2)
         forward, backward = out.chunk(2)

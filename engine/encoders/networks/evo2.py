@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from typing import Any, Protocol, Self
 
-import torch
 from torch import Tensor, nn
+
+from engine.encoders.checkpoint import tensor_hash
 
 
 class Evo2Model(Protocol):
@@ -49,14 +49,9 @@ class Evo2Network(nn.Module):
     def forward(
         self, input_ids: Tensor, attention_mask: Tensor, inputs_embeds: Tensor | None = None
     ) -> Tensor:
-        """Hidden states of a batch.
+        """See `engine.encoders.networks.network.Network`; the states have no gradient.
 
         The mask is not needed: padding stands on the right, where a causal network does not see it.
-
-        Returns
-        -------
-        Tensor, shape (B, T, H)
-            Without a gradient.
 
         Raises
         ------
@@ -76,13 +71,8 @@ class Evo2Network(nn.Module):
 
 
 def parameters_hash(network: nn.Module) -> str:
-    """SHA-256 over (name, dtype, shape, bytes) of the parameters, sorted by name.
+    """`tensor_hash` of the parameters.
 
     Not of the state dict: Transformer Engine keeps entries there that are no tensors.
     """
-    digest = hashlib.sha256()
-    for name, tensor in sorted(network.named_parameters()):
-        digest.update(f"{name}|{tensor.dtype}|{tuple(tensor.shape)}|".encode())
-        flat = tensor.detach().cpu().contiguous().flatten()
-        digest.update(flat.view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
+    return tensor_hash(dict(network.named_parameters()))

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.encoders.networks.initial import draw_weights
+from engine.encoders.networks.network import Network, draw_weights
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,6 @@ class GpnConfig:
 
     Attributes
     ----------
-    vocabulary_size, hidden_size : int
     kernels, dilations : tuple of int
         Of the convolution of each layer.
     inner_size : int
@@ -105,7 +104,7 @@ class ByteNetLayer(nn.Module):
         return out
 
 
-class Gpn(nn.Module):
+class Gpn(Network):
     """GPN without its language-model head.
 
     The first GPN starts from unit vectors and ends without a norm; the one with ByteNet layers has
@@ -130,30 +129,9 @@ class Gpn(nn.Module):
         )
         self.apply(draw_weights)
 
-    def get_input_embeddings(self) -> nn.Module:
-        """Module that turns ``input_ids`` into ``inputs_embeds``."""
-        return self.embedding
-
-    def forward(
-        self, input_ids: Tensor, attention_mask: Tensor, inputs_embeds: Tensor | None = None
-    ) -> Tensor:
-        """Run the network.
-
-        Parameters
-        ----------
-        input_ids : Tensor, shape (B, T), int64
-        attention_mask : Tensor, shape (B, T), int64
-            1 where there is a token; padding stands on the right and never reaches a token.
-        inputs_embeds : Tensor, shape (B, T, H), optional
-            Taken in place of the embedding of ``input_ids``.
-
-        Returns
-        -------
-        Tensor, shape (B, T, H)
-            Hidden state of the last layer, after the final norm where the model has one.
-        """
-        hidden = self.embedding(input_ids) if inputs_embeds is None else inputs_embeds
-        mask = attention_mask.bool()[:, :, None]
+    def run(self, words: Tensor, attention_mask: Tensor) -> Tensor:
+        """See `Network`."""
+        hidden, mask = words, attention_mask.bool()[:, :, None]
         for layer in self.layers:
             hidden = layer(hidden, mask)
         out: Tensor = self.final_norm(hidden)

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from engine.encoders.networks.network import Network
+
 
 @dataclass(frozen=True)
 class HyenaConfig:
@@ -17,7 +19,6 @@ class HyenaConfig:
 
     Attributes
     ----------
-    vocabulary_size, hidden_size, layers, mlp_size : int
     filter_size : int
         Width of the MLP that draws the long filter.
     filter_periods : int
@@ -173,7 +174,7 @@ class Layer(nn.Module):
         return out
 
 
-class Hyena(nn.Module):
+class Hyena(Network):
     """Token embedding, Hyena layers, final norm (Nguyen et al. 2023, HyenaDNA).
 
     Causal: a state depends on its token and those before. Padding stands on the right, so no
@@ -188,29 +189,9 @@ class Hyena(nn.Module):
         self.final_norm = nn.LayerNorm(config.hidden_size)
         self.apply(_initialize)
 
-    def get_input_embeddings(self) -> nn.Embedding:
-        """Token embedding, under the name that PEFT and transformers look for."""
-        return self.embedding
-
-    def forward(
-        self, input_ids: Tensor, attention_mask: Tensor, inputs_embeds: Tensor | None = None
-    ) -> Tensor:
-        """Run the network.
-
-        Parameters
-        ----------
-        input_ids : Tensor, shape (B, T), int64
-        attention_mask : Tensor, shape (B, T), int64
-            Not read; see the class.
-        inputs_embeds : Tensor, shape (B, T, H), optional
-            Taken in place of the embedding of ``input_ids``.
-
-        Returns
-        -------
-        Tensor, shape (B, T, H)
-            Last hidden state after the final norm.
-        """
-        hidden = self.embedding(input_ids) if inputs_embeds is None else inputs_embeds
+    def run(self, words: Tensor, attention_mask: Tensor) -> Tensor:
+        """See `Network`; the mask is not read."""
+        hidden = words
         for layer in self.layers:
             hidden = layer(hidden)
         out: Tensor = self.final_norm(hidden)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.encoders.networks.hyena import long_convolution
+from engine.encoders.networks.network import Network
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,6 @@ class HyenaDnaConfig:
         Frequency of its sine activation before training.
     short_filter_order : int
         Taps of the short convolution.
-    layer_norm_epsilon : float
-    pad_vocab_size_multiple : int
     """
 
     vocab_size: int
@@ -203,12 +202,14 @@ class Block(nn.Module):
         return out
 
 
-class HyenaDna(nn.Module):
+class HyenaDna(Network):
     """Token embedding, Hyena blocks, final norm.
 
     Causal: a state depends on its token and those before. Padding stands on the right, so no
     token's state can depend on it and the mask is not needed.
     """
+
+    table = "embeddings.word_embeddings"
 
     def __init__(self, config: HyenaDnaConfig) -> None:
         super().__init__()
@@ -219,30 +220,9 @@ class HyenaDna(nn.Module):
         self.ln_f = nn.LayerNorm(config.d_model, eps=config.layer_norm_epsilon)
         self._initialize(config.n_layer)
 
-    def get_input_embeddings(self) -> nn.Module:
-        """Module that turns ``input_ids`` into ``inputs_embeds``."""
-        return self.embeddings["word_embeddings"]
-
-    def forward(
-        self, input_ids: Tensor, attention_mask: Tensor, inputs_embeds: Tensor | None = None
-    ) -> Tensor:
-        """Run the network.
-
-        Parameters
-        ----------
-        input_ids : Tensor, shape (B, T), int64
-        attention_mask : Tensor, shape (B, T), int64
-            Not read; see the class.
-        inputs_embeds : Tensor, shape (B, T, H), optional
-            Taken in place of the embedding of ``input_ids``.
-
-        Returns
-        -------
-        Tensor, shape (B, T, H)
-            Last hidden state after the final norm.
-        """
-        hidden = self.get_input_embeddings()(input_ids) if inputs_embeds is None else inputs_embeds
-        residual = hidden.float()
+    def run(self, words: Tensor, attention_mask: Tensor) -> Tensor:
+        """See `Network`; the mask is not read."""
+        residual = words.float()
         for block in self.layers:
             residual = block(residual)
         out: Tensor = self.ln_f(residual.to(self.ln_f.weight.dtype))

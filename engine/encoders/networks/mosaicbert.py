@@ -14,27 +14,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.encoders.networks.initial import draw_weights
+from engine.encoders.networks.network import Network, draw_weights
 from engine.encoders.networks.packing import Grid
 
 
 @dataclass(frozen=True)
 class MosaicBertConfig:
-    """Sizes of a `MosaicBert`.
+    """Sizes of a `MosaicBert`, under their published names."""
 
-    Attributes
-    ----------
-    vocabulary_size, token_types, hidden_size, layers, heads, mlp_size : int
-    norm_epsilon : float
-    """
-
-    vocabulary_size: int
-    token_types: int
+    vocab_size: int
+    type_vocab_size: int
     hidden_size: int
-    layers: int
-    heads: int
-    mlp_size: int
-    norm_epsilon: float
+    num_hidden_layers: int
+    num_attention_heads: int
+    intermediate_size: int
+    layer_norm_eps: float
 
 
 def slopes(heads: int) -> list[float]:
@@ -80,9 +74,9 @@ class Embeddings(nn.Module):
 
     def __init__(self, config: MosaicBertConfig) -> None:
         super().__init__()
-        self.word_embeddings = nn.Embedding(config.vocabulary_size, config.hidden_size)
-        self.token_type_embeddings = nn.Embedding(config.token_types, config.hidden_size)
-        self.LayerNorm = nn.LayerNorm(config.hidden_size, eps=config.norm_epsilon)
+        self.word_embeddings = nn.Embedding(config.vocab_size, config.hidden_size)
+        self.token_type_embeddings = nn.Embedding(config.type_vocab_size, config.hidden_size)
+        self.LayerNorm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
 
     def forward(self, words: Tensor) -> Tensor:
         """Word embeddings (N, H) to the input of the first layer; every token is of type 0."""
@@ -95,7 +89,7 @@ class SelfAttention(nn.Module):
 
     def __init__(self, config: MosaicBertConfig) -> None:
         super().__init__()
-        self.heads = config.heads
+        self.heads = config.num_attention_heads
         self.Wqkv = nn.Linear(config.hidden_size, 3 * config.hidden_size)
 
     def forward(self, hidden: Tensor, grid: Grid, bias: Tensor) -> Tensor:
@@ -113,7 +107,7 @@ class SelfOutput(nn.Module):
     def __init__(self, config: MosaicBertConfig) -> None:
         super().__init__()
         self.dense = nn.Linear(config.hidden_size, config.hidden_size)
-        self.LayerNorm = nn.LayerNorm(config.hidden_size, eps=config.norm_epsilon)
+        self.LayerNorm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
 
     def forward(self, mixed: Tensor, hidden: Tensor) -> Tensor:
         """Mixed values and the attention's input, (N, H) each, to hidden states."""
@@ -140,9 +134,9 @@ class GatedMlp(nn.Module):
 
     def __init__(self, config: MosaicBertConfig) -> None:
         super().__init__()
-        self.gated_layers = nn.Linear(config.hidden_size, 2 * config.mlp_size, bias=False)
-        self.wo = nn.Linear(config.mlp_size, config.hidden_size)
-        self.layernorm = nn.LayerNorm(config.hidden_size, eps=config.norm_epsilon)
+        self.gated_layers = nn.Linear(config.hidden_size, 2 * config.intermediate_size, bias=False)
+        self.wo = nn.Linear(config.intermediate_size, config.hidden_size)
+        self.layernorm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
 
     def forward(self, hidden: Tensor) -> Tensor:
         """Hidden states (N, H) to hidden states; the first half goes through GELU."""
@@ -165,55 +159,28 @@ class Layer(nn.Module):
         return out
 
 
-class Encoder(nn.Module):
-    """Stack of layers."""
+class MosaicBert(Network):
+    """MosaicBERT without pooler and language-model head.
+
+    A state is that of the last layer, which ends with its norm; zero at padding.
+    """
+
+    table = "embeddings.word_embeddings"
 
     def __init__(self, config: MosaicBertConfig) -> None:
         super().__init__()
-        self.layer = nn.ModuleList(Layer(config) for _ in range(config.layers))
-
-    def forward(self, hidden: Tensor, grid: Grid, bias: Tensor) -> Tensor:
-        """Hidden states (N, H) to hidden states of the last layer."""
-        for layer in self.layer:
-            hidden = layer(hidden, grid, bias)
-        return hidden
-
-
-class MosaicBert(nn.Module):
-    """MosaicBERT without pooler and language-model head."""
-
-    def __init__(self, config: MosaicBertConfig) -> None:
-        super().__init__()
-        self.config = config
+        self.heads = config.num_attention_heads
         self.embeddings = Embeddings(config)
-        self.encoder = Encoder(config)
+        layers = nn.ModuleList(Layer(config) for _ in range(config.num_hidden_layers))
+        self.encoder = nn.ModuleDict({"layer": layers})
         self.apply(draw_weights)
 
-    def get_input_embeddings(self) -> nn.Embedding:
-        """Table from a token to its embedding."""
-        return self.embeddings.word_embeddings
-
-    def forward(
-        self, input_ids: Tensor, attention_mask: Tensor, inputs_embeds: Tensor | None = None
-    ) -> Tensor:
-        """Run the network.
-
-        Parameters
-        ----------
-        input_ids : Tensor, shape (B, T), int64
-        attention_mask : Tensor, shape (B, T), int64
-            1 where there is a token; padding is never attended to.
-        inputs_embeds : Tensor, shape (B, T, H), optional
-            Taken in place of the word embeddings of ``input_ids``.
-
-        Returns
-        -------
-        Tensor, shape (B, T, H)
-            Hidden state of the last layer, which ends with its norm; zero at padding.
-        """
+    def run(self, words: Tensor, attention_mask: Tensor) -> Tensor:
+        """See `Network`."""
         mask = attention_mask.bool()
         grid = Grid.of(mask)
-        words = grid.words(self.get_input_embeddings(), input_ids, inputs_embeds)
-        hidden = self.embeddings(words)
-        bias = linear_bias(self.config.heads, mask, hidden.dtype)
-        return grid.unpack(self.encoder(hidden, grid, bias))
+        hidden = self.embeddings(grid.pack(words))
+        bias = linear_bias(self.heads, mask, hidden.dtype)
+        for layer in self.encoder["layer"].children():
+            hidden = layer(hidden, grid, bias)
+        return grid.unpack(hidden)

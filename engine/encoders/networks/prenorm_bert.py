@@ -10,38 +10,35 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.basics.errors import UserError
-from engine.encoders.networks.initial import draw_weights
+from engine.encoders.networks.attention import Dense, SelfAttention
+from engine.encoders.networks.network import Network, draw_weights
 from engine.encoders.networks.packing import Grid
 
 
 @dataclass(frozen=True)
 class PrenormBertConfig:
-    """Sizes of a `PrenormBert`.
+    """Sizes of a `PrenormBert`, under their published names.
 
     Attributes
     ----------
-    vocabulary_size, token_types, hidden_size, layers, heads, mlp_size : int
-    positions : int
+    max_position_embeddings : int
         Rows of the table of learned positions: the longest input in tokens.
-    norm_epsilon : float
-    final_norm : bool
+    last_layer_norm : bool
         Whether the output of the last layer is normalized; most published models go without.
     """
 
-    vocabulary_size: int
-    token_types: int
+    vocab_size: int
+    type_vocab_size: int
     hidden_size: int
-    layers: int
-    heads: int
-    mlp_size: int
-    positions: int
-    norm_epsilon: float
-    final_norm: bool
+    num_hidden_layers: int
+    num_attention_heads: int
+    intermediate_size: int
+    max_position_embeddings: int
+    layer_norm_eps: float
+    last_layer_norm: bool
 
 
 class Embeddings(nn.Module):
@@ -49,63 +46,16 @@ class Embeddings(nn.Module):
 
     def __init__(self, config: PrenormBertConfig) -> None:
         super().__init__()
-        self.word_embeddings = nn.Embedding(config.vocabulary_size, config.hidden_size)
-        self.position_embeddings = nn.Embedding(config.positions, config.hidden_size)
-        self.token_type_embeddings = nn.Embedding(config.token_types, config.hidden_size)
-        self.LayerNorm = nn.LayerNorm(config.hidden_size, eps=config.norm_epsilon)
+        size = config.hidden_size
+        self.word_embeddings = nn.Embedding(config.vocab_size, size)
+        self.position_embeddings = nn.Embedding(config.max_position_embeddings, size)
+        self.token_type_embeddings = nn.Embedding(config.type_vocab_size, size)
+        self.LayerNorm = nn.LayerNorm(size, eps=config.layer_norm_eps)
 
     def forward(self, words: Tensor, grid: Grid) -> Tensor:
-        """Word embeddings (N, H) to the input of the first layer; every token is of type 0.
-
-        Raises
-        ------
-        UserError
-            If there are more tokens than learned positions.
-        """
-        limit = self.position_embeddings.num_embeddings
-        if grid.length > limit:
-            raise UserError(
-                f"a sequence has {grid.length} tokens and the encoder has positions for {limit}; "
-                f"cut the sequences"
-            )
-        place = torch.arange(grid.length, device=words.device).repeat(grid.batch)
-        place = place if grid.tokens is None else place[grid.tokens]
+        """Word embeddings (N, H) to the input of the first layer; every token is of type 0."""
         types = self.token_type_embeddings.weight[0]
-        out: Tensor = self.LayerNorm(words + types + self.position_embeddings(place))
-        return out
-
-
-class SelfAttention(nn.Module):
-    """Multi-head attention."""
-
-    def __init__(self, config: PrenormBertConfig) -> None:
-        super().__init__()
-        self.heads = config.heads
-        self.query = nn.Linear(config.hidden_size, config.hidden_size)
-        self.key = nn.Linear(config.hidden_size, config.hidden_size)
-        self.value = nn.Linear(config.hidden_size, config.hidden_size)
-
-    def forward(self, hidden: Tensor, grid: Grid, mask: Tensor | None) -> Tensor:
-        """Hidden states (N, H) to mixed values; mask (B, 1, 1, T) is true at tokens."""
-        head_size = hidden.shape[1] // self.heads
-        query, key, value = (
-            grid.unpack(project(hidden).view(-1, self.heads, head_size)).transpose(1, 2)
-            for project in (self.query, self.key, self.value)
-        )
-        mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
-        return grid.pack(mixed.transpose(1, 2).flatten(2))
-
-
-class Projection(nn.Module):
-    """A linear layer under the name that BERT gives it."""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.dense = nn.Linear(inputs, outputs)
-
-    def forward(self, hidden: Tensor) -> Tensor:
-        """(N, inputs) to (N, outputs)."""
-        out: Tensor = self.dense(hidden)
+        out: Tensor = self.LayerNorm(words + types + grid.positions(self.position_embeddings))
         return out
 
 
@@ -114,12 +64,12 @@ class Attention(nn.Module):
 
     def __init__(self, config: PrenormBertConfig) -> None:
         super().__init__()
-        self.self = SelfAttention(config)
-        self.output = Projection(config.hidden_size, config.hidden_size)
+        self.self = SelfAttention(config.hidden_size, config.num_attention_heads)
+        self.output = Dense(config.hidden_size, config.hidden_size)
 
-    def forward(self, hidden: Tensor, grid: Grid, mask: Tensor | None) -> Tensor:
+    def forward(self, hidden: Tensor, grid: Grid) -> Tensor:
         """Normalized hidden states (N, H) to what is added to the states."""
-        out: Tensor = self.output(self.self(hidden, grid, mask))
+        out: Tensor = self.output(self.self(hidden, grid))
         return out
 
 
@@ -128,79 +78,43 @@ class Layer(nn.Module):
 
     def __init__(self, config: PrenormBertConfig) -> None:
         super().__init__()
-        self.pre_attention_ln = nn.LayerNorm(config.hidden_size, eps=config.norm_epsilon)
+        size, inner = config.hidden_size, config.intermediate_size
+        self.pre_attention_ln = nn.LayerNorm(size, eps=config.layer_norm_eps)
         self.attention = Attention(config)
         # The norm of the MLP's input: published under the name of what it follows.
-        self.post_attention_ln = nn.LayerNorm(config.hidden_size, eps=config.norm_epsilon)
-        self.intermediate = Projection(config.hidden_size, config.mlp_size)
-        self.output = Projection(config.mlp_size, config.hidden_size)
+        self.post_attention_ln = nn.LayerNorm(size, eps=config.layer_norm_eps)
+        self.intermediate = Dense(size, inner)
+        self.output = Dense(inner, size)
 
-    def forward(self, hidden: Tensor, grid: Grid, mask: Tensor | None) -> Tensor:
-        """Hidden states (N, H) to hidden states; mask (B, 1, 1, T) is true at tokens."""
-        hidden = hidden + self.attention(self.pre_attention_ln(hidden), grid, mask)
+    def forward(self, hidden: Tensor, grid: Grid) -> Tensor:
+        """Hidden states (N, H) to hidden states."""
+        hidden = hidden + self.attention(self.pre_attention_ln(hidden), grid)
         inner = functional.gelu(self.intermediate(self.post_attention_ln(hidden)))
         out: Tensor = hidden + self.output(inner)
         return out
 
 
-class Encoder(nn.Module):
-    """Stack of layers and, where the model has it, a final norm."""
+class PrenormBert(Network):
+    """Pre-norm BERT without pooler and language-model head; states are zero at padding."""
+
+    table = "embeddings.word_embeddings"
 
     def __init__(self, config: PrenormBertConfig) -> None:
         super().__init__()
-        self.layer = nn.ModuleList(Layer(config) for _ in range(config.layers))
-        self.last_layer_ln = (
-            nn.LayerNorm(config.hidden_size, eps=config.norm_epsilon) if config.final_norm else None
-        )
-
-    def forward(self, hidden: Tensor, grid: Grid, mask: Tensor | None) -> Tensor:
-        """Hidden states (N, H) to hidden states of the last layer."""
-        for layer in self.layer:
-            hidden = layer(hidden, grid, mask)
-        return hidden if self.last_layer_ln is None else self.last_layer_ln(hidden)
-
-
-class PrenormBert(nn.Module):
-    """Pre-norm BERT without pooler and language-model head."""
-
-    def __init__(self, config: PrenormBertConfig) -> None:
-        super().__init__()
-        self.config = config
         self.embeddings = Embeddings(config)
-        self.encoder = Encoder(config)
+        layers = nn.ModuleList(Layer(config) for _ in range(config.num_hidden_layers))
+        self.encoder = nn.ModuleDict({"layer": layers})
+        if config.last_layer_norm:
+            norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+            self.encoder["last_layer_ln"] = norm
         self.apply(draw_weights)
 
-    def get_input_embeddings(self) -> nn.Embedding:
-        """Table from a token to its embedding."""
-        return self.embeddings.word_embeddings
-
-    def forward(
-        self, input_ids: Tensor, attention_mask: Tensor, inputs_embeds: Tensor | None = None
-    ) -> Tensor:
-        """Run the network.
-
-        Parameters
-        ----------
-        input_ids : Tensor, shape (B, T), int64
-        attention_mask : Tensor, shape (B, T), int64
-            1 where there is a token; padding is never attended to.
-        inputs_embeds : Tensor, shape (B, T, H), optional
-            Taken in place of the word embeddings of ``input_ids``.
-
-        Returns
-        -------
-        Tensor, shape (B, T, H)
-            Hidden state of the last layer, after the final norm where the model has one; zero at
-            padding.
-
-        Raises
-        ------
-        UserError
-            If there are more tokens than learned positions.
-        """
-        mask = attention_mask.bool()
-        grid = Grid.of(mask)
-        words = grid.words(self.get_input_embeddings(), input_ids, inputs_embeds)
-        # Without a mask, attention may take its fastest path.
-        attended = None if mask.all() else mask[:, None, None, :]
-        return grid.unpack(self.encoder(self.embeddings(words, grid), grid, attended))
+    def run(self, words: Tensor, attention_mask: Tensor) -> Tensor:
+        """See `Network`."""
+        grid = Grid.of(attention_mask.bool())
+        hidden = self.embeddings(grid.pack(words), grid)
+        for layer in self.encoder["layer"].children():
+            hidden = layer(hidden, grid)
+        if "last_layer_ln" in self.encoder:
+            hidden = self.encoder["last_layer_ln"](hidden)
+        return grid.unpack(hidden)

@@ -50,28 +50,12 @@ class Stock(nn.Module):
     def forward(
         self, input_ids: Tensor, attention_mask: Tensor, inputs_embeds: Tensor | None = None
     ) -> Tensor:
-        """Run the network.
-
-        Parameters
-        ----------
-        input_ids : Tensor, shape (B, T), int64
-        attention_mask : Tensor, shape (B, T), int64
-            1 where there is a token; padding stands on the right.
-        inputs_embeds : Tensor, shape (B, T, H), optional
-            Taken in place of the embedding of ``input_ids``.
-
-        Returns
-        -------
-        Tensor, shape (B, T, H)
-            Last hidden state, after the final norm where the network has one.
-        """
-        out: Tensor
-        if inputs_embeds is None:
-            out = self.model(
-                input_ids=input_ids, attention_mask=attention_mask, use_cache=False
-            ).last_hidden_state
-        else:
-            out = self.model(
-                inputs_embeds=inputs_embeds, attention_mask=attention_mask, use_cache=False
-            ).last_hidden_state
+        """See `engine.encoders.networks.network.Network`."""
+        # The library takes one of the two, and asks that the other be left out.
+        out: Tensor = self.model(
+            input_ids=input_ids if inputs_embeds is None else None,
+            inputs_embeds=inputs_embeds,
+            attention_mask=attention_mask,
+            use_cache=False,
+        ).last_hidden_state
         return out

@@ -28,7 +28,6 @@ class Recipe:
     ----------
     learning_rate, weight_decay : float
         Of AdamW; the rate warms up over a twentieth of the steps, then falls to a tenth.
-    bases_per_batch : int
     shortest, longest : int
         Windows of a batch have one length, drawn log-uniformly between these, in bases.
     position_weight, composition_weight : float
@@ -36,12 +35,12 @@ class Recipe:
     """
 
     learning_rate: float
-    weight_decay: float
     bases_per_batch: int
-    shortest: int
-    longest: int
-    position_weight: float
-    composition_weight: float
+    weight_decay: float = 0.01
+    shortest: int = 40
+    longest: int = 300
+    position_weight: float = 1.0
+    composition_weight: float = 0.3
 
     def total(self, losses: Losses) -> Tensor:
         """Weighted sum of the losses."""
@@ -53,24 +52,8 @@ class Recipe:
 
 
 RECIPES = {
-    "tiny-bert": Recipe(
-        learning_rate=1e-3,
-        weight_decay=0.01,
-        bases_per_batch=6144,
-        shortest=40,
-        longest=300,
-        position_weight=1.0,
-        composition_weight=0.3,
-    ),
-    "tiny-hyena": Recipe(
-        learning_rate=2e-3,
-        weight_decay=0.01,
-        bases_per_batch=4096,
-        shortest=40,
-        longest=300,
-        position_weight=1.0,
-        composition_weight=0.3,
-    ),
+    "tiny-bert": Recipe(learning_rate=1e-3, bases_per_batch=6144),
+    "tiny-hyena": Recipe(learning_rate=2e-3, bases_per_batch=4096),
 }
 WARM_UP = 0.05
 VALIDATION_BATCHES = 40

@@ -1,7 +1,6 @@
 """``python -m engine.encoders.pretrain.evaluate NAME --data DIR``: shipped against random weights.
 
-A logistic regression on mean-pooled hidden states; the table goes into the model card. The
-registry imports this file with every other of the folder, so heavy imports stand in functions.
+A logistic regression on mean-pooled hidden states; the table goes into the model card.
 """
 
 from __future__ import annotations
@@ -10,18 +9,24 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
+import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import train_test_split
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from engine.basics.errors import UserError
 from engine.encoders.base import Encoder
 from engine.encoders.registry import load_encoder
 
-if TYPE_CHECKING:
-    Floats = npt.NDArray[np.float32]
-    Labels = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
+Labels = npt.NDArray[np.int64]
 
 TASKS = (
     "splice_uci_primate",
@@ -37,13 +42,7 @@ BATCH = 32
 
 @dataclass(frozen=True)
 class Split:
-    """Sequences and labels of a task.
-
-    Attributes
-    ----------
-    train, test : list of str
-    train_labels, test_labels : ndarray, int64
-    """
+    """Sequences and labels of a task."""
 
     train: list[str]
     test: list[str]
@@ -53,8 +52,6 @@ class Split:
 
 def read_task(path: Path) -> Split:
     """Read a Parquet file with the columns sequence, label, split; at most 4,000 train rows."""
-    import pandas as pd
-
     if not path.is_file():
         raise UserError(f"data '{path}': no such file; give the folder of the tasks")
     table = pd.read_parquet(path)
@@ -71,8 +68,6 @@ def read_task(path: Path) -> Split:
 
 def mean_states(encoder: Encoder, sequences: list[str]) -> Floats:
     """Mean hidden state over the tokens that stand for bases, shape (N, H)."""
-    import torch
-
     pooled = []
     with torch.inference_mode():
         for start in range(0, len(sequences), BATCH):
@@ -89,11 +84,6 @@ def probe_auroc(train: Floats, test: Floats, split: Split) -> float:
 
     With more classes, the mean one-against-rest AUROC over the classes that the test set has.
     """
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.metrics import roc_auc_score
-    from sklearn.model_selection import train_test_split
-    from sklearn.pipeline import Pipeline, make_pipeline
-    from sklearn.preprocessing import StandardScaler
 
     def fit(C: float, x: Floats, y: Labels) -> Pipeline:
         return make_pipeline(StandardScaler(), LogisticRegression(C=C, max_iter=2000)).fit(x, y)
@@ -139,8 +129,6 @@ def table(name: str, data: Path, weights: str, seeds: int, tasks: Sequence[str] 
 
 def main() -> None:
     """Read the arguments and print the table."""
-    import torch
-
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name")
     parser.add_argument("--data", type=Path, required=True, help="folder of the tasks' Parquet")

@@ -30,12 +30,7 @@ def read_fasta(path: Path) -> str:
 
 @dataclass(frozen=True)
 class Windows:
-    """Where windows are drawn from.
-
-    Attributes
-    ----------
-    genomes : tuple of str
-    """
+    """Where windows are drawn from."""
 
     genomes: tuple[str, ...]
 

@@ -8,19 +8,14 @@ published HyenaDNA tokenizer would give all of these, save N, its unknown token.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.encoders.tokenizers.tiny_tokens import N_CODE, RULES, encode
-
-if TYPE_CHECKING:
-    from engine.encoders.base import TokenBatch
+from engine.encoders.base import TokenBatch
+from engine.encoders.tokenizers.tiny_tokens import N_CODE, RULES, digest, encode, lay_out
 
 
 @dataclass(frozen=True)
@@ -43,34 +38,18 @@ class CharacterTokenizer:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of the vocabulary and the rules."""
-        text = json.dumps([RULES, self.vocabulary, self.bases, self.end])
-        return hashlib.sha256(text.encode()).hexdigest()
+        """Hash of the vocabulary and the rules."""
+        return digest(RULES, self.vocabulary, self.bases, self.end)
 
     def __call__(self, sequences: Sequence[str]) -> TokenBatch:
-        """Tokenize a batch; see `engine.encoders.base.TokenBatch`."""
-        import torch
-
-        from engine.encoders.base import TokenBatch
-
+        """Tokenize a batch."""
         codes, lengths = encode(sequences)
-        pad = self.vocabulary.index("[PAD]")
-        tokens = (*self.bases, self.end or "[PAD]")
-        ids = np.array([self.vocabulary.index(token) for token in tokens], dtype=np.int64)
-
-        # `encode` puts an end mark, one code above N, after every sequence.
-        row = np.repeat(np.arange(len(lengths)), lengths + 1)
-        column = np.arange(codes.size) - (np.cumsum(lengths + 1) - lengths - 1)[row]
-        counts = lengths + (self.end is not None)
-        width = max(1, int(counts.max(initial=0)))
-        keep = (codes <= N_CODE) | (self.end is not None)
-        input_ids = np.full((len(lengths), width), pad, dtype=np.int64)
-        input_ids[row[keep], column[keep]] = ids[codes[keep]]
-        place = np.arange(width)
-        return TokenBatch(
-            torch.from_numpy(input_ids),
-            torch.from_numpy((place < counts[:, None]).astype(np.int64)),
-            torch.from_numpy((place >= lengths[:, None]).astype(np.int64)),
+        ids = np.array([self.vocabulary.index(base) for base in self.bases])
+        return lay_out(
+            ids[codes[codes <= N_CODE]],
+            lengths,
+            self.vocabulary.index("[PAD]"),
+            back=[self.vocabulary.index(self.end)] if self.end else [],
         )
 
 

@@ -8,9 +8,7 @@ tokenizers know upper case only, so upper-case A, C, G, T and N give the publish
 from __future__ import annotations
 
 import hashlib
-import itertools
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,18 +17,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.basics.errors import UserError
-from engine.encoders.tokenizers.tiny_tokens import RULES, SixMerTokenizer, encode
+from engine.encoders.base import TokenBatch
+from engine.encoders.tokenizers.tiny_tokens import RULES, SixMerTokenizer, all_kmers, digest, encode
 
 if TYPE_CHECKING:
     import tokenizers
     from torch import Tensor
 
-    from engine.encoders.base import TokenBatch
 
 LETTERS = np.frombuffer(b"ACGTN\0", dtype=np.uint8)
 """Letter of each code of `tokens.encode`; the end mark is a zero byte."""
 
 LONGEST_STAND_IN = 5
+
+SPECIAL = ("[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]")
+"""Special tokens of DNABERT-2 and of those that followed it, in order of their ids."""
 
 
 def plain(sequences: Sequence[str]) -> list[str]:
@@ -62,14 +63,12 @@ class BpeTokenizer:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of the vocabulary and of how letters are read."""
-        return hashlib.sha256(json.dumps([RULES, self.identity]).encode()).hexdigest()
+        """Hash of the vocabulary and of how letters are read."""
+        return digest(RULES, self.identity)
 
     def __call__(self, sequences: Sequence[str]) -> TokenBatch:
-        """Tokenize a batch; see `engine.encoders.base.TokenBatch`."""
+        """Tokenize a batch."""
         import torch
-
-        from engine.encoders.base import TokenBatch
 
         rows = self.engine.encode_batch(plain(sequences))
         width = len(rows[0].ids) if rows else 0
@@ -100,10 +99,8 @@ def read_bpe(path: Path, padding: str) -> BpeTokenizer:
     """
     import tokenizers
 
-    if not path.is_file():
-        raise UserError(f"{path}: no such file; give a folder laid out as the hub")
+    text = read_text(path)
     try:
-        text = path.read_text(encoding="utf-8")
         # Not from_str, whose errors are of no class of their own.
         engine = tokenizers.Tokenizer.from_buffer(text.encode())
     except ValueError as error:
@@ -119,13 +116,13 @@ def read_bpe(path: Path, padding: str) -> BpeTokenizer:
     return BpeTokenizer(engine, hashlib.sha256(text.encode()).hexdigest())
 
 
-def read_published(path: Path, rows: int, *, front: bool) -> BpeTokenizer:
-    """Tokenizer of a published ``tokenizer.json`` for a network.
+def published_bpe(folder: Path | None, rows: int, *, front: bool) -> BpeTokenizer:
+    """Byte-pair tokenizer of a network: of its folder, or a stand-in where its weights are random.
 
     Parameters
     ----------
-    path : Path
-        Its padding token is [PAD].
+    folder : Path or None
+        The padding token of its ``tokenizer.json`` is [PAD].
     rows : int
         Tokens that the network has.
     front : bool
@@ -136,6 +133,9 @@ def read_published(path: Path, rows: int, *, front: bool) -> BpeTokenizer:
     UserError
         See `read_bpe` and `check_rows`; or if nothing comes before a sequence, though it must.
     """
+    if folder is None:
+        return stand_in()
+    path = folder / "tokenizer.json"
     tokenizer = read_bpe(path, padding="[PAD]")
     check_rows(tokenizer.engine.get_vocab(with_added_tokens=True), path, rows)
     if front and not tokenizer(["ACGT"]).special_tokens_mask[0, 0]:
@@ -144,6 +144,35 @@ def read_published(path: Path, rows: int, *, front: bool) -> BpeTokenizer:
             "'post_processor' must put [CLS] there"
         )
     return tokenizer
+
+
+def read_text(path: Path) -> str:
+    """Text of a file of a published tokenizer.
+
+    Raises
+    ------
+    UserError
+        If there is none.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; give a folder laid out as the hub")
+    return path.read_text(encoding="utf-8")
+
+
+def check_words(vocabulary: Sequence[str], where: object, needed: Iterable[str]) -> None:
+    """Find that tokens are in a vocabulary, and none twice.
+
+    Raises
+    ------
+    UserError
+        If one is missing, or there twice; ``where`` says whose.
+    """
+    missing = sorted(set(needed) - set(vocabulary))
+    if missing:
+        raise UserError(f"{where}: no token '{missing[0]}' ({len(missing)} missing)")
+    if len(set(vocabulary)) < len(vocabulary):
+        twice = next(token for token in vocabulary if vocabulary.count(token) > 1)
+        raise UserError(f"{where}: token '{twice}' is there twice")
 
 
 def check_rows(vocabulary: Mapping[str, int] | Sequence[str], where: object, rows: int) -> None:
@@ -174,7 +203,7 @@ def check_rows(vocabulary: Mapping[str, int] | Sequence[str], where: object, row
         )
 
 
-def stand_in(special: Sequence[str]) -> BpeTokenizer:
+def stand_in(special: Sequence[str] = SPECIAL) -> BpeTokenizer:
     """Tokenizer for random weights of a network whose published vocabulary is not here.
 
     Not the published one: cuts each stretch of A, C, G, T from the left into 5-mers, about as long
@@ -185,21 +214,30 @@ def stand_in(special: Sequence[str]) -> BpeTokenizer:
     special : sequence of str
         Special tokens in order of their ids; [UNK], [CLS], [SEP] and [PAD] must be among them.
     """
-    from tokenizers import Regex, Tokenizer, models, pre_tokenizers, processors
+    from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 
-    lengths = range(1, LONGEST_STAND_IN + 1)
-    kmers = ("".join(kmer) for k in lengths for kmer in itertools.product("ACGT", repeat=k))
+    kmers = (kmer for k in range(1, LONGEST_STAND_IN + 1) for kmer in all_kmers(k))
     vocabulary = {token: index for index, token in enumerate([*special, *kmers])}
     engine = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
     engine.pre_tokenizer = pre_tokenizers.Split(
         Regex(f"[ACGT]{{1,{LONGEST_STAND_IN}}}|N"), behavior="isolated"
     )
+    identity = f"stand-in, {LONGEST_STAND_IN}-mers after {' '.join(special)}"
+    return framed(engine, vocabulary, identity)
+
+
+def framed(
+    engine: tokenizers.Tokenizer, vocabulary: Mapping[str, int], identity: str
+) -> BpeTokenizer:
+    """A tokenizer that has yet to put [CLS] and [SEP] around a sequence, and to pad with [PAD]."""
+    from tokenizers import processors
+
     engine.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]",
         special_tokens=[(name, vocabulary[name]) for name in ("[CLS]", "[SEP]")],
     )
     engine.enable_padding(pad_id=vocabulary["[PAD]"], pad_token="[PAD]")
-    return BpeTokenizer(engine, f"stand-in, {LONGEST_STAND_IN}-mers after {' '.join(special)}")
+    return BpeTokenizer(engine, identity)
 
 
 @dataclass(frozen=True)
@@ -218,9 +256,8 @@ class SixMerVocabulary:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of the vocabulary and the rules."""
-        text = json.dumps([SixMerTokenizer().fingerprint, self.vocabulary])
-        return hashlib.sha256(text.encode()).hexdigest()
+        """Hash of the vocabulary and the rules."""
+        return digest(SixMerTokenizer().fingerprint, self.vocabulary)
 
     @cached_property
     def _ids(self) -> Tensor:
@@ -231,7 +268,7 @@ class SixMerVocabulary:
         return torch.tensor([published[token] for token in SixMerTokenizer().vocabulary])
 
     def __call__(self, sequences: Sequence[str]) -> TokenBatch:
-        """Tokenize a batch; see `engine.encoders.base.TokenBatch`."""
+        """Tokenize a batch."""
         batch = SixMerTokenizer()(sequences)
         return batch._replace(input_ids=self._ids[batch.input_ids])
 
@@ -244,13 +281,6 @@ def read_six_mers(path: Path) -> SixMerVocabulary:
     UserError
         If the file is missing, or a 6-mer, a base or a special token is missing or there twice.
     """
-    if not path.is_file():
-        raise UserError(f"{path}: no such file; give a folder laid out as the hub")
-    tokens = tuple(path.read_text(encoding="utf-8").split())
-    missing = sorted(set(SixMerTokenizer().vocabulary) - set(tokens))
-    if missing:
-        raise UserError(f"{path}: no token '{missing[0]}' ({len(missing)} missing)")
-    if len(set(tokens)) < len(tokens):
-        twice = next(token for token in tokens if tokens.count(token) > 1)
-        raise UserError(f"{path}: token '{twice}' is there twice")
+    tokens = tuple(read_text(path).split())
+    check_words(tokens, path, SixMerTokenizer().vocabulary)
     return SixMerVocabulary(tokens)

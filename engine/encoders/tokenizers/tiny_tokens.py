@@ -15,22 +15,27 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from engine.basics.errors import UserError
-
-if TYPE_CHECKING:
-    from engine.encoders.base import TokenBatch
+from engine.encoders.base import TokenBatch
 
 Ids = npt.NDArray[np.int64]
 
 BASES = "ACGT"
 AMBIGUOUS = "NRYSWKMBDHV"
 K = 6
-KMERS = tuple("".join(letters) for letters in itertools.product(BASES, repeat=K))
+
+
+def all_kmers(k: int, letters: str = BASES) -> tuple[str, ...]:
+    """Every k-mer, counted up in an order of the letters."""
+    return tuple("".join(kmer) for kmer in itertools.product(letters, repeat=k))
+
+
+KMERS = all_kmers(K)
 
 RULES = f"U is T, {AMBIGUOUS} are N"
 """How letters are read; part of every fingerprint."""
@@ -88,6 +93,77 @@ def encode(sequences: Sequence[str]) -> tuple[npt.NDArray[np.uint8], Ids]:
     return codes, lengths
 
 
+def places(lengths: Ids) -> tuple[Ids, Ids]:
+    """Row of each code of `encode`, end marks among them, and its place in that row."""
+    row = np.repeat(np.arange(len(lengths)), lengths + 1)
+    return row, np.arange(row.size) - (np.cumsum(lengths + 1) - lengths - 1)[row]
+
+
+def kmer_numbers(codes: npt.NDArray[np.uint8], k: int) -> Ids:
+    """Number of the k-mer that starts at each code of `encode`, its letters counting as 0 to 3.
+
+    4^k where it holds an ambiguous letter or does not end within its sequence.
+    """
+    padded = np.concatenate([codes, np.full(k, _END, dtype=np.uint8)])
+    number = np.zeros(codes.size, dtype=np.int64)
+    unknown = np.zeros(codes.size, dtype=np.bool_)
+    for offset in range(k):
+        letter = padded[offset : offset + codes.size]
+        number = number * 4 + letter
+        unknown |= letter >= N_CODE
+    return np.where(unknown, 4**k, number)
+
+
+def kmer_ids(vocabulary: Sequence[str], k: int, unknown: str) -> Ids:
+    """Id of each number of `kmer_numbers`; the last is that of the unknown token."""
+    ids = {token: index for index, token in enumerate(vocabulary)}
+    return np.array([*(ids[kmer] for kmer in all_kmers(k)), ids[unknown]], dtype=np.int64)
+
+
+def lay_out(
+    ids: npt.NDArray[Any],
+    counts: Ids,
+    padding: int,
+    *,
+    front: Sequence[int] = (),
+    back: Sequence[int] = (),
+) -> TokenBatch:
+    """Tokens of all rows, one row after the other, as a batch padded on the right.
+
+    Parameters
+    ----------
+    ids : ndarray, shape (sum of counts,)
+        Of the tokens that stand for bases.
+    counts : ndarray, shape (N,), int64
+        How many of them each row has.
+    padding : int
+        Id of what stands in the padding.
+    front, back : sequence of int
+        Ids of the special tokens that stand before and behind those of every row.
+    """
+    import torch
+
+    end = len(front) + counts
+    ends = end + len(back)
+    column = np.arange(max(1, ends.max()) if ends.size else 0)
+    is_base = (column >= len(front)) & (column < end[:, None])
+    input_ids = np.full(is_base.shape, padding, dtype=np.int64)
+    input_ids[:, : len(front)] = front
+    input_ids[is_base] = ids
+    for place, token in enumerate(back):
+        input_ids[np.arange(len(end)), end + place] = token
+    return TokenBatch(
+        torch.from_numpy(input_ids),
+        torch.from_numpy((column < ends[:, None]).astype(np.int64)),
+        torch.from_numpy((~is_base).astype(np.int64)),
+    )
+
+
+def digest(*parts: Any) -> str:
+    """SHA-256 of what a tokenizer follows: rules and a vocabulary, as JSON."""
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
 @dataclass(frozen=True)
 class SixMerTokenizer:
     """Non-overlapping 6-mers, single bases where none fits, after a CLS token.
@@ -101,11 +177,12 @@ class SixMerTokenizer:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of the vocabulary and the rules."""
-        return _fingerprint("6-mers from the left, single bases around N and at the tail", self)
+        """Hash of the vocabulary and the rules."""
+        rules = "6-mers from the left, single bases around N and at the tail"
+        return digest(rules, RULES, self.vocabulary)
 
     def __call__(self, sequences: Sequence[str]) -> TokenBatch:
-        """Tokenize a batch; see `engine.encoders.base.TokenBatch`."""
+        """Tokenize a batch."""
         codes, lengths = encode(sequences)
         first_kmer, first_base = self.vocabulary.index(KMERS[0]), self.vocabulary.index("A")
         size = codes.size
@@ -118,18 +195,12 @@ class SixMerTokenizer:
         in_run = place - last_break - 1
         run_length = next_break - last_break - 1
         in_kmer = in_run < run_length - run_length % K
-        starts_token = ~in_kmer | (in_run % K == 0)
+        keep = (~in_kmer | (in_run % K == 0)) & (codes != _END)
 
-        padded = np.concatenate([codes, np.zeros(K, dtype=np.uint8)])
-        kmer = np.zeros(size, dtype=np.int64)
-        for offset in range(K):
-            kmer = kmer * 4 + padded[offset : offset + size]
-        ids = np.where(in_kmer, first_kmer + kmer, first_base + codes.astype(np.int64))
-
-        row = np.repeat(np.arange(len(lengths)), lengths + 1)
-        keep = starts_token & (codes != _END)
-        special = self.vocabulary.index("<cls>")
-        return _batch(ids[keep], row[keep], len(lengths), special=special, in_front=True)
+        ids = np.where(in_kmer, first_kmer + kmer_numbers(codes, K), first_base + codes.astype(int))
+        row, _ = places(lengths)
+        counts = np.bincount(row[keep], minlength=len(lengths))
+        return lay_out(ids[keep], counts, 0, front=[self.vocabulary.index("<cls>")])
 
 
 @dataclass(frozen=True)
@@ -140,44 +211,11 @@ class BaseTokenizer:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of the vocabulary and the rules."""
-        return _fingerprint("single bases, then an end token", self)
+        """Hash of the vocabulary and the rules."""
+        return digest("single bases, then an end token", RULES, self.vocabulary)
 
     def __call__(self, sequences: Sequence[str]) -> TokenBatch:
-        """Tokenize a batch; see `engine.encoders.base.TokenBatch`."""
+        """Tokenize a batch."""
         codes, lengths = encode(sequences)
-        ids = codes.astype(np.int64) + self.vocabulary.index("A")
-        row = np.repeat(np.arange(len(lengths)), lengths + 1)
-        keep = codes != _END
-        special = self.vocabulary.index("<end>")
-        return _batch(ids[keep], row[keep], len(lengths), special=special, in_front=False)
-
-
-def _fingerprint(rules: str, tokenizer: SixMerTokenizer | BaseTokenizer) -> str:
-    text = json.dumps([rules, RULES, tokenizer.vocabulary])
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _batch(ids: Ids, row: Ids, rows: int, *, special: int, in_front: bool) -> TokenBatch:
-    """Tokens of all rows, in order, as a batch padded on the right with id 0.
-
-    Every row gets one special token, in front of its other tokens or after them.
-    """
-    import torch
-
-    from engine.encoders.base import TokenBatch
-
-    counts = np.bincount(row, minlength=rows)
-    first = np.cumsum(counts) - counts
-    column = np.arange(counts.max(initial=-1) + 1)
-    input_ids = np.zeros((rows, column.size), dtype=np.int64)
-    input_ids[row, np.arange(ids.size) - first[row] + int(in_front)] = ids
-    special_place = np.zeros_like(counts) if in_front else counts
-    input_ids[np.arange(rows), special_place] = special
-    is_token = column <= counts[:, None]
-    is_base = is_token & (column != special_place[:, None])
-    return TokenBatch(
-        torch.from_numpy(input_ids),
-        torch.from_numpy(is_token.astype(np.int64)),
-        torch.from_numpy((~is_base).astype(np.int64)),
-    )
+        ids = codes[codes <= N_CODE].astype(np.int64) + self.vocabulary.index("A")
+        return lay_out(ids, lengths, 0, back=[self.vocabulary.index("<end>")])

@@ -1,14 +1,14 @@
 """What a probe is, and how one is found by name.
 
-A probe is one file in this folder that declares ``PROBE``; the registry finds it. Probe files are
-light (no scikit-learn, no torch at import), so that hyperparameters are checked at once; a model
-written here stands in ``models/``.
+A probe is declared in a file of this folder, where the registry finds it. Such files are light (no
+scikit-learn, no torch at import), so that hyperparameters are checked at once; a model written here
+stands in ``models/``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 from engine.basics.errors import UserError, nearest
 from engine.basics.plugins import with_plugins
 from engine.methods.base import declared
+from engine.methods.class_weights import CLASS_WEIGHT
+from engine.methods.hyperparameters import POSITIVE, SWITCH, Hyperparameter, Range, named
 from engine.methods.probes.persistence import load_skops, save_skops
-from engine.methods.ranges import Range
 from engine.records import TaskKind
 
 if TYPE_CHECKING:
@@ -26,21 +27,37 @@ if TYPE_CHECKING:
 
     Weights = npt.NDArray[np.float64] | None
 
-#: What every probe takes.
-COMMON: Mapping[str, tuple[str | bool, ...]] = {
-    "pooling": (),
-    "layer": (),
-    "classifier": (),
-    "standardize": (True, False),
-    "pca": (),
-    "folds": (),
-}
+POOLING = Hyperparameter("pooling", None, None, "of the states of the tokens; required")
+LAYER = Hyperparameter("layer", None, -1, "whose states: 0 enters the first layer, -1 is the last")
+CLASSIFIER = Hyperparameter(
+    "classifier", None, "", "which probe; left out: logistic_regression, or ridge for numbers"
+)
+STANDARDIZE = Hyperparameter[bool | None](
+    "standardize",
+    SWITCH,
+    None,
+    "features to mean 0 and standard deviation 1 of train; left out: not for trees and naive Bayes",
+)
+PCA = Hyperparameter(
+    "pca",
+    Range(0, whole=True, also=(None,)),
+    0,
+    "principal components of train after standardization, at most as many as there are; 0: none",
+)
+FOLDS = Hyperparameter(
+    "folds",
+    Range(2, whole=True, also=(0,)),
+    0,
+    "with k > 0 the trial's score is the mean over k folds of train",
+)
 
-#: Those of them that are numbers, but for the layer.
-RANGES: Mapping[str, Range] = {
-    "pca": Range(0, whole=True, also=(None,)),
-    "folds": Range(2, whole=True, also=(0,)),
-}
+#: What every probe takes.
+COMMON = named(POOLING, LAYER, CLASSIFIER, STANDARDIZE, PCA, FOLDS)
+
+#: What linear models take.
+STRENGTH = Hyperparameter(
+    "C", POSITIVE, 1.0, "weight of the loss against the penalty: the larger, the less regularised"
+)
 
 
 @dataclass(frozen=True)
@@ -50,13 +67,11 @@ class Request:
     Attributes
     ----------
     params : mapping
-        Hyperparameters; one that is absent has its default.
-    kind : {"classification", "multilabel", "regression"}
+        The configuration; a hyperparameter that is absent has its default.
     labels : ndarray
         What the estimator will be fitted to, as `Probe.build` describes it.
     bound : ndarray, shape (N,), int64
         Rows that share a number are not to be divided; see `engine.methods.probes.parts`.
-    seed : int
     """
 
     params: Mapping[str, Any]
@@ -72,7 +87,6 @@ class Batch:
 
     Attributes
     ----------
-    requests : tuple of Request
     designs : tuple of ndarray, shape (N, H), float32
         One per request; requests that share one hold the same object.
     labels : ndarray
@@ -100,8 +114,8 @@ class Probe:
     kinds : tuple of str
         Kinds of tasks that it takes.
     parameters : mapping
-        Hyperparameters beside `COMMON` -> the values of those that are names of something. One that
-        several probes take means the same in all.
+        Name -> hyperparameter, beside `COMMON`. One that several probes take can be the same in
+        all.
     build : callable
         ``build(request) -> estimator``, unfitted, in scikit-learn's manner: ``fit(X, y)``, or
         ``fit(X, y, sample_weight)`` where the probe takes ``class_weight``; then ``predict_proba``
@@ -120,14 +134,12 @@ class Probe:
         ``save(estimator, path)`` and ``load(path)``, without pickle, of equal scores.
     fit_many : callable or None
         ``fit_many(batch) -> list of fitted estimators``, together and faster than one by one.
-    ranges : mapping
-        Hyperparameters that are numbers -> which they can be.
     """
 
     name: str
     summary: str
     kinds: tuple[TaskKind, ...]
-    parameters: Mapping[str, tuple[str | bool, ...]]
+    parameters: Mapping[str, Any]
     build: Callable[[Request], Any]
     standardize: bool = True
     native_multilabel: bool = False
@@ -136,7 +148,12 @@ class Probe:
     save: Callable[[Any, Path], None] = save_skops
     load: Callable[[Path], Any] = load_skops
     fit_many: Callable[[Batch], Sequence[Any]] | None = None
-    ranges: Mapping[str, Range] = field(default_factory=dict)
+    ranges: InitVar[object] = None
+
+    def __post_init__(self, ranges: object) -> None:
+        """Until the batched head declares as the other probes do."""
+        if ranges:
+            object.__setattr__(self, "parameters", named(STRENGTH, CLASS_WEIGHT))
 
 
 def coefficients(estimator: Any) -> int:
@@ -149,7 +166,7 @@ def coefficients(estimator: Any) -> int:
 @cache
 def probes() -> dict[str, Probe]:
     """All registered probes by name: of the files of this folder, and of plug-ins."""
-    return with_plugins("probes", Probe, declared("engine.methods.probes", "PROBE"))
+    return with_plugins("probes", Probe, declared("engine.methods.probes", Probe))
 
 
 def find_probe(name: str) -> Probe:
@@ -166,19 +183,10 @@ def find_probe(name: str) -> Probe:
     return known[name]
 
 
-def hyperparameters() -> dict[str, tuple[str | bool, ...]]:
-    """Hyperparameters of all probes together -> the values of those that are names."""
-    merged = {**COMMON, "classifier": tuple(probes())}
+def hyperparameters() -> dict[str, Hyperparameter[Any]]:
+    """Those of all probes together; the default of one that several take is its probe's affair."""
+    merged = {**COMMON, CLASSIFIER.name: replace(CLASSIFIER, values=tuple(probes()))}
     for probe in probes().values():
-        for name, values in probe.parameters.items():
-            known = merged.get(name, ())
-            merged[name] = (*known, *(value for value in values if value not in known))
-    return merged
-
-
-def ranges() -> dict[str, Range]:
-    """Which numbers the hyperparameters of all probes can be; one name, one range in all."""
-    merged = dict(RANGES)
-    for probe in probes().values():
-        merged.update(probe.ranges)
+        for name, own in probe.parameters.items():
+            merged[name] = own if merged.get(name, own) == own else replace(own, default=None)
     return merged

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine.methods.class_weights import CLASS_WEIGHTS
-from engine.methods.probes.base import Probe, Request, coefficients
-from engine.methods.ranges import POSITIVE, Range
+from engine.methods.class_weights import CLASS_WEIGHT
+from engine.methods.hyperparameters import Hyperparameter, Range, named
+from engine.methods.probes.base import STRENGTH, Probe, Request, coefficients
+
+L1_RATIO = Hyperparameter("l1_ratio", Range(0, 1), 0.5, "share of the penalty that is L1")
 
 
 def build(request: Request) -> Any:
@@ -16,7 +18,7 @@ def build(request: Request) -> Any:
     """
     from sklearn.linear_model import ElasticNet, LogisticRegression
 
-    C, l1_ratio = request.params.get("C", 1.0), request.params.get("l1_ratio", 0.5)
+    C, l1_ratio = STRENGTH.of(request.params), L1_RATIO.of(request.params)
     if request.kind == "regression":
         # Its loss is the mean over rows.
         return ElasticNet(alpha=1 / (C * len(request.labels)), l1_ratio=l1_ratio, max_iter=5000)
@@ -29,8 +31,7 @@ PROBE = Probe(
     name="elastic_net",
     summary="logistic (classes) or least-squares (numbers) regression, L1 and L2",
     kinds=("classification", "multilabel", "regression"),
-    parameters={"C": (), "l1_ratio": (), "class_weight": CLASS_WEIGHTS},
+    parameters=named(STRENGTH, L1_RATIO, CLASS_WEIGHT),
     build=build,
     count=coefficients,
-    ranges={"C": POSITIVE, "l1_ratio": Range(0, 1)},
 )

@@ -11,8 +11,18 @@ from typing import TYPE_CHECKING, Any
 from engine.basics.errors import UserError
 from engine.basics.files import write_text
 from engine.methods.base import InfeasibleError
-from engine.methods.class_weights import balanced_weights
-from engine.methods.probes.base import COMMON, Batch, Probe, Request, find_probe, probes
+from engine.methods.class_weights import CLASS_WEIGHT, balanced_weights
+from engine.methods.probes.base import (
+    CLASSIFIER,
+    COMMON,
+    PCA,
+    STANDARDIZE,
+    Batch,
+    Probe,
+    Request,
+    find_probe,
+    probes,
+)
 from engine.methods.probes.persistence import load_skops, save_skops
 from engine.records import TaskKind
 
@@ -39,14 +49,7 @@ ABOUT, PREPARATION = "probe.json", "preparation.skops"
 
 @dataclass(frozen=True)
 class Configuration:
-    """A probe with its hyperparameters.
-
-    Attributes
-    ----------
-    probe : Probe
-    params : mapping
-    seed : int
-    """
+    """A probe with its hyperparameters."""
 
     probe: Probe
     params: Mapping[str, Any]
@@ -59,8 +62,6 @@ class FittedProbe:
 
     Attributes
     ----------
-    probe : Probe
-    kind : {"classification", "multilabel", "regression"}
     width : int
         Columns K of the scores.
     columns : tuple of int
@@ -192,7 +193,7 @@ def configuration(params: Mapping[str, Any], kind: TaskKind, seed: int) -> Confi
     UserError
         If it does not take one of the hyperparameters.
     """
-    probe = find_probe(str(params.get("classifier", DEFAULTS[kind])))
+    probe = find_probe(CLASSIFIER.of(params) or DEFAULTS[kind])
     if kind not in probe.kinds:
         others = [other.name for other in probes().values() if kind in other.kinds]
         raise InfeasibleError(
@@ -201,17 +202,14 @@ def configuration(params: Mapping[str, Any], kind: TaskKind, seed: int) -> Confi
         )
     for name in params:
         if name not in COMMON and name not in probe.parameters:
+            taker = next((one.name for one in probes().values() if name in one.parameters), "...")
             raise UserError(
                 f"classifier '{probe.name}' does not take '{name}': in the search space, give it "
-                f"a condition, for example when: {{classifier: [{_taker(name)}]}}"
+                f"a condition, for example when: {{classifier: [{taker}]}}"
             )
-    if kind == "regression" and params.get("class_weight", "none") != "none":
+    if kind == "regression" and CLASS_WEIGHT.of(params) != "none":
         raise InfeasibleError("class_weight: a regression task has no classes; leave it out")
     return Configuration(probe, params, seed)
-
-
-def _taker(name: str) -> str:
-    return next((probe.name for probe in probes().values() if name in probe.parameters), "...")
 
 
 def fit_probes(
@@ -246,7 +244,9 @@ def fit_probes(
     prepared: dict[Any, tuple[Any, Features]] = {}
     keys = []
     for chosen, own in zip(configurations, features, strict=True):
-        how = (_standardized(chosen), int(chosen.params.get("pca") or 0), chosen.seed)
+        asked = STANDARDIZE.of(chosen.params)
+        standardize = chosen.probe.standardize if asked is None else asked
+        how = (standardize, int(PCA.of(chosen.params) or 0), chosen.seed)
         keys.append((id(own), *how))
         if keys[-1] not in prepared:
             pipeline = _preparation(own, *how)
@@ -338,12 +338,7 @@ def _fit(estimator: Any, X: Any, y: Any, weights: Any) -> Any:
 
 
 def _weights(chosen: Configuration, labels: npt.NDArray[Any]) -> Scores | None:
-    balanced = chosen.params.get("class_weight", "none") == "balanced"
-    return balanced_weights(labels) if balanced else None
-
-
-def _standardized(chosen: Configuration) -> bool:
-    return bool(chosen.params.get("standardize", chosen.probe.standardize))
+    return balanced_weights(labels) if CLASS_WEIGHT.of(chosen.params) == "balanced" else None
 
 
 def _preparation(features: Any, standardize: bool, components: int, seed: int) -> Any:

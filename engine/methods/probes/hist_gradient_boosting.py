@@ -4,26 +4,38 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine.methods.class_weights import CLASS_WEIGHTS
+from engine.methods.class_weights import CLASS_WEIGHT
+from engine.methods.hyperparameters import (
+    COUNT,
+    NOT_NEGATIVE,
+    POSITIVE,
+    Hyperparameter,
+    Range,
+    named,
+)
 from engine.methods.probes.base import Probe, Request
-from engine.methods.ranges import COUNT, NOT_NEGATIVE, POSITIVE, Range
+
+TREES = Hyperparameter("n_estimators", COUNT, 200, "trees")
+RATE = Hyperparameter("learning_rate", POSITIVE, 0.1, "weight of each tree")
+LEAVES = Hyperparameter(
+    "max_leaf_nodes", Range(2, whole=True, also=(None,)), 31, "most leaves of a tree; null: any"
+)
+FEWEST_ROWS = Hyperparameter("min_samples_leaf", COUNT, 20, "fewest rows of a leaf")
+PENALTY = Hyperparameter("reg_lambda", NOT_NEGATIVE, 0.0, "L2 penalty on the values of leaves")
 
 
 def build(request: Request) -> Any:
     """Trees of at most so many leaves, the best leaf first (Ke et al. 2017)."""
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-    boosting = (
-        HistGradientBoostingRegressor
-        if request.kind == "regression"
-        else HistGradientBoostingClassifier
-    )
+    params, of_numbers = request.params, request.kind == "regression"
+    boosting = HistGradientBoostingRegressor if of_numbers else HistGradientBoostingClassifier
     return boosting(
-        max_iter=request.params.get("n_estimators", 200),
-        learning_rate=request.params.get("learning_rate", 0.1),
-        max_leaf_nodes=request.params.get("max_leaf_nodes", 31),
-        min_samples_leaf=request.params.get("min_samples_leaf", 20),
-        l2_regularization=request.params.get("reg_lambda", 0.0),
+        max_iter=TREES.of(params),
+        learning_rate=RATE.of(params),
+        max_leaf_nodes=LEAVES.of(params),
+        min_samples_leaf=FEWEST_ROWS.of(params),
+        l2_regularization=PENALTY.of(params),
         early_stopping=False,
         random_state=request.seed,
     )
@@ -33,21 +45,7 @@ PROBE = Probe(
     name="hist_gradient_boosting",
     summary="gradient boosting on histograms",
     kinds=("classification", "multilabel", "regression"),
-    parameters={
-        "n_estimators": (),
-        "learning_rate": (),
-        "max_leaf_nodes": (),
-        "min_samples_leaf": (),
-        "reg_lambda": (),
-        "class_weight": CLASS_WEIGHTS,
-    },
+    parameters=named(TREES, RATE, LEAVES, FEWEST_ROWS, PENALTY, CLASS_WEIGHT),
     build=build,
     standardize=False,
-    ranges={
-        "n_estimators": COUNT,
-        "learning_rate": POSITIVE,
-        "max_leaf_nodes": Range(2, whole=True, also=(None,)),
-        "min_samples_leaf": COUNT,
-        "reg_lambda": NOT_NEGATIVE,
-    },
 )

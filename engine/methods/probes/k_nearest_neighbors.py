@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from engine.methods.hyperparameters import COUNT, Hyperparameter, named
 from engine.methods.probes.base import Probe, Request
-from engine.methods.ranges import COUNT
+
+NEIGHBORS = Hyperparameter("n_neighbors", COUNT, 15, "k")
+WEIGHTS = Hyperparameter(
+    "neighbor_weights", ("uniform", "distance"), "uniform", "alike, or by inverse distance"
+)
+DISTANCE = Hyperparameter("distance", ("euclidean", "cosine"), "euclidean", "between rows")
 
 
 def build(request: Request) -> Any:
@@ -14,9 +20,9 @@ def build(request: Request) -> Any:
 
     neighbors = KNeighborsRegressor if request.kind == "regression" else KNeighborsClassifier
     return neighbors(
-        n_neighbors=request.params.get("n_neighbors", 15),
-        weights=request.params.get("neighbor_weights", "uniform"),
-        metric=request.params.get("distance", "euclidean"),
+        n_neighbors=NEIGHBORS.of(request.params),
+        weights=WEIGHTS.of(request.params),
+        metric=DISTANCE.of(request.params),
         algorithm="brute",
     )
 
@@ -25,11 +31,6 @@ PROBE = Probe(
     name="k_nearest_neighbors",
     summary="k nearest neighbours",
     kinds=("classification", "multilabel", "regression"),
-    parameters={
-        "n_neighbors": (),
-        "neighbor_weights": ("uniform", "distance"),
-        "distance": ("euclidean", "cosine"),
-    },
+    parameters=named(NEIGHBORS, WEIGHTS, DISTANCE),
     build=build,
-    ranges={"n_neighbors": COUNT},
 )

@@ -6,11 +6,11 @@ from copy import copy
 from pathlib import Path
 from typing import Any
 
-from engine.methods.class_weights import CLASS_WEIGHTS
-from engine.methods.probes.base import Probe, Request, coefficients
+from engine.methods.class_weights import CLASS_WEIGHT
+from engine.methods.hyperparameters import named
+from engine.methods.probes.base import STRENGTH, Probe, Request, coefficients
 from engine.methods.probes.parts import folds
 from engine.methods.probes.persistence import save_skops
-from engine.methods.ranges import POSITIVE
 
 #: Parts of train that the calibration's scores come from, each from a machine fitted to the others.
 CALIBRATION_FOLDS = 3
@@ -28,9 +28,8 @@ def build(request: Request) -> Any:
     from sklearn.calibration import CalibratedClassifierCV
     from sklearn.svm import LinearSVC
 
-    machine = LinearSVC(
-        C=request.params.get("C", 1.0), dual="auto", max_iter=5000, random_state=request.seed
-    )
+    strength = STRENGTH.of(request.params)
+    machine = LinearSVC(C=strength, dual="auto", max_iter=5000, random_state=request.seed)
     parts = folds(request.labels, request.bound, CALIBRATION_FOLDS, request.seed, stratified=True)
     classes = len(np.unique(request.labels))
     if any(len(np.unique(request.labels[fitted])) < classes for fitted, _ in parts):
@@ -49,9 +48,8 @@ PROBE = Probe(
     name="linear_svm",
     summary="linear support vector machine, scores calibrated by a sigmoid",
     kinds=("classification", "multilabel"),
-    parameters={"C": (), "class_weight": CLASS_WEIGHTS},
+    parameters=named(STRENGTH, CLASS_WEIGHT),
     build=build,
     count=lambda model: coefficients(model.calibrated_classifiers_[0].estimator),
     save=save,
-    ranges={"C": POSITIVE},
 )

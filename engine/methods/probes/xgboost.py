@@ -6,24 +6,44 @@ from pathlib import Path
 from typing import Any
 
 from engine.basics.files import replacing
-from engine.methods.class_weights import CLASS_WEIGHTS
+from engine.methods.class_weights import CLASS_WEIGHT
+from engine.methods.hyperparameters import (
+    COUNT,
+    NOT_NEGATIVE,
+    POSITIVE,
+    Hyperparameter,
+    Range,
+    named,
+)
 from engine.methods.probes.base import Probe, Request
-from engine.methods.ranges import COUNT, NOT_NEGATIVE, POSITIVE, Range
+
+PART = Range(0, 1, without_low=True)
+
+TREES = Hyperparameter("n_estimators", COUNT, 200, "trees")
+RATE = Hyperparameter("learning_rate", POSITIVE, 0.1, "weight of each tree")
+DEPTH = Hyperparameter(
+    "max_depth", Range(1, whole=True, also=(None,)), 6, "most splits on a path; null: XGBoost's own"
+)
+FEWEST = Hyperparameter("min_child_weight", NOT_NEGATIVE, 1.0, "least curvature in a leaf")
+ROWS = Hyperparameter("subsample", PART, 1.0, "share of the rows that a tree sees")
+COLUMNS = Hyperparameter("colsample_bytree", PART, 1.0, "share of the features that a tree sees")
+PENALTY = Hyperparameter("reg_lambda", NOT_NEGATIVE, 1.0, "L2 penalty on the values of leaves")
 
 
 def build(request: Request) -> Any:
     """Trees grown level by level (Chen & Guestrin 2016)."""
     from xgboost import XGBClassifier, XGBRegressor
 
+    params = request.params
     boosting = XGBRegressor if request.kind == "regression" else XGBClassifier
     return boosting(
-        n_estimators=request.params.get("n_estimators", 200),
-        learning_rate=request.params.get("learning_rate", 0.1),
-        max_depth=request.params.get("max_depth", 6),
-        min_child_weight=request.params.get("min_child_weight", 1.0),
-        subsample=request.params.get("subsample", 1.0),
-        colsample_bytree=request.params.get("colsample_bytree", 1.0),
-        reg_lambda=request.params.get("reg_lambda", 1.0),
+        n_estimators=TREES.of(params),
+        learning_rate=RATE.of(params),
+        max_depth=DEPTH.of(params),
+        min_child_weight=FEWEST.of(params),
+        subsample=ROWS.of(params),
+        colsample_bytree=COLUMNS.of(params),
+        reg_lambda=PENALTY.of(params),
         tree_method="hist",
         random_state=request.seed,
     )
@@ -51,28 +71,10 @@ PROBE = Probe(
     name="xgboost",
     summary="gradient boosting, XGBoost",
     kinds=("classification", "multilabel", "regression"),
-    parameters={
-        "n_estimators": (),
-        "learning_rate": (),
-        "max_depth": (),
-        "min_child_weight": (),
-        "subsample": (),
-        "colsample_bytree": (),
-        "reg_lambda": (),
-        "class_weight": CLASS_WEIGHTS,
-    },
+    parameters=named(TREES, RATE, DEPTH, FEWEST, ROWS, COLUMNS, PENALTY, CLASS_WEIGHT),
     build=build,
     standardize=False,
     suffix=".json",
     save=save,
     load=load,
-    ranges={
-        "n_estimators": COUNT,
-        "learning_rate": POSITIVE,
-        "max_depth": Range(1, whole=True, also=(None,)),
-        "min_child_weight": NOT_NEGATIVE,
-        "subsample": Range(0, 1, without_low=True),
-        "colsample_bytree": Range(0, 1, without_low=True),
-        "reg_lambda": NOT_NEGATIVE,
-    },
 )

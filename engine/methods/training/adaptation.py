@@ -1,4 +1,4 @@
-"""What a fine-tuning method declares, and what becomes of a network that it adapts.
+"""What a fine-tuning method does to a network, and what becomes of it.
 
 Light: the files that declare methods are imported to list their names, without torch.
 """
@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
-
-from engine.methods.ranges import Range
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -52,7 +50,6 @@ class Adapted:
     silent : tuple of str
         Parts of the names of parameters whose first gradient is zero, since they are multiplied by
         another one that starts at zero.
-    allocation : Allocation or None
     start : mapping of str to Tensor
         Adapter weights that were taken out of the frozen ones (PiSSA), as PEFT saves them; else
         empty.
@@ -72,10 +69,7 @@ class Adaptation:
     Attributes
     ----------
     name : str
-    summary : str
-        One line for people.
-    parameters : mapping
-        Hyperparameters of its own; see `engine.methods.base.Method`.
+        Of the method; a saved model tells it.
     attach : callable
         ``attach(encoder, params, steps) -> Adapted``, where ``steps`` is the number of optimizer
         steps of a training that is not stopped early. Raises `InfeasibleError` where the encoder
@@ -86,21 +80,14 @@ class Adaptation:
     peft : bool
         Whether PEFT makes the adapters: they are saved in its format, and merged before scoring.
     trains : {"adapters", "everything"}
-    ranges : mapping
-        See `engine.methods.base.Method`.
+        What is trained of the network; tells how much memory it takes.
     takes : callable
         ``takes(params) -> int``: tokens of an encoder's window that are not left to a sequence.
-    citation : str
-        See `engine.methods.base.Method`.
     """
 
     name: str
-    summary: str
-    parameters: Mapping[str, tuple[str | bool, ...]]
     attach: Callable[[Encoder, Params, int], Adapted]
     count: Callable[[Encoder, Params], int]
     peft: bool = False
     trains: Literal["adapters", "everything"] = "adapters"
-    ranges: Mapping[str, Range] = field(default_factory=dict)
     takes: Callable[[Params], int] = lambda _: 0
-    citation: str = ""

@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.basics.errors import UserError
-from engine.basics.files import replacing
 from engine.encoders import best_device
 from engine.encoders.tokenizers.tiny_tokens import N_CODE, encode
 from engine.methods.base import Report
 from engine.methods.class_weights import balanced_weights
+from engine.methods.training.parameters import load_state, save_module, seeded
 from engine.methods.training.short import ShortTraining, mean_loss, scores, target_tensor, train
 from engine.metrics import METRICS, compute
 from engine.records import TaskKind
 from engine.tasks import Task
-
-#: Epochs without a better validation score that end the training.
-PATIENCE = 10
 
 #: A, C, G, T, N.
 LETTERS = N_CODE + 1
@@ -93,9 +86,6 @@ class LetterNetwork:
 
     Attributes
     ----------
-    network : Convolutions
-    channels : int
-    kind : {"classification", "multilabel", "regression"}
     outputs : int
         Columns K of the scores.
     center, scale : float
@@ -113,9 +103,7 @@ class LetterNetwork:
     def of(channels: int, task: Task, seed: int) -> LetterNetwork:
         """Untrained network for a task, on the device of this process."""
         device = torch.device(best_device())
-        # Seeding touches the GPU's generator too.
-        with torch.random.fork_rng(devices=[] if device.type == "cpu" else [device]):
-            torch.manual_seed(seed)
+        with seeded(seed, device):
             network = Convolutions(channels, len(task.classes)).to(device)
         center, scale = 0.0, 1.0
         if task.kind == "regression":
@@ -129,15 +117,8 @@ class LetterNetwork:
 
     def save(self, path: Path) -> None:
         """Write weights and what they mean."""
-        about = {
-            "channels": self.channels,
-            "kind": self.kind,
-            "outputs": self.outputs,
-            "center": self.center,
-            "scale": self.scale,
-        }
-        with replacing(path) as temporary:
-            save_file(self.network.state_dict(), temporary, {"about": json.dumps(about)})
+        names = (field.name for field in fields(self) if field.name != "network")
+        save_module(self.network, path, {"about": {name: getattr(self, name) for name in names}})
 
     @staticmethod
     def load(path: Path) -> LetterNetwork:
@@ -150,9 +131,8 @@ class LetterNetwork:
         """
         if not path.is_file():
             raise UserError(f"{path.parent}: holds no fitted network ({path.name} is missing)")
-        with safe_open(path, framework="pt") as file:
-            about = json.loads(file.metadata()["about"])
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        state, told = load_state(path)
+        about = told["about"]
         network = Convolutions(about["channels"], about["outputs"])
         network.load_state_dict(state)
         return LetterNetwork(network.to(best_device()), **about)
@@ -161,9 +141,9 @@ class LetterNetwork:
 def train_on_letters(
     model: LetterNetwork,
     task: Task,
-    params: Mapping[str, Any],
+    training: ShortTraining,
+    balanced: bool,
     metric: str,
-    seed: int,
     report: Report,
 ) -> tuple[float, ...]:
     """Train the network of a model on a task.
@@ -172,11 +152,11 @@ def train_on_letters(
     ----------
     model : LetterNetwork
     task : Task
-    params : mapping
-        ``learning_rate``, ``weight_decay``, ``batch_size``, ``epochs``, ``class_weight``.
+    training : ShortTraining
+    balanced : bool
+        Whether the rows of each class weigh the same together.
     metric : str
         Validation metric that picks the epoch.
-    seed : int
     report : callable
         Told epoch and validation score after every epoch.
 
@@ -190,7 +170,7 @@ def train_on_letters(
     labels = task.train.labels
     targets = target_tensor((labels - model.center) / model.scale, model.kind).to(device)
     weights = None
-    if params.get("class_weight", "none") == "balanced":
+    if balanced:
         weights = torch.as_tensor(balanced_weights(labels), dtype=torch.float32, device=device)
     sign = 1 if METRICS[metric].greater_is_better else -1
 
@@ -204,13 +184,5 @@ def train_on_letters(
         report(epoch, value)
         return sign * value
 
-    training = ShortTraining(
-        epochs=params.get("epochs", 50),
-        batch_size=params.get("batch_size", 32),
-        learning_rate=params.get("learning_rate", 5e-4),
-        weight_decay=params.get("weight_decay", 0.0),
-        patience=PATIENCE,
-        seed=seed,
-    )
     curve = train(model.network, len(labels), loss, score, training)
     return tuple(sign * value for value in curve)

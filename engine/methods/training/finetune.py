@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from engine.embedding.windows import length_batches
 from engine.methods.base import InfeasibleError, Report
 from engine.methods.training import checkpoint as checkpoints
+from engine.methods.training import common
 from engine.methods.training.adaptation import Adapted, Params
 from engine.methods.training.checkpoint import Progress
 from engine.methods.training.inputs import Inputs, both_strands, epoch_batches
@@ -38,26 +39,14 @@ CLIP = 1.0
 
 @dataclass(frozen=True)
 class Training:
-    """What the loop needs to know beside the model.
+    """What the loop needs to know beside the model; see `engine.methods.training.common`.
 
     Attributes
     ----------
-    epochs, batch_size : int
-    learning_rate, head_learning_rate : float
-        Peak rates of the network's parameters and of the head.
-    weight_decay : float
     metric : str
         Validation metric that picks the weights.
     seed : int
         Draws the order of examples and their strands.
-    warm_up : float
-        Share of the steps over which the rates rise.
-    patience : int
-        Epochs without a better validation score after which training stops.
-    evaluations : int
-        Times an epoch that the validation split is scored.
-    reverse_complement : bool
-        Whether a sequence is trained on from either strand by chance.
     key : str
         Identity of the trial, for its checkpoint.
     """
@@ -69,27 +58,29 @@ class Training:
     weight_decay: float
     metric: str
     seed: int
-    warm_up: float = 0.1
-    patience: int = 2
-    evaluations: int = 1
-    reverse_complement: bool = False
+    warm_up: float = common.WARM_UP.default
+    patience: int = common.PATIENCE.default
+    evaluations: int = common.EVALUATIONS.default
+    reverse_complement: bool = common.REVERSE_COMPLEMENT.default
     key: str = ""
 
 
 def training_from(params: Params, metric: str, seed: int, key: str) -> Training:
     """Read the loop's part of a configuration."""
+    learning_rate = common.LEARNING_RATE.of(params)
+    of_head = common.HEAD_LEARNING_RATE.of(params)
     return Training(
-        epochs=params.get("epochs", 5),
-        batch_size=params.get("batch_size", 32),
-        learning_rate=params.get("learning_rate", 1e-3),
-        head_learning_rate=params.get("head_learning_rate", params.get("learning_rate", 1e-3)),
-        weight_decay=params.get("weight_decay", 0.01),
+        epochs=common.EPOCHS.of(params),
+        batch_size=common.BATCH_SIZE.of(params),
+        learning_rate=learning_rate,
+        head_learning_rate=learning_rate if of_head is None else of_head,
+        weight_decay=common.WEIGHT_DECAY.of(params),
         metric=metric,
         seed=seed,
-        warm_up=params.get("warm_up", 0.1),
-        patience=params.get("patience", 2),
-        evaluations=params.get("evaluations_per_epoch", 1),
-        reverse_complement=params.get("reverse_complement", False),
+        warm_up=common.WARM_UP.of(params),
+        patience=common.PATIENCE.of(params),
+        evaluations=common.EVALUATIONS.of(params),
+        reverse_complement=common.REVERSE_COMPLEMENT.of(params),
         key=key,
     )
 

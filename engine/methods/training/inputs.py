@@ -21,7 +21,6 @@ class Inputs:
 
     Attributes
     ----------
-    windows : Windows
     first : ndarray, shape (N + 1,), int64
         Windows ``first[i]`` to ``first[i + 1]`` are those of sequence i.
     tokens : ndarray, shape (N,), int64

@@ -32,7 +32,6 @@ class Ladder:
 
     Attributes
     ----------
-    encoder : Encoder
     training_tokens, evaluation_tokens : int
         Largest rows x longest row of what runs at once; a single longer row runs alone. Training
         starts from `TRAINING_TOKENS` of the device where it is not told.

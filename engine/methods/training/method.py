@@ -15,8 +15,9 @@ from engine.basics.errors import UserError
 from engine.basics.files import write_text
 from engine.encoders import Encoder, best_device, load_encoder
 from engine.methods.base import Fitted, InfeasibleError, Method, Report, check_encoder
-from engine.methods.ranges import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, Range
+from engine.methods.hyperparameters import Hyperparameter, named
 from engine.methods.training.adaptation import Adaptation, Adapted
+from engine.methods.training.common import CHECKPOINTING, CONJOINED, TRAINING
 from engine.records import TrialSpec
 from engine.tasks import cached_task
 
@@ -27,57 +28,35 @@ if TYPE_CHECKING:
     from engine.methods.training.model import Model
     from engine.methods.training.objective import Objective
 
-#: Hyperparameters of the training loop, which every fine-tuning method has.
-COMMON: dict[str, tuple[str | bool, ...]] = {
-    "learning_rate": (),
-    "head_learning_rate": (),
-    "weight_decay": (),
-    "warm_up": (),
-    "pooling": (),
-    "batch_size": (),
-    "epochs": (),
-    "patience": (),
-    "evaluations_per_epoch": (),
-    "class_weight": ("none", "balanced"),
-    "focal_gamma": (),
-    "label_smoothing": (),
-    "regression_loss": ("mse", "huber"),
-    "reverse_complement": (True, False),
-    "conjoined": (True, False),
-    "gradient_checkpointing": (True, False),
-}
-
-#: Those of them that are numbers.
-RANGES = {
-    "learning_rate": POSITIVE,
-    "head_learning_rate": POSITIVE,
-    "weight_decay": NOT_NEGATIVE,
-    "warm_up": Range(0, 1),
-    "batch_size": COUNT,
-    "epochs": COUNT,
-    "patience": COUNT,
-    "evaluations_per_epoch": COUNT,
-    "focal_gamma": NOT_NEGATIVE,
-    "label_smoothing": SHARE,
-}
-
 ABOUT_FILE, HEAD_FILE, NETWORK_FILE = "model.json", "head.safetensors", "network.safetensors"
 
 
-def fine_tuning(adaptation: Adaptation) -> Method:
-    """Method that trains what an adaptation makes trainable, and a head."""
+def fine_tuning(
+    adaptation: Adaptation,
+    summary: str,
+    own: tuple[Hyperparameter[Any], ...] = (),
+    citation: str = "",
+) -> Method:
+    """Method that trains what an adaptation makes trainable, and a head.
+
+    Parameters
+    ----------
+    adaptation : Adaptation
+    summary, citation : str
+        See `engine.methods.base.Method`.
+    own : tuple of Hyperparameter
+        Beside those of the training loop, which every such method has.
+    """
     return Method(
         name=adaptation.name,
         needs="network",
-        summary=adaptation.summary,
-        parameters={**adaptation.parameters, **COMMON},
+        summary=summary,
+        parameters=named(*own, *TRAINING),
         fit=partial(_fit, adaptation),
         kinds=("classification", "multilabel", "regression"),
-        trains=adaptation.trains,
         load=partial(_load, adaptation),
-        ranges={**adaptation.ranges, **RANGES},
-        takes=adaptation.takes,
-        citation=adaptation.citation,
+        adaptation=adaptation,
+        citation=citation,
     )
 
 
@@ -91,28 +70,28 @@ def _fit(
     from engine.methods.training.ladder import Ladder
     from engine.methods.training.model import head_size
     from engine.methods.training.objective import objective_of
+    from engine.methods.training.parameters import seeded
     from engine.methods.training.scoring import Scorer
 
     task, params = cached_task(spec.task), spec.params
-    pooling, conjoined = str(params["pooling"]), bool(params.get("conjoined", False))
+    pooling = str(params["pooling"])
     objective = objective_of(task, params)
     training = training_from(params, spec.metric, spec.seed, spec.key)
     try:
         encoder = _encoder(spec)
         declared = adaptation.count(encoder, params)
         declared += head_size(encoder, pooling, objective.outputs)
-        devices = [] if encoder.device.type == "cpu" else [encoder.device]
-        # The global generator draws adapters, head and dropout; a trial leaves it as it found it.
-        with torch.random.fork_rng(devices=devices):
-            torch.manual_seed(spec.seed)
+        # The global generator draws adapters, head and dropout.
+        with seeded(spec.seed, encoder.device):
             steps = steps_of(training, len(task.train.sequences))
             adapted = adaptation.attach(encoder, params, steps)
             ladder = Ladder(adapted.encoder)
-            if params.get("gradient_checkpointing", False):
+            if CHECKPOINTING.of(params):
                 ladder.checkpoint_gradients()
             model = _model(adapted, pooling, objective.outputs)
             check_count(model, declared)
-            scorer = Scorer(model, ladder, objective, spec.encoder.truncate, conjoined)
+            truncate, conjoined = spec.encoder.truncate, CONJOINED.of(params)
+            scorer = Scorer(model, ladder, objective, truncate, conjoined)
             trained = train(scorer, adapted, task, training, report, checkpoint)
     except torch.OutOfMemoryError as error:
         # Of weights or the optimizer's state: what a batch takes is the ladder's affair.
@@ -199,11 +178,9 @@ def _load(
     UserError
         If the folder holds another method's model, or one of another encoder.
     """
-    import torch
-
     from engine.methods.training.ladder import Ladder
     from engine.methods.training.objective import Objective
-    from engine.methods.training.parameters import load_parameters
+    from engine.methods.training.parameters import load_parameters, seeded
     from engine.methods.training.scoring import Scorer
 
     about: dict[str, Any] = json.loads((folder / ABOUT_FILE).read_text(encoding="utf-8"))
@@ -212,9 +189,8 @@ def _load(
     objective = Objective(**about)
     encoder = _encoder(spec)
     check_encoder(encoder.fingerprint, spec, folder)
-    devices = [] if encoder.device.type == "cpu" else [encoder.device]
     # What is drawn here is overwritten with what was saved.
-    with torch.random.fork_rng(devices=devices):
+    with seeded(spec.seed, encoder.device):
         if adaptation.peft:
             from engine.methods.training import peft_adapters
 
@@ -226,5 +202,5 @@ def _load(
             model = _model(adapted, str(spec.params["pooling"]), objective.outputs)
             load_parameters(model.network, folder / NETWORK_FILE)
     load_parameters(model.head_modules(), folder / HEAD_FILE)
-    conjoined = bool(spec.params.get("conjoined", False))
+    conjoined = CONJOINED.of(spec.params)
     return Scorer(model, Ladder(adapted.encoder), objective, spec.encoder.truncate, conjoined)

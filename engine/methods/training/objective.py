@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from engine.methods.class_weights import CLASS_WEIGHT
 from engine.methods.training.adaptation import Params
+from engine.methods.training.common import FOCAL_GAMMA, LABEL_SMOOTHING, REGRESSION_LOSS
 from engine.records import TaskKind
 from engine.tasks import Task
 
@@ -21,7 +23,6 @@ class Objective:
 
     Attributes
     ----------
-    kind : {"classification", "multilabel", "regression"}
     outputs : int
         K logits of a row: one a class, one a label, or one.
     weights : Tensor or None
@@ -102,20 +103,12 @@ def _focus(wrong: Tensor, gamma: float) -> Tensor:
 
 
 def objective_of(task: Task, params: Params) -> Objective:
-    """Objective of a configuration; hyperparameters of other kinds of tasks are not read.
-
-    Parameters
-    ----------
-    task : Task
-    params : mapping
-        ``class_weight`` (``none``, ``balanced``), ``focal_gamma``, ``label_smoothing``, and
-        ``regression_loss`` (``mse``, ``huber``).
-    """
+    """Objective of a configuration; hyperparameters of other kinds of tasks are not read."""
     labels = task.train.labels
     if task.kind == "regression":
         # Targets that are all the same have no scale.
         scale = float(labels.std()) or 1.0
-        huber = params.get("regression_loss", "mse") == "huber"
+        huber = REGRESSION_LOSS.of(params) == "huber"
         return Objective("regression", 1, huber=huber, center=float(labels.mean()), scale=scale)
     if task.kind == "multilabel":
         outputs = labels.shape[1]
@@ -124,13 +117,13 @@ def objective_of(task: Task, params: Params) -> Objective:
         outputs = len(task.classes)
         counts = np.bincount(labels, minlength=outputs)
     weights = None
-    if params.get("class_weight", "none") == "balanced":
+    if CLASS_WEIGHT.of(params) == "balanced":
         even = len(labels) / (counts.shape[-1] * np.maximum(1, counts))
         weights = torch.from_numpy(even).float()
     return Objective(
         task.kind,
         outputs,
         weights,
-        focal_gamma=params.get("focal_gamma", 0.0),
-        label_smoothing=params.get("label_smoothing", 0.0),
+        focal_gamma=FOCAL_GAMMA.of(params),
+        label_smoothing=LABEL_SMOOTHING.of(params),
     )

@@ -1,16 +1,28 @@
-"""Which parameters of a module are trained, whether gradients reach them, and their files."""
+"""Parameters of a module: how they are drawn, which are trained and reached, and their files."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from engine.basics.errors import UserError
 from engine.basics.files import replacing
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Draw from a seed, and leave the global generators, a GPU's too, as they were found."""
+    with torch.random.fork_rng(devices=[] if device.type == "cpu" else [device]):
+        torch.manual_seed(seed)
+        yield
 
 
 def trainable(module: nn.Module) -> dict[str, nn.Parameter]:
@@ -76,3 +88,17 @@ def load_parameters(module: nn.Module, file: Path) -> None:
             "method and hyperparameters that it was trained with"
         )
     put(module, values)
+
+
+def save_module(module: nn.Module, file: Path, about: Mapping[str, Any]) -> None:
+    """Write all weights of a module to a safetensors file, and what is to be known of it."""
+    told = {key: json.dumps(value) for key, value in about.items()}
+    with replacing(file) as temporary:
+        save_file(module.state_dict(), temporary, told)
+
+
+def load_state(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read what `save_module` wrote."""
+    with safe_open(file, framework="pt") as opened:
+        about = {key: json.loads(value) for key, value in opened.metadata().items()}
+        return {name: opened.get_tensor(name) for name in opened.keys()}, about  # noqa: SIM118

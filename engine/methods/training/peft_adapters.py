@@ -24,6 +24,7 @@ from engine.basics.files import replacing
 from engine.encoders import Encoder
 from engine.methods.base import InfeasibleError
 from engine.methods.training.adaptation import Adapted, Params
+from engine.methods.training.common import TARGETS
 
 ADAPTER = "default"
 CONFIG_FILE = "adapter_config.json"
@@ -41,20 +42,14 @@ class Size(NamedTuple):
 
 
 def target_names(encoder: Encoder, params: Params) -> list[str]:
-    """Names, or last parts of names, of the linear layers that adapters go on.
-
-    Parameters
-    ----------
-    encoder : Encoder
-    params : mapping
-        ``targets`` is ``default``, those that the encoder names, or ``all_linear``.
+    """Names, or last parts of names, of the linear layers that adapters go on (`TARGETS`).
 
     Raises
     ------
     InfeasibleError
         If there is none.
     """
-    if params.get("targets", "default") == "all_linear":
+    if TARGETS.of(params) == "all_linear":
         names = [name for name, module in encoder.network.named_modules() if _is_linear(module)]
     else:
         names = list(encoder.adapter_targets)

@@ -22,7 +22,6 @@ class Scorer:
 
     Attributes
     ----------
-    model : Model
     ladder : Ladder
         Holds the encoder, and how much of it runs at once.
     objective : Objective

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.methods.base import InfeasibleError
+from engine.methods.training.parameters import seeded
 from engine.records import TaskKind
 
 #: Values of the input that are scored at once.
@@ -26,7 +27,6 @@ class ShortTraining:
     ----------
     epochs : int
         At most.
-    batch_size : int
     learning_rate, weight_decay : float
         Of AdamW.
     patience : int
@@ -81,9 +81,7 @@ def train(
     order = torch.Generator().manual_seed(training.seed)
     curve: list[float] = []
     best: dict[str, Tensor] = {}
-    devices = [] if device.type == "cpu" else [device]
-    with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(training.seed)
+    with seeded(training.seed, device):
         for epoch in range(1, training.epochs + 1):
             network.train()
             total = torch.zeros((), device=device)

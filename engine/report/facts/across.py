@@ -13,10 +13,10 @@ from engine.basics.wording import (
     plural,
     score,
 )
-from engine.compare.cells import LEVEL
+from engine.compare.families import LEVEL
 from engine.compare.tasks import AcrossTasks, across_tasks
 from engine.report.facts.answer import SPELLED
-from engine.report.finished_run import Run, cell_label
+from engine.report.finished_run import FinishedRun, cell_label
 from engine.report.forms.grids import Column, Entry, Grid
 from engine.report.forms.theme import hue
 
@@ -24,14 +24,14 @@ FEW = 10  # independent tasks; with fewer a bootstrap over them is too narrow
 AHEAD, BEHIND, LEVEL_WITH = "significant", "significant for the second", "not significant"
 
 
-def of_run(run: Run) -> AcrossTasks | None:
+def of_run(run: FinishedRun) -> AcrossTasks | None:
     """The comparison over the tasks of a run; None where it has too few."""
     groups = {task: run.task(task).get("group") for task in run.tasks}
     signs = {task: run.sign(task) for task in run.tasks}
     return across_tasks(run.scores, groups, signs, run.margin)
 
 
-def sentence(run: Run, found: AcrossTasks) -> str:
+def sentence(run: FinishedRun, found: AcrossTasks) -> str:
     """Which model has the best mean rank, and from which others it can be told apart."""
     labels = [cell_label(*model) for model in found.models]
     best = found.table.iloc[0]
@@ -75,7 +75,7 @@ def sentence(run: Run, found: AcrossTasks) -> str:
     return text
 
 
-def models_grid(run: Run, found: AcrossTasks) -> Grid:
+def models_grid(run: FinishedRun, found: AcrossTasks) -> Grid:
     """Mean rank of every model, best first."""
     metrics = {run.metric(task) for task in found.tasks}
     columns = [
@@ -114,7 +114,7 @@ def models_grid(run: Run, found: AcrossTasks) -> Grid:
     return grid.without("Mean score").without("95 % CI of score")
 
 
-def pairs_grid(run: Run, found: AcrossTasks) -> Grid:
+def pairs_grid(run: FinishedRun, found: AcrossTasks) -> Grid:
     """Every pair of models over tasks."""
     columns = [
         Column("First"),

@@ -9,7 +9,7 @@ import pandas as pd
 
 from engine.basics.wording import score
 from engine.report.facts.standings import Leaderboard, Standing
-from engine.report.finished_run import Run
+from engine.report.finished_run import FinishedRun
 from engine.report.forms.grids import CELL_COLUMNS, Column, Entry, Grid, cell_entries, for_tasks
 from engine.stats import (
     ReliabilityCurve,
@@ -44,7 +44,7 @@ class Calibration:
     curve: ReliabilityCurve
 
 
-def calibrations(run: Run, board: Leaderboard) -> dict[str, list[Calibration]]:
+def calibrations(run: FinishedRun, board: Leaderboard) -> dict[str, list[Calibration]]:
     """Calibration of every cell of every task of classes, in the order of the leaderboard.
 
     Returns
@@ -84,7 +84,7 @@ def _binary(
     return correct, confidence.clip(0, 1)
 
 
-def calibration_grid(run: Run, found: Mapping[str, list[Calibration]]) -> Grid:
+def calibration_grid(run: FinishedRun, found: Mapping[str, list[Calibration]]) -> Grid:
     """Brier score and calibration errors of every cell."""
     columns = [
         *CELL_COLUMNS,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from engine.basics.wording import count, duration, hours, size
 from engine.report.facts.searches import Search
 from engine.report.facts.standings import Leaderboard, Standing
-from engine.report.finished_run import Run
+from engine.report.finished_run import FinishedRun
 from engine.report.forms.grids import (
     CELL_COLUMNS,
     Column,
@@ -26,7 +26,7 @@ def pareto(cells: Sequence[Standing], cost: str, sign: int) -> list[Standing]:
     cells : sequence of Standing
     cost : {"seconds", "trainable_parameters"}
     sign : int
-        See `Run.sign`.
+        See `FinishedRun.sign`.
     """
     front: list[Standing] = []
     for cell in sorted(cells, key=lambda c: (getattr(c, cost), -sign * c.mean)):
@@ -35,7 +35,7 @@ def pareto(cells: Sequence[Standing], cost: str, sign: int) -> list[Standing]:
     return front
 
 
-def cost_grid(run: Run, board: Leaderboard, found: Iterable[Search]) -> Grid:
+def cost_grid(run: FinishedRun, board: Leaderboard, found: Iterable[Search]) -> Grid:
     """Seconds and parameters of every cell."""
     standings = {standing.cell: standing for cells in board.values() for standing in cells}
     columns = [

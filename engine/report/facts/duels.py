@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from engine.compare.cells import METHODS
-from engine.report.finished_run import Run
+from engine.compare.families import METHODS
+from engine.report.finished_run import FinishedRun
 
 
 @dataclass(frozen=True)
@@ -82,12 +82,12 @@ class Duel:
 Duels = Mapping[tuple[str, str], Duel]
 
 
-def duels(run: Run) -> Duels:
+def duels(run: FinishedRun) -> Duels:
     """Every tested pair of cells, both ways round, for the earliest seed that was tested.
 
     Parameters
     ----------
-    run : Run
+    run : FinishedRun
 
     Returns
     -------
@@ -108,7 +108,7 @@ def duels(run: Run) -> Duels:
     return found
 
 
-def seed_order(run: Run, seeds: pd.Series) -> pd.Series:
+def seed_order(run: FinishedRun, seeds: pd.Series) -> pd.Series:
     """Place of each seed among those of the study; after them where it is none of them."""
     return seeds.map({float(seed): place for place, seed in enumerate(run.seeds)}).fillna(np.inf)
 

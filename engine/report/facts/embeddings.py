@@ -6,7 +6,7 @@ from itertools import product
 import pandas as pd
 
 from engine.basics.wording import MISSING, count, score
-from engine.report.finished_run import Run
+from engine.report.finished_run import FinishedRun
 from engine.report.forms.grids import Column, Entry, Grid, for_tasks, scored
 from engine.report.forms.theme import hue
 
@@ -56,7 +56,7 @@ class EmbeddingMap:
     explained: tuple[float, float]
 
 
-def embedding_maps(run: Run) -> dict[str, list[EmbeddingMap]]:
+def embedding_maps(run: FinishedRun) -> dict[str, list[EmbeddingMap]]:
     """One map per encoder and task: of the pooling and layer whose neighbours are purest.
 
     Returns
@@ -102,7 +102,7 @@ def _thinned(points: pd.DataFrame, most: int) -> pd.DataFrame:
     return points.sample(min(most, len(points)), random_state=0).sort_index()
 
 
-def embeddings_grid(run: Run) -> Grid | None:
+def embeddings_grid(run: FinishedRun) -> Grid | None:
     """The numbers of every encoder, task, pooling and layer; None where there are none."""
     found = run.embeddings
     if found is None:

@@ -13,7 +13,7 @@ from engine.report.facts.notes import task_notes
 from engine.report.facts.poolings import Pooled, poolings
 from engine.report.facts.searches import Search, searches
 from engine.report.facts.standings import Leaderboard, leaderboard
-from engine.report.finished_run import Run
+from engine.report.finished_run import FinishedRun
 
 #: Beyond, a page of all details would be slow to open.
 MANY_TASKS = 24
@@ -25,7 +25,7 @@ class Findings:
 
     Attributes
     ----------
-    run : Run
+    run : FinishedRun
     board : mapping of str to sequence of Standing
         Leaderboards by task.
     tested : mapping of (str, str) to Duel
@@ -44,7 +44,7 @@ class Findings:
         By task; empty where no embeddings were measured.
     """
 
-    run: Run
+    run: FinishedRun
     board: Leaderboard
     tested: Duels
     answers: Mapping[str, Answer]
@@ -61,7 +61,7 @@ class Findings:
         return len(self.run.tasks) > MANY_TASKS
 
 
-def findings(run: Run) -> Findings:
+def findings(run: FinishedRun) -> Findings:
     """Work out everything that the run has data for."""
     board = leaderboard(run)
     return Findings(

@@ -3,7 +3,7 @@
 import json
 
 from engine.basics.wording import plural
-from engine.report.finished_run import Run
+from engine.report.finished_run import FinishedRun
 
 #: What became of sequences that are too long, by ``truncate``.
 CUT = {
@@ -14,7 +14,7 @@ CUT = {
 }
 
 
-def task_notes(run: Run, task: str) -> list[str]:
+def task_notes(run: FinishedRun, task: str) -> list[str]:
     """What the run found in a task's data that a reader must know before believing its scores."""
     notes = [str(warning) for warning in run.task(task).get("warnings") or []]
     for name in run.encoders:
@@ -25,7 +25,7 @@ def task_notes(run: Run, task: str) -> list[str]:
     return notes + _cut_by_methods(run, task)
 
 
-def _cut_by_methods(run: Run, task: str) -> list[str]:
+def _cut_by_methods(run: FinishedRun, task: str) -> list[str]:
     """Sequences that fit into an encoder but not beside what a method adds to them."""
     notes = []
     trials = run.trials[(run.trials["task"] == task) & (run.trials["status"] == "complete")]

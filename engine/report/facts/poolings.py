@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from engine.basics.wording import count, difference
-from engine.report.finished_run import Run
+from engine.report.finished_run import FinishedRun
 from engine.report.forms.grids import Column, Entry, Grid
 from engine.report.forms.theme import hue
 
@@ -36,7 +36,7 @@ class Pooled:
     loss: float
 
 
-def poolings(run: Run) -> list[Pooled]:
+def poolings(run: FinishedRun) -> list[Pooled]:
     """Every pooling of every cell that completed trials with two poolings or more."""
     trials = run.trials[(run.trials["status"] == "complete") & run.trials["score"].notna()]
     if "params" not in trials or trials.empty:
@@ -61,7 +61,7 @@ def poolings(run: Run) -> list[Pooled]:
     return found
 
 
-def pooling_grid(run: Run, found: Sequence[Pooled]) -> Grid:
+def pooling_grid(run: FinishedRun, found: Sequence[Pooled]) -> Grid:
     """Every pooling of every encoder and method, over tasks."""
     table = pd.DataFrame(found)
     columns = [

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from engine.compare.cells import METHODS
+from engine.compare.families import METHODS
 from engine.compare.tasks import AcrossTasks
 from engine.methods import methods
 from engine.report.facts.works import (
@@ -30,7 +30,7 @@ from engine.report.facts.works import (
     WILCOXON,
     Reference,
 )
-from engine.report.finished_run import Run
+from engine.report.finished_run import FinishedRun
 
 CORRECTIONS = {
     "holm": HOLM,
@@ -41,12 +41,12 @@ CORRECTIONS = {
 }
 
 
-def references(run: Run, over: AcrossTasks | None = None) -> list[Reference]:
+def references(run: FinishedRun, over: AcrossTasks | None = None) -> list[Reference]:
     """Works behind a run: its encoders and data first, then what searched and what tested.
 
     Parameters
     ----------
-    run : Run
+    run : FinishedRun
     over : AcrossTasks or None
         The comparison over tasks, where there is one.
 
@@ -68,7 +68,7 @@ def references(run: Run, over: AcrossTasks | None = None) -> list[Reference]:
     return list(dict.fromkeys(found))
 
 
-def _from_manifest(run: Run) -> Iterator[Reference]:
+def _from_manifest(run: FinishedRun) -> Iterator[Reference]:
     known: set[str] = set()
     for section, names, facts in (
         ("encoder", run.encoders, run.encoder),
@@ -81,7 +81,7 @@ def _from_manifest(run: Run) -> Iterator[Reference]:
                 yield Reference(_key(section, name), "misc", "", citation)
 
 
-def _of_search(run: Run) -> Iterator[Reference]:
+def _of_search(run: FinishedRun) -> Iterator[Reference]:
     used = run.manifest.get("versions") or {}
     by_citation = {citation: name for name, citation in method_citations(run).items() if citation}
     for citation, name in by_citation.items():
@@ -96,7 +96,7 @@ def _of_search(run: Run) -> Iterator[Reference]:
         yield ASHA
 
 
-def method_citations(run: Run) -> dict[str, str]:
+def method_citations(run: FinishedRun) -> dict[str, str]:
     """What to cite for each method of a study; its name there is the user's choice."""
     known = methods()
     chosen = run.study.get("methods") or {}
@@ -111,7 +111,7 @@ def _key(section: str, name: str) -> str:
     return re.sub(r"[^A-Za-z0-9]+", "-", f"{section}-{name}").strip("-").lower()
 
 
-def _of_tests(run: Run) -> Iterator[Reference]:
+def _of_tests(run: FinishedRun) -> Iterator[Reference]:
     tests = " ".join(run.comparisons["test"].unique()).lower()
     if "delong" in tests:
         yield DELONG

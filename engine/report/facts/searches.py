@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from engine.report.finished_run import Run, cell_label
+from engine.report.finished_run import FinishedRun, cell_label
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Search:
         return cell_label(self.encoder, self.method)
 
 
-def searches(run: Run) -> dict[str, list[Search]]:
+def searches(run: FinishedRun) -> dict[str, list[Search]]:
     """Count and time the trials of every cell.
 
     Returns
@@ -73,7 +73,7 @@ def best_so_far(trials: pd.DataFrame, sign: int = 1) -> tuple[list[int], list[fl
     trials : DataFrame
         Trials of one cell. Only complete ones count: a pruned trial's score is of fewer epochs.
     sign : int
-        See `Run.sign`.
+        See `FinishedRun.sign`.
 
     Returns
     -------

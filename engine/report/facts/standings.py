@@ -13,7 +13,7 @@ import pandas as pd
 
 from engine.metrics import METRICS
 from engine.report.facts.duels import Duel, Duels, duels, seed_order
-from engine.report.finished_run import Run, cell_label
+from engine.report.finished_run import FinishedRun, cell_label
 
 Status = Literal[
     "best",
@@ -90,12 +90,12 @@ class Standing:
 Leaderboard = Mapping[str, Sequence[Standing]]
 
 
-def leaderboard(run: Run) -> dict[str, list[Standing]]:
+def leaderboard(run: FinishedRun) -> dict[str, list[Standing]]:
     """Rank the cells of every task by the mean of their test scores over seeds.
 
     Parameters
     ----------
-    run : Run
+    run : FinishedRun
 
     Returns
     -------
@@ -135,7 +135,7 @@ def rank_table(board: Leaderboard) -> pd.DataFrame:
     return table.loc[order.sort_values(["gaps", "mean"], kind="stable").index]
 
 
-def _standing(run: Run, rows: pd.DataFrame) -> Standing:
+def _standing(run: FinishedRun, rows: pd.DataFrame) -> Standing:
     """Everything about a cell that needs no other cell; rank and status come later."""
     rows = rows.assign(order=seed_order(run, rows["seed"])).sort_values("order", kind="stable")
     scored = rows[rows["value"].notna()]

@@ -6,18 +6,18 @@ from engine.basics.wording import shorten
 from engine.compare.tasks import AcrossTasks
 from engine.report.figures.canvas import WIDTH, canvas, text_width
 from engine.report.figures.drawing import Drawing
-from engine.report.finished_run import Run, cell_label
+from engine.report.finished_run import FinishedRun, cell_label
 from engine.report.forms.theme import INK, SOFT, hue
 
 ROW, BAR = 0.27, 0.13  # inches between labels, between bars
 
 
-def critical_difference(run: Run, found: AcrossTasks) -> Drawing:
+def critical_difference(run: FinishedRun, found: AcrossTasks) -> Drawing:
     """Draw the mean ranks of models over tasks.
 
     Parameters
     ----------
-    run : Run
+    run : FinishedRun
     found : AcrossTasks
 
     Returns

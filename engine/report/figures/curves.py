@@ -14,18 +14,18 @@ from engine.metrics import metric_label
 from engine.report.facts.searches import best_so_far
 from engine.report.figures.canvas import legend_below, panels
 from engine.report.figures.drawing import Drawing
-from engine.report.finished_run import Run, cell_label
+from engine.report.finished_run import FinishedRun, cell_label
 from engine.report.forms.theme import INK, LINE, PAPER, SOFT, dash, hue, marker
 
 MOST_DOTS = 3000  # trials of a study; beyond, only the curves are drawn
 
 
-def search_curves(run: Run, task: str) -> Drawing:
+def search_curves(run: FinishedRun, task: str) -> Drawing:
     """Draw one panel per encoder, one curve per method.
 
     Parameters
     ----------
-    run : Run
+    run : FinishedRun
     task : str
         Has at least one complete trial.
 
@@ -82,7 +82,7 @@ def _limits(trials: pd.DataFrame, sign: int) -> tuple[float, float]:
     return low - air, high + air
 
 
-def _draw_dots(axes: Axes, cell: pd.DataFrame, run: Run) -> None:
+def _draw_dots(axes: Axes, cell: pd.DataFrame, run: FinishedRun) -> None:
     """Draw the trials of a cell: filled where complete, hollow where pruned."""
     colour = hue(str(cell["encoder"].iloc[0]), run.encoders).light if len(cell) else ""
     for status, fill in (("complete", colour), ("pruned", PAPER.light)):
@@ -106,7 +106,7 @@ def _draw_curve(
     numbers: Sequence[int],
     scores: Sequence[float],
     cell: pd.DataFrame,
-    run: Run,
+    run: FinishedRun,
     gid: str,
 ) -> None:
     axes.plot(
@@ -120,7 +120,7 @@ def _draw_curve(
     )
 
 
-def _draw_legend(figure: Figure, run: Run, trials: pd.DataFrame, *, dots: bool) -> None:
+def _draw_legend(figure: Figure, run: FinishedRun, trials: pd.DataFrame, *, dots: bool) -> None:
     tone = SOFT.light
     handles = [
         Line2D(

@@ -14,7 +14,7 @@ from engine.basics.wording import listing, percent, shorten
 from engine.report.facts.embeddings import EmbeddingMap, told
 from engine.report.figures.canvas import HEIGHT, LEFT, WIDTH, legend_below, panels, text_width
 from engine.report.figures.drawing import Drawing
-from engine.report.finished_run import Run
+from engine.report.finished_run import FinishedRun
 from engine.report.forms.theme import HUES, INK, LINE
 
 #: Corners of a class's marker, the turn of the first, and matplotlib's name of the shape.
@@ -24,12 +24,12 @@ MOST_CLASSES = 12  # in the legend
 ROW, MARK = 0.19, 0.45  # inches of a row of the legend; beside a name in it
 
 
-def embedding_map(run: Run, maps: Sequence[EmbeddingMap]) -> Drawing:
+def embedding_map(run: FinishedRun, maps: Sequence[EmbeddingMap]) -> Drawing:
     """Draw the maps of one task.
 
     Parameters
     ----------
-    run : Run
+    run : FinishedRun
     maps : sequence of EmbeddingMap
         Of one task; not empty.
 

@@ -14,18 +14,18 @@ from engine.report.facts.answer import Answer
 from engine.report.facts.standings import Standing
 from engine.report.figures.canvas import WIDTH, canvas, legend_below, text_width
 from engine.report.figures.drawing import Drawing
-from engine.report.finished_run import Run
+from engine.report.finished_run import FinishedRun
 from engine.report.forms.theme import BAND, INK, LINE, PAPER, SOFT, hue, marker
 
 NUMBERS = 2.05  # inches right of the axes, for mean and interval
 
 
-def forest(run: Run, standings: Sequence[Standing], found: Answer) -> Drawing:
+def forest(run: FinishedRun, standings: Sequence[Standing], found: Answer) -> Drawing:
     """Draw the scores of a task's cells.
 
     Parameters
     ----------
-    run : Run
+    run : FinishedRun
     standings : sequence of Standing
         Cells with a score, best first.
     found : Answer
@@ -76,7 +76,7 @@ def forest(run: Run, standings: Sequence[Standing], found: Answer) -> Drawing:
     )
 
 
-def _draw_row(axes: Axes, y: int, standing: Standing, run: Run) -> None:
+def _draw_row(axes: Axes, y: int, standing: Standing, run: FinishedRun) -> None:
     colour = hue(standing.encoder, run.encoders).light
     seeds = [value for _, value in standing.by_seed]
     # Nothing lies outside the axes, and unclipped marks take half the space in the page.

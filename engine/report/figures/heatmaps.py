@@ -21,7 +21,7 @@ from engine.report.figures.canvas import (
     write,
 )
 from engine.report.figures.drawing import Drawing
-from engine.report.finished_run import Run, cell_label
+from engine.report.finished_run import FinishedRun, cell_label
 from engine.report.forms.theme import RAMP
 
 P_BOUNDS = (0.05, 0.01, 1e-3, 1e-4, 1e-6)
@@ -82,12 +82,12 @@ def p_matrix(standings: Sequence[Standing], tested: Duels, *, brief: bool = Fals
     )
 
 
-def mean_ranks(run: Run, ranks: pd.DataFrame) -> Drawing:
+def mean_ranks(run: FinishedRun, ranks: pd.DataFrame) -> Drawing:
     """Draw the mean rank over tasks, encoders by methods.
 
     Parameters
     ----------
-    run : Run
+    run : FinishedRun
     ranks : DataFrame
         See `engine.report.facts.standings.rank_table`.
 

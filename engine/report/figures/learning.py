@@ -13,13 +13,13 @@ from engine.metrics import metric_label
 from engine.report.facts.searches import best_so_far
 from engine.report.figures.canvas import legend_below, panels
 from engine.report.figures.drawing import Drawing
-from engine.report.finished_run import Run, cell_label
+from engine.report.finished_run import FinishedRun, cell_label
 from engine.report.forms.theme import INK, LINE, SOFT, dash, hue
 
 MOST_LINES = 1000  # trained trials of a study; beyond, only the winners are drawn, in one panel
 
 
-def trained_trials(run: Run) -> pd.DataFrame:
+def trained_trials(run: FinishedRun) -> pd.DataFrame:
     """Trials of more than one epoch, with their ``scores`` as lists."""
     if "curve" not in run.trials:
         return run.trials.iloc[:0].assign(scores=[])
@@ -28,12 +28,12 @@ def trained_trials(run: Run) -> pd.DataFrame:
     return trials[trials["scores"].map(len) > 1]
 
 
-def learning_curves(run: Run, task: str, trained: pd.DataFrame) -> Drawing | None:
+def learning_curves(run: FinishedRun, task: str, trained: pd.DataFrame) -> Drawing | None:
     """Draw a thin line per trial and a thick one per winner; one panel per encoder.
 
     Parameters
     ----------
-    run : Run
+    run : FinishedRun
     task : str
     trained : DataFrame
         See `trained_trials`; of all tasks. With very many, the winners alone share one panel.
@@ -86,7 +86,7 @@ def _limits(trials: pd.DataFrame) -> tuple[float, float]:
 
 
 def _draw_cell(
-    axes: Axes, cell: pd.DataFrame, run: Run, sign: int, gid: str, *, thin: bool
+    axes: Axes, cell: pd.DataFrame, run: FinishedRun, sign: int, gid: str, *, thin: bool
 ) -> dict[str, str]:
     encoder, method = str(cell["encoder"].iloc[0]), str(cell["method"].iloc[0])
     colour, style = hue(encoder, run.encoders).light, dash(method, run.methods)
@@ -119,7 +119,7 @@ def _style(axes: Axes, title: str, epochs: int) -> None:
     axes.set_xlabel("epoch", fontsize=8)
 
 
-def _draw_legend(figure: Figure, run: Run, trials: pd.DataFrame) -> None:
+def _draw_legend(figure: Figure, run: FinishedRun, trials: pd.DataFrame) -> None:
     handles = [
         Line2D([], [], color=SOFT.light, lw=1.9, linestyle=dash(name, run.methods), label=name)
         for name in run.methods

@@ -16,7 +16,7 @@ from engine.report.facts.cost import pareto
 from engine.report.facts.standings import Leaderboard, Standing
 from engine.report.figures.canvas import legend_below, panels
 from engine.report.figures.drawing import Drawing
-from engine.report.finished_run import Run
+from engine.report.finished_run import FinishedRun
 from engine.report.forms.theme import INK, LINE, SOFT, hue, marker
 
 COSTS: Mapping[str, tuple[str, Callable[[float], str]]] = {
@@ -25,12 +25,12 @@ COSTS: Mapping[str, tuple[str, Callable[[float], str]]] = {
 }
 
 
-def score_against_cost(run: Run, board: Leaderboard, cost: str) -> Drawing | None:
+def score_against_cost(run: FinishedRun, board: Leaderboard, cost: str) -> Drawing | None:
     """Draw every cell's score against what it costs, with the front that no other cell beats.
 
     Parameters
     ----------
-    run : Run
+    run : FinishedRun
     board : mapping of str to sequence of Standing
     cost : {"seconds", "trainable_parameters"}
 
@@ -75,12 +75,12 @@ def score_against_cost(run: Run, board: Leaderboard, cost: str) -> Drawing | Non
     )
 
 
-def reliability(run: Run, found: Mapping[str, Sequence[Calibration]]) -> Drawing:
+def reliability(run: FinishedRun, found: Mapping[str, Sequence[Calibration]]) -> Drawing:
     """Draw the reliability curve of the best cell of every task.
 
     Parameters
     ----------
-    run : Run
+    run : FinishedRun
     found : mapping of str to sequence of Calibration
         Not empty; best cell first.
 
@@ -124,7 +124,7 @@ def reliability(run: Run, found: Mapping[str, Sequence[Calibration]]) -> Drawing
     )
 
 
-def _dot(axes: Axes, cell: Standing, cost: float, run: Run, gid: str) -> None:
+def _dot(axes: Axes, cell: Standing, cost: float, run: FinishedRun, gid: str) -> None:
     axes.plot(
         [cost],
         [cell.mean],
@@ -156,7 +156,7 @@ def label_panel(axes: Axes, task: str, label: str) -> None:
     axes.spines[["left", "bottom"]].set_visible(False)
 
 
-def legend_of_cells(figure: Figure, run: Run, cells: Sequence[tuple[str, str]]) -> None:
+def legend_of_cells(figure: Figure, run: FinishedRun, cells: Sequence[tuple[str, str]]) -> None:
     """Say which colour is which encoder and which marker which method, of those that are drawn."""
     plain: dict[str, Any] = {"linestyle": "none", "markersize": 6}
     handles = [

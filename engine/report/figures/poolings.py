@@ -8,18 +8,18 @@ from engine.report.facts.poolings import Pooled
 from engine.report.figures.canvas import panels
 from engine.report.figures.drawing import Drawing
 from engine.report.figures.panels import label_panel, legend_of_cells
-from engine.report.finished_run import Run, cell_label
+from engine.report.finished_run import FinishedRun, cell_label
 from engine.report.forms.theme import hue, marker
 
 AIR = 0.35  # of the distance of two poolings, left and right of them
 
 
-def pooling_effect(run: Run, found: Sequence[Pooled]) -> Drawing:
+def pooling_effect(run: FinishedRun, found: Sequence[Pooled]) -> Drawing:
     """Draw the best validation score of every cell under each pooling.
 
     Parameters
     ----------
-    run : Run
+    run : FinishedRun
     found : sequence of Pooled
         Not empty.
 

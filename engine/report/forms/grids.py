@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from engine.basics.wording import MISSING, difference, score
-from engine.report.finished_run import Run
+from engine.report.finished_run import FinishedRun
 from engine.report.forms.theme import hue
 
 LONG = 28  # letters; a longer entry may break over lines
@@ -121,12 +121,12 @@ def records_grid(
     return Grid(name, caption, [Column(title) for title in titles], rows)
 
 
-def cell_entries(run: Run, encoder: str, method: str) -> list[Entry]:
+def cell_entries(run: FinishedRun, encoder: str, method: str) -> list[Entry]:
     """An encoder in its colour, and a method."""
     return [Entry(encoder, hue=hue(encoder, run.encoders).name), Entry(method)]
 
 
-def for_tasks(run: Run, grid: Grid) -> Grid:
+def for_tasks(run: FinishedRun, grid: Grid) -> Grid:
     """A study of one task needs no column to name it."""
     return grid.without("Task") if len(run.tasks) == 1 else grid
 

@@ -12,7 +12,7 @@ from engine.report.facts.answer import Answer
 from engine.report.facts.findings import Findings, findings
 from engine.report.figures.album import album
 from engine.report.figures.drawing import Picture
-from engine.report.finished_run import Run
+from engine.report.finished_run import FinishedRun
 from engine.report.forms.blocks import Section
 from engine.report.forms.theme import FIGURE_STYLE
 from engine.report.sections import SECTIONS
@@ -65,12 +65,12 @@ class Page:
             yield from section.pictures
 
 
-def compose(run: Run, figures: Path) -> Page:
+def compose(run: FinishedRun, figures: Path) -> Page:
     """Work out the report of a run and draw its figures.
 
     Parameters
     ----------
-    run : Run
+    run : FinishedRun
     figures : Path
         Folder for the figures' files.
 
@@ -105,7 +105,7 @@ def _across(found: Findings) -> str:
     return f"{tally} {across.sentence(found.run, found.over)}"
 
 
-def question(run: Run) -> str:
+def question(run: FinishedRun) -> str:
     """What the study asks, with its own names where there are few of them."""
     encoders = _few(run.encoders, "encoder")
     which = f"Which of {encoders}" if len(run.encoders) > 1 else f"How good is {encoders}"
@@ -120,7 +120,7 @@ def _few(names: list[str], noun: str) -> str:
     return listing(names) if len(names) <= 5 else plural(len(names), noun)
 
 
-def _facts(run: Run) -> list[str]:
+def _facts(run: FinishedRun) -> list[str]:
     tuned = run.scores[run.scores["variant"] == "tuned"]
     total = sum((run.manifest.get("stages") or {}).values())
     finished = moment(str(run.manifest.get("finished") or ""))

@@ -10,7 +10,7 @@ from engine.report.facts.duels import Duels
 from engine.report.facts.findings import Findings
 from engine.report.facts.standings import Leaderboard
 from engine.report.figures.album import Album
-from engine.report.finished_run import Run
+from engine.report.finished_run import FinishedRun
 from engine.report.forms.blocks import Claims, Section
 
 
@@ -21,7 +21,7 @@ def sections(found: Findings, album: Album) -> Iterator[Section]:
     yield Section("claims", title, [Claims(said)], link="What the tests say")
 
 
-def claims(run: Run, board: Leaderboard, tested: Duels) -> list[tuple[str, str]]:
+def claims(run: FinishedRun, board: Leaderboard, tested: Duels) -> list[tuple[str, str]]:
     """What the statistics of this run say and do not say, as (heading, text)."""
     return [
         _subject_claim(run, tested),
@@ -38,7 +38,7 @@ def claims(run: Run, board: Leaderboard, tested: Duels) -> list[tuple[str, str]]
     ]
 
 
-def _subject_claim(run: Run, tested: Duels) -> tuple[str, str]:
+def _subject_claim(run: FinishedRun, tested: Duels) -> tuple[str, str]:
     pairs = [duel for (a, b), duel in tested.items() if a < b]
     methods = [duel for duel in pairs if duel.of_methods]
     if not methods:
@@ -73,7 +73,7 @@ def _subject_claim(run: Run, tested: Duels) -> tuple[str, str]:
     )
 
 
-def _seed_claim(run: Run, board: Leaderboard, tested: Duels) -> str:
+def _seed_claim(run: FinishedRun, board: Leaderboard, tested: Duels) -> str:
     spreads = pd.Series([s.sd for cells in board.values() for s in cells]).dropna()
     if spreads.empty:
         return (
@@ -97,7 +97,7 @@ def _seed_claim(run: Run, board: Leaderboard, tested: Duels) -> str:
     )
 
 
-def _order_claim(run: Run) -> tuple[str, str]:
+def _order_claim(run: FinishedRun) -> tuple[str, str]:
     order = (
         "The order of the leaderboard is that of the test scores, so the score of whichever cell "
         "comes first is optimistic, the more so the more cells there are and the fewer test "
@@ -116,7 +116,7 @@ def _order_claim(run: Run) -> tuple[str, str]:
     )
 
 
-def _independence_claim(run: Run) -> tuple[str, str]:
+def _independence_claim(run: FinishedRun) -> tuple[str, str]:
     grouped = run.comparisons[run.comparisons["n_groups"].notna()].drop_duplicates("task")
     narrow = (
         "Overlapping or homologous sequences in the test split make intervals too narrow and "
@@ -140,7 +140,7 @@ def _independence_claim(run: Run) -> tuple[str, str]:
     )
 
 
-def _equality_claim(run: Run, tested: Duels) -> str:
+def _equality_claim(run: FinishedRun, tested: Duels) -> str:
     opening = (
         "A pair without a significant difference may still differ: its interval says by how much."
     )
@@ -166,7 +166,7 @@ def _equality_claim(run: Run, tested: Duels) -> str:
     return f"{opening} Of the {pairs} that {be(open_pairs)} not significant, {shown}"
 
 
-def _family_claim(run: Run) -> str:
+def _family_claim(run: FinishedRun) -> str:
     if run.comparisons.empty:
         return "No pair was tested in this study."
     correction = str(run.comparisons["correction"].iloc[0])

@@ -8,7 +8,7 @@ from engine.metrics import metric_label
 from engine.report.facts.findings import Findings
 from engine.report.facts.standings import Leaderboard, Standing, rank_table
 from engine.report.figures.album import Album
-from engine.report.finished_run import Run
+from engine.report.finished_run import FinishedRun
 from engine.report.forms.blocks import Block, Heading, Section
 from engine.report.forms.grids import Column, Entry, Grid, cell_entries, for_tasks, scored, signed
 
@@ -33,7 +33,7 @@ def sections(found: Findings, album: Album) -> Iterator[Section]:
     yield Section("leaderboard", "Leaderboard", blocks)
 
 
-def scores_grid(run: Run, board: Leaderboard) -> Grid:
+def scores_grid(run: FinishedRun, board: Leaderboard) -> Grid:
     """Score of every encoder and method on every task, best mean rank first."""
     ranks = rank_table(board)
     standings = {(s.encoder, s.method, s.task): s for cells in board.values() for s in cells}
@@ -70,7 +70,7 @@ def _led(standing: Standing) -> Entry:
     return Entry(score(standing.mean), standing.mean, strong=strong, tip=standing.status)
 
 
-def leaderboard_grid(run: Run, board: Leaderboard) -> Grid:
+def leaderboard_grid(run: FinishedRun, board: Leaderboard) -> Grid:
     """All cells of all tasks, best first within a task."""
     metrics = {standing.metric for cells in board.values() for standing in cells}
     shared = heading(metric_label(metrics.pop())) if len(metrics) == 1 else ""
@@ -112,7 +112,7 @@ def leaderboard_grid(run: Run, board: Leaderboard) -> Grid:
     return for_tasks(run, grid.without("Metric") if shared else grid)
 
 
-def _standing_row(run: Run, standing: Standing) -> list[Entry]:
+def _standing_row(run: FinishedRun, standing: Standing) -> list[Entry]:
     duel = standing.against_best
     adjusted = duel.p_adjusted if duel else math.nan
     return [

@@ -8,7 +8,7 @@ import pandas as pd
 from engine.basics.wording import plural
 from engine.report.facts.findings import Findings
 from engine.report.figures.album import Album
-from engine.report.finished_run import Run
+from engine.report.finished_run import FinishedRun
 from engine.report.forms.blocks import Section
 from engine.report.forms.grids import Grid, records_grid
 
@@ -20,7 +20,7 @@ def sections(found: Findings, album: Album) -> Iterator[Section]:
         yield Section("failures", "Skipped and failed", [grid for grid in grids if grid])
 
 
-def lost_grid(run: Run) -> Grid | None:
+def lost_grid(run: FinishedRun) -> Grid | None:
     """Cells of which no trial completed, each with the reason; None where there are none."""
     records = []
     for cell, trials in run.trials.groupby("cell", sort=False):
@@ -35,7 +35,7 @@ def lost_grid(run: Run) -> Grid | None:
     return records_grid("lost", caption, ("Cell", "Trials", "Reason"), records)
 
 
-def _skipped_grid(run: Run) -> Grid | None:
+def _skipped_grid(run: FinishedRun) -> Grid | None:
     cells: dict[tuple[str, str, str], list[str]] = {}
     for item in run.manifest.get("skipped") or []:
         encoder, _, method = _parts(str(item["cell"]))
@@ -58,7 +58,7 @@ def _parts(cell: str) -> tuple[str, str, str]:
     return encoder, task, method
 
 
-def _failures_grid(run: Run) -> Grid | None:
+def _failures_grid(run: FinishedRun) -> Grid | None:
     records = [
         (item["cell"], item["number"], item["error"]) for item in run.manifest.get("failures") or []
     ]

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator
 
 from engine.basics.wording import FAMILIES, adjustment, count, listing, moment, plural
-from engine.compare.cells import METHODS
-from engine.compare.fits import RESAMPLES
+from engine.compare.evidence import RESAMPLES
+from engine.compare.families import METHODS
 from engine.compare.tasks import AcrossTasks
 from engine.metrics import metric_label
 from engine.report.facts.findings import Findings
@@ -32,7 +32,7 @@ from engine.report.facts.works import (
     Reference,
 )
 from engine.report.figures.album import Album
-from engine.report.finished_run import Run
+from engine.report.finished_run import FinishedRun
 from engine.report.forms.blocks import Bibliography, Heading, Paragraph, Paste, Section
 
 #: Metrics of two classes whose value of several is a mean.
@@ -51,12 +51,12 @@ def sections(found: Findings, album: Album) -> Iterator[Section]:
     yield Section("methods", "Methods text", blocks)
 
 
-def methods_paragraph(run: Run, over: AcrossTasks | None, cited: list[Reference]) -> str:
+def methods_paragraph(run: FinishedRun, over: AcrossTasks | None, cited: list[Reference]) -> str:
     """A paragraph for a paper's methods section; numbers in brackets are places in `cited`."""
     return " ".join(_methods(run, over, cited))
 
 
-def _methods(run: Run, over: AcrossTasks | None, cited: list[Reference]) -> Iterator[str]:
+def _methods(run: FinishedRun, over: AcrossTasks | None, cited: list[Reference]) -> Iterator[str]:
     def cite(*works: Reference) -> str:
         places = [str(cited.index(work) + 1) for work in works if work in cited]
         return f" [{', '.join(places)}]" if places else ""
@@ -131,7 +131,7 @@ def _methods(run: Run, over: AcrossTasks | None, cited: list[Reference]) -> Iter
     )
 
 
-def _comparison_sentence(run: Run, cite: Callable[..., str]) -> str:
+def _comparison_sentence(run: FinishedRun, cite: Callable[..., str]) -> str:
     clustered = (
         f"; sequences of one group{cite(OBUCHOWSKI)} were not taken to be independent, and single "
         "models were judged by Student's t over the groups"
@@ -177,7 +177,7 @@ def _comparison_sentence(run: Run, cite: Callable[..., str]) -> str:
     )
 
 
-def _averages(run: Run) -> str:
+def _averages(run: FinishedRun) -> str:
     """How a metric of two classes becomes one of several, where a task needs it."""
     averaged = [task for task in run.tasks if run.metric(task) in AVERAGED]
     parts = []
@@ -191,7 +191,7 @@ def _averages(run: Run) -> str:
     return f" ({'; '.join(parts)})" if parts else ""
 
 
-def _noun(run: Run) -> str:
+def _noun(run: FinishedRun) -> str:
     """What the tasks are, as far as one word holds for all."""
     kinds = {run.kind(task) for task in run.tasks}
     return f"sequence {kinds.pop()} task" if len(kinds) == 1 else "sequence task"

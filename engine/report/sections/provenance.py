@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from engine.basics.wording import count, duration, moment
 from engine.report.facts.findings import Findings
 from engine.report.figures.album import Album
-from engine.report.finished_run import Run
+from engine.report.finished_run import FinishedRun
 from engine.report.forms.blocks import Caution, Facts, Folded, Section
 from engine.report.forms.grids import Grid, records_grid
 
@@ -19,7 +19,7 @@ def sections(found: Findings, album: Album) -> Iterator[Section]:
     yield Section("provenance", "Provenance", [Facts(_provenance(run)), *notes, *records])
 
 
-def _provenance(run: Run) -> list[tuple[str, str]]:
+def _provenance(run: FinishedRun) -> list[tuple[str, str]]:
     hardware = run.manifest.get("hardware") or {}
     gpus = ", ".join(str(gpu) for gpu in hardware.get("gpus") or [])
     pairs = [
@@ -37,7 +37,7 @@ def _provenance(run: Run) -> list[tuple[str, str]]:
     return [(heading, text) for heading, text in pairs if text.strip(", ")]
 
 
-def _records(run: Run) -> list[tuple[str, Grid]]:
+def _records(run: FinishedRun) -> list[tuple[str, Grid]]:
     """Tables of provenance, each with the heading under which it folds."""
     encoders = [
         (

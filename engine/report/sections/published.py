@@ -8,7 +8,7 @@ from engine.basics.wording import count, difference, listing, score
 from engine.report.facts.findings import Findings
 from engine.report.facts.standings import Leaderboard, Standing
 from engine.report.figures.album import Album
-from engine.report.finished_run import Run
+from engine.report.finished_run import FinishedRun
 from engine.report.forms.blocks import Section
 from engine.report.forms.grids import Column, Entry, Grid, cell_entries
 from engine.tasks.published import PublishedScore, published_as, published_scores
@@ -54,7 +54,7 @@ def sections(found: Findings, album: Album) -> Iterator[Section]:
         yield Section("published", "Beside published scores", [grid], link="Published scores")
 
 
-def matches(run: Run, board: Leaderboard) -> list[Match]:
+def matches(run: FinishedRun, board: Leaderboard) -> list[Match]:
     """Every published score of an encoder on a task of the run, beside each of our cells."""
     found = []
     for task, standings in board.items():
@@ -70,14 +70,14 @@ def matches(run: Run, board: Leaderboard) -> list[Match]:
     return found
 
 
-def _published_name(run: Run, task: str) -> str | None:
+def _published_name(run: FinishedRun, task: str) -> str | None:
     """What the study says that the task was published as, else its own name or its file's."""
     known = run.task(task)
     stem = Path(str(known.get("file") or "")).name.split(".")[0]
     return known.get("published") or published_as(task.rsplit("/", 1)[-1], stem)
 
 
-def _differences(run: Run, standing: Standing, theirs: PublishedScore) -> Iterator[str]:
+def _differences(run: FinishedRun, standing: Standing, theirs: PublishedScore) -> Iterator[str]:
     """What is not as in the publication: weights, classifier, pooling, test split."""
     weights = run.encoder(standing.encoder).get("weights", "hub")
     if weights != "hub":
@@ -93,7 +93,7 @@ def _differences(run: Run, standing: Standing, theirs: PublishedScore) -> Iterat
         yield f"{count(standing.n_test)} test sequences in place of {count(theirs.n_test)}"
 
 
-def published_grid(run: Run, found: list[Match]) -> Grid:
+def published_grid(run: FinishedRun, found: list[Match]) -> Grid:
     """Published scores beside ours."""
     columns = [
         Column("Task", filtered=True),

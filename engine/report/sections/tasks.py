@@ -22,7 +22,7 @@ from engine.report.facts.standings import Standing
 from engine.report.figures.album import Album
 from engine.report.figures.forest import forest
 from engine.report.figures.heatmaps import p_matrix
-from engine.report.finished_run import Run
+from engine.report.finished_run import FinishedRun
 from engine.report.forms.blocks import Block, Caution, Facts, Folded, Paragraph, Section
 from engine.report.forms.grids import Column, Entry, Grid, cell_entries, scored
 
@@ -56,7 +56,7 @@ def _blocks(found: Findings, album: Album, task: str) -> Iterator[Block]:
     yield Folded("All metrics", metrics_grid(run, task, board))
 
 
-def _facts(run: Run, task: str) -> list[tuple[str, str]]:
+def _facts(run: FinishedRun, task: str) -> list[tuple[str, str]]:
     known = run.task(task)
     splits = [
         f"{count(float(known[f'n_{split}']))} {split}"
@@ -141,7 +141,7 @@ def pairs_grid(
     return grid
 
 
-def metrics_grid(run: Run, task: str, standings: Sequence[Standing]) -> Grid:
+def metrics_grid(run: FinishedRun, task: str, standings: Sequence[Standing]) -> Grid:
     """Every metric of every cell of a task, and the single seeds."""
     names = list(standings[0].others) if standings else []
     columns = [

@@ -14,7 +14,7 @@ from engine.report.figures.album import Album
 from engine.report.figures.curves import search_curves
 from engine.report.figures.learning import learning_curves, trained_trials
 from engine.report.figures.poolings import pooling_effect
-from engine.report.finished_run import Run
+from engine.report.finished_run import FinishedRun
 from engine.report.forms.blocks import Block, Heading, Paragraph, Section
 from engine.report.forms.grids import (
     CELL_COLUMNS,
@@ -66,7 +66,7 @@ def _blocks(found: Findings, album: Album) -> Iterator[Block]:
                 yield album.add(learned, "learning", task)
 
 
-def tuning_grid(run: Run, board: Leaderboard, found: Iterable[Search]) -> Grid:
+def tuning_grid(run: FinishedRun, board: Leaderboard, found: Iterable[Search]) -> Grid:
     """Default against tuned, and validation against test, for every cell."""
     standings = {standing.cell: standing for cells in board.values() for standing in cells}
     columns = [
@@ -101,7 +101,7 @@ def tuning_grid(run: Run, board: Leaderboard, found: Iterable[Search]) -> Grid:
     return for_tasks(run, Grid("tuning", caption, columns, rows))
 
 
-def trials_grid(run: Run, found: Iterable[Search]) -> Grid:
+def trials_grid(run: FinishedRun, found: Iterable[Search]) -> Grid:
     """How many trials every cell had and how they ended."""
     columns = [
         *CELL_COLUMNS,
@@ -128,7 +128,7 @@ def trials_grid(run: Run, found: Iterable[Search]) -> Grid:
     return for_tasks(run, Grid("trials", caption, columns, rows))
 
 
-def importance_grid(run: Run) -> Grid | None:
+def importance_grid(run: FinishedRun) -> Grid | None:
     """Hyperparameters by importance for cells with trials enough; None where there are none."""
     # Optuna is slow to import, and most commands that read a run never come here.
     from engine.search.importance import FEWEST_TRIALS, importances
@@ -164,7 +164,7 @@ def importance_grid(run: Run) -> Grid | None:
     return for_tasks(run, Grid("importance", caption, columns, rows))
 
 
-def _space(run: Run, method: str) -> Space | None:
+def _space(run: FinishedRun, method: str) -> Space | None:
     """The method's search space, which the resolved study holds whole."""
     declared = run.study.get("methods") or {}
     space = declared.get(method) if isinstance(declared, dict) else None

@@ -7,7 +7,7 @@ import numpy as np
 
 from engine.basics.errors import UserError
 from engine.records import TaskKind, TaskSpec
-from engine.tasks.base import Split, Task, TaskCard
+from engine.tasks.base import Split, Task, TaskCard, data_changed
 from engine.tasks.reading import balance, files, rows, splits
 from engine.tasks.reading.formats import find_file
 from engine.tasks.reading.labels import Labels
@@ -78,10 +78,7 @@ def read_test(task: Task) -> Split:
     path = task.spec.path or task.file
     content = files.read_bytes(find_file(task.file), path)
     if hashlib.sha256(content).hexdigest() != task.file_hash:
-        raise UserError(
-            f"{path}: has changed since the task was loaded, so its test split stays sealed;"
-            " put the file back or run again from the start"
-        )
+        raise data_changed(path, ", so its test split stays sealed")
     checked, names, _ = _read(content, path, task.kind, task.spec.seed)
     return _part(checked, names, "test")
 

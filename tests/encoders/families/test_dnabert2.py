@@ -1,7 +1,5 @@
 """DNABERT-2 and DNABERT-S: the published layout, ALiBi, and what the tokenizer makes of letters."""
 
-import copy
-import dataclasses
 import json
 import math
 
@@ -12,10 +10,11 @@ from safetensors.torch import load_file, save_file
 from engine.basics.errors import UserError
 from engine.encoders import find_card, load_encoder
 from engine.encoders.families.dnabert2 import PUBLISHED, network_config, own_name
-from engine.encoders.networks.mosaicbert import Grid, MosaicBert, linear_bias, slopes
+from engine.encoders.networks.mosaicbert import MosaicBert
 from engine.encoders.tokenizers.published import stand_in
-from engine.testing.networks import SEQUENCES, states
+from engine.testing.networks import states
 from tests.encoders.contract import follows_the_seed
+from tests.encoders.networks.packed import PACKED, double
 from tests.encoders.small import DNABERT2, SMALL, SPECIAL, dnabert2_shapes, tensors
 
 NAMES = ("dnabert2", "dnabert-s")
@@ -81,140 +80,9 @@ def test_hidden_states_are_those_of_the_papers_formulas(encoder):
         torch.testing.assert_close(found.double(), expected, atol=1e-5, rtol=1e-5)
 
 
-def double(encoder):
-    """A copy in float64, where rounding hides nothing."""
-    return dataclasses.replace(encoder, network=copy.deepcopy(encoder.network).double())
-
-
-def assert_equal(left, right):
-    torch.testing.assert_close(left, right, atol=1e-9, rtol=0)
-
-
-def each_alone(encoder):
-    """Tokens of a mixed batch, and of each of its sequences alone, which has no padding."""
-    return encoder.tokenize(SEQUENCES), [encoder.tokenize([sequence]) for sequence in SEQUENCES]
-
-
-def packed_states_are_those_of_each_sequence_alone(encoder):
-    batch, alone = each_alone(encoder)
-    with torch.no_grad():
-        hidden = encoder(batch.input_ids, batch.attention_mask)
-        for row, tokens in zip(hidden, alone, strict=True):
-            assert tokens.attention_mask.all()
-            expected = encoder(tokens.input_ids, tokens.attention_mask)[0]
-            assert_equal(row[: len(expected)], expected)
-            assert (row[len(expected) :] == 0).all()
-
-
-def packed_layer_states_are_those_of_each_sequence_alone(encoder):
-    batch, alone = each_alone(encoder)
-    layers = range(encoder.depth + 1)
-    with torch.no_grad():
-        found = encoder.layer_states(batch.input_ids, batch.attention_mask, layers)
-        for row, tokens in enumerate(alone):
-            expected = encoder.layer_states(tokens.input_ids, tokens.attention_mask, layers)
-            for mixed, single in zip(found, expected, strict=True):
-                assert mixed.shape == (*batch.input_ids.shape, encoder.hidden_size)
-                assert_equal(mixed[row, : single.shape[1]], single[0])
-
-
-def packed_gradients_are_the_sum_of_those_alone(encoder):
-    batch, alone = each_alone(encoder)
-    parameters = list(encoder.network.parameters())
-
-    def gradients(tokens):
-        loss = encoder(tokens.input_ids, tokens.attention_mask).pow(3).sum()
-        return torch.autograd.grad(loss, parameters)
-
-    expected = [sum(parts) for parts in zip(*map(gradients, alone), strict=True)]
-    assert all(gradient.isfinite().all() for gradient in expected)
-    assert expected[0].abs().max() > 0
-    for found, wanted in zip(gradients(batch), expected, strict=True):
-        torch.testing.assert_close(found, wanted, atol=1e-9, rtol=1e-9)
-
-
-def written_out(query, key, value, attn_mask=None):
-    """Vaswani et al. 2017, eq. 1, head by head."""
-    scores = torch.einsum("bhik,bhjk->bhij", query, key) / math.sqrt(query.shape[-1])
-    if attn_mask is not None and attn_mask.dtype == torch.bool:
-        attn_mask = torch.zeros(attn_mask.shape).masked_fill(~attn_mask, -torch.inf)
-    weights = (scores if attn_mask is None else scores + attn_mask).exp()
-    return torch.einsum("bhij,bhjk->bhik", weights / weights.sum(-1, keepdim=True), value)
-
-
-def fused_attention_is_the_written_out_one(encoder):
-    def with_and_without_padding():
-        return [*states(encoder, SEQUENCES), *states(encoder, SEQUENCES[:1])]
-
-    found = with_and_without_padding()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("torch.nn.functional.scaled_dot_product_attention", written_out)
-        expected = with_and_without_padding()
-    for left, right in zip(found, expected, strict=True):
-        assert_equal(left, right)
-
-
-def compiled_is_the_same_for_any_padding(encoder):
-    # Graphs are captured, not compiled to code: the contract suite does that, for one batch.
-    torch._dynamo.reset()
-    network = torch.compile(encoder.network, backend="aot_eager")
-    compiled = dataclasses.replace(encoder, network=network)
-    for sequences in (SEQUENCES, SEQUENCES[:1], SEQUENCES[1:]):
-        for left, right in zip(
-            states(compiled, sequences), states(encoder, sequences), strict=True
-        ):
-            assert_equal(left, right)
-
-
-PACKED = (
-    packed_states_are_those_of_each_sequence_alone,
-    packed_layer_states_are_those_of_each_sequence_alone,
-    packed_gradients_are_the_sum_of_those_alone,
-    fused_attention_is_the_written_out_one,
-    pytest.param(compiled_is_the_same_for_any_padding, marks=pytest.mark.slow),
-)
-"""What a network that packs its tokens owes, in float64."""
-
-
 @pytest.mark.parametrize("claim", PACKED, ids=lambda claim: claim.__name__)
 def test_packing(encoder, claim):
     claim(double(encoder))
-
-
-def test_grid_packs_tokens_and_unpacks_them_with_zeros():
-    grid = Grid.of(torch.tensor([[True, True, False], [True, False, False]]))
-    padded = torch.arange(1.0, 13.0).view(2, 3, 2)
-    packed = grid.pack(padded)
-    assert packed.tolist() == [[1, 2], [3, 4], [7, 8]]
-    assert grid.unpack(packed)[:, :, 0].tolist() == [[1, 3, 0], [7, 0, 0]]
-
-
-def test_without_padding_nothing_is_moved_and_rows_share_one_bias():
-    mask = torch.ones(2, 3, dtype=torch.bool)
-    padded = torch.randn(2, 3, 4)
-    grid = Grid.of(mask)
-    assert grid.pack(padded).data_ptr() == padded.data_ptr()
-    assert torch.equal(grid.unpack(grid.pack(padded)), padded)
-    assert linear_bias(4, mask, torch.float32).shape == (1, 4, 3, 3)
-
-
-def test_slopes_of_a_power_of_two():
-    # Press et al. 2022, section 3: for 8 heads 1/2, 1/4, ..., 1/256.
-    assert slopes(8) == [2.0**-n for n in range(1, 9)]
-
-
-def test_slopes_of_twelve_heads():
-    # The authors' rule: those of 8 heads, then the first four odd ones of 16.
-    assert slopes(12) == pytest.approx(
-        [2.0**-n for n in range(1, 9)] + [2.0**-n for n in (0.5, 1.5, 2.5, 3.5)]
-    )
-
-
-def test_bias_falls_with_distance_and_shuts_padding_out():
-    bias = linear_bias(2, torch.tensor([[True, True, False]]), torch.float32)
-    lowest = torch.finfo(torch.float32).min
-    assert bias[0, 0, 0].tolist() == pytest.approx([0, -1 / 16, lowest])
-    assert bias[0, 1, 1].tolist() == pytest.approx([-1 / 256, 0, lowest])
 
 
 def test_tokens_are_merged_as_the_file_says(encoder):
@@ -232,18 +100,6 @@ def test_letters_are_read_as_documented(encoder):
     with pytest.raises(UserError, match="sequence 1 of the batch has 'X'"):
         tokenizer(["ACGT", "AXGT"])
     assert tokenizer([]).input_ids.shape == (0, 0)
-
-
-def test_stand_in_cuts_five_mers():
-    batch = stand_in(SPECIAL)(["AAAAAAC", "N"])
-    # 5 special tokens, 4 + 16 + 64 + 256 shorter k-mers, then AAAAA; AC is the second 2-mer.
-    assert batch.input_ids.tolist() == [[1, 345, 10, 2], [1, 0, 2, 3]]
-    assert batch.special_tokens_mask.tolist() == [[1, 0, 0, 1], [1, 0, 1, 1]]
-
-
-def test_stand_in_fits_the_published_vocabulary():
-    batch = stand_in(SPECIAL)(["T" * 5])
-    assert int(batch.input_ids.max()) == 5 + 4 + 16 + 64 + 256 + 1024 - 1 < 4096
 
 
 def test_fingerprint_follows_the_vocabulary(folder):

@@ -193,7 +193,7 @@ def test_tokens_are_upper_case_letters_in_ascii():
     assert batch.input_ids.tolist() == [[65, 67, 71, 84], [78, 84, 1, 1]]
     assert batch.attention_mask.tolist() == [[1, 1, 1, 1], [1, 1, 0, 0]]
     assert batch.special_tokens_mask.tolist() == [[0, 0, 0, 0], [0, 0, 1, 1]]
-    assert ByteTokenizer()([]).input_ids.shape == (0, 1)
+    assert ByteTokenizer()([]).input_ids.shape == (0, 0)
     assert ByteTokenizer()([""]).attention_mask.tolist() == [[0]]
 
 

@@ -18,7 +18,7 @@ from engine.encoders.families.nucleotide_transformer import (
 from engine.encoders.networks.esm import Esm
 from engine.testing.networks import states
 from tests.encoders.contract import follows_the_seed
-from tests.encoders.families.test_dnabert2 import PACKED, double
+from tests.encoders.networks.packed import PACKED, double
 from tests.encoders.small import NT_V1, NT_V2, SMALL, nt_shapes, tensors
 
 FIRST, SECOND = "nt-500m-human-ref", "nt-v2-50m"

@@ -9,9 +9,8 @@ from safetensors.torch import load_file, save_file
 
 from engine.basics.errors import UserError
 from engine.encoders import load_encoder
-from engine.encoders.checkpoint import state_hash, write_folder
+from engine.encoders.checkpoint import write_folder
 from engine.encoders.families.tiny import SHIPPED, SIZES
-from engine.encoders.networks.hyena import long_convolution
 
 names = pytest.mark.parametrize("name", sorted(SIZES))
 
@@ -104,16 +103,6 @@ def test_a_broken_folder_is_told(folder, file, content, told):
     assert "\n" not in str(error.value)
 
 
-def test_state_hash_sees_names_types_and_values():
-    base = torch.nn.Linear(2, 2)
-    hashes = {state_hash(base), state_hash(torch.nn.Sequential(base))}
-    hashes.add(state_hash(torch.nn.Linear(2, 2).to(torch.bfloat16)))
-    with torch.no_grad():
-        base.bias[0] += 1
-    hashes.add(state_hash(base))
-    assert len(hashes) == 4
-
-
 def test_hyena_is_causal():
     # A later base cannot change an earlier state; the end token is the first to see it all.
     encoder = load_encoder("tiny-hyena", weights="random")
@@ -131,30 +120,6 @@ def test_bert_looks_both_ways():
     with torch.no_grad():
         first, second = encoder(tokens.input_ids, tokens.attention_mask)
     assert (first[0] - second[0]).abs().max() > 1e-4
-
-
-def direct_convolution(signal, kernel):
-    """The sum that defines it, term by term."""
-    out = torch.zeros_like(signal)
-    for t in range(signal.shape[1]):
-        for s in range(t + 1):
-            out[:, t] += kernel[t - s] * signal[:, s]
-    return out
-
-
-@pytest.mark.parametrize("length", [1, 2, 7, 16])
-def test_long_convolution_is_the_causal_sum(length):
-    generator = torch.Generator().manual_seed(0)
-    signal = torch.randn(2, length, 3, generator=generator)
-    kernel = torch.randn(length, 3, generator=generator)
-    torch.testing.assert_close(long_convolution(signal, kernel), direct_convolution(signal, kernel))
-
-
-def test_long_convolution_has_the_right_gradients():
-    generator = torch.Generator().manual_seed(0)
-    signal = torch.randn(2, 5, 3, generator=generator, dtype=torch.float64, requires_grad=True)
-    kernel = torch.randn(5, 3, generator=generator, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(long_convolution, (signal, kernel))
 
 
 def test_hyena_takes_16k_bases():

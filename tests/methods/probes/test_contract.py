@@ -76,10 +76,10 @@ def test_a_small_spread_around_a_large_mean_is_not_rounded_away(name: str) -> No
 
 def test_the_ranges_of_a_hyperparameter_are_the_same_in_all_probes() -> None:
     for probe in probes().values():
-        numbers = {name for name, values in probe.parameters.items() if not values}
-        assert set(probe.ranges) == numbers, probe.name
-        for name, span in probe.ranges.items():
-            assert methods()["probe"].ranges[name] == span
+        for name, declared in probe.parameters.items():
+            assert declared.name == name
+            assert declared.values, (probe.name, name)
+            assert methods()["probe"].parameters[name].values == declared.values
 
 
 def test_one_class_only_is_told() -> None:
@@ -101,11 +101,10 @@ def test_weights_of_classes_are_refused_where_there_are_none() -> None:
 def test_the_method_declares_the_hyperparameters_of_every_probe() -> None:
     declared = methods()["probe"].parameters
     assert declared == hyperparameters()
-    assert declared["classifier"] == tuple(probes())
+    assert declared["classifier"].values == tuple(probes())
     for probe in probes().values():
         assert not set(probe.parameters) & set(COMMON)
-        for name, values in probe.parameters.items():
-            assert set(values) <= set(declared[name])
+        assert set(probe.parameters) <= set(declared)
 
 
 def test_names_of_probes_are_those_of_their_files() -> None:

@@ -13,7 +13,7 @@ from engine.report.facts.cost import cost_grid, pareto
 from engine.report.facts.searches import searches
 from engine.report.facts.standings import leaderboard
 from engine.report.figures.panels import score_against_cost
-from engine.report.finished_run import Run, read_run
+from engine.report.finished_run import FinishedRun, read_run
 from engine.report.forms.theme import FIGURE_STYLE
 
 Maker = Callable[..., Path]
@@ -54,7 +54,7 @@ def test_a_model_without_parameters_is_no_smallest_network(make_run: Maker) -> N
     assert drawing.caption.endswith("Cells without such a number are left out.")
 
 
-def costs(run: Run) -> dict[str, str]:
+def costs(run: FinishedRun) -> dict[str, str]:
     """The table of costs of a run of one cell, by column."""
     ((search,),) = searches(run).values()
     grid = cost_grid(run, leaderboard(run), [search])

@@ -68,7 +68,7 @@ def test_a_task_carries_no_test_row(csv, write):
 def test_the_seal_holds_where_the_file_has_changed(csv, write):
     task = load_task(write("mine.csv", csv))
     write("mine.csv", csv.replace("s5,", "t5,"))
-    with pytest.raises(UserError, match=r"^mine\.csv: has changed since the task was loaded.*put"):
+    with pytest.raises(UserError, match=r"^mine\.csv: the data changed .*, so its test split.*put"):
         task.unseal_test()
     write("mine.csv", csv)
     assert found(task.unseal_test()) == expected(csv, "test")

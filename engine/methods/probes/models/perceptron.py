@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from engine.basics.files import replacing
 from engine.encoders import best_device
+from engine.methods.training.parameters import load_state, save_module, seeded
 from engine.methods.training.short import ShortTraining, mean_loss, scores, target_tensor, train
 from engine.records import TaskKind
 
@@ -24,14 +21,9 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Shape:
-    """Size of a perceptron.
+    """Size of a perceptron of ``layers`` hidden layers of ``hidden`` units.
 
-    Attributes
-    ----------
-    inputs, hidden, layers, outputs : int
-        ``layers`` hidden layers of ``hidden`` units.
-    dropout : float
-    kind : {"classification", "multilabel", "regression"}
+    Inputs and outputs are 0 for one that is not fitted yet.
     """
 
     inputs: int
@@ -51,61 +43,37 @@ class Shape:
         return nn.Sequential(*modules, nn.Linear(width, self.outputs))
 
 
-@dataclass(frozen=True)
-class Settings:
-    """How a perceptron is fitted.
-
-    Attributes
-    ----------
-    kind : {"classification", "multilabel", "regression"}
-    hidden, layers, dropout
-        See `Shape`.
-    training : ShortTraining
-    """
-
-    kind: TaskKind
-    hidden: int
-    layers: int
-    dropout: float
-    training: ShortTraining
-
-
 @dataclass
 class Perceptron:
     """A perceptron that is fitted with early stopping on a part of its rows.
 
     Attributes
     ----------
-    settings : Settings or None
+    training : ShortTraining or None
         None for one that was read from a file: it scores and is not fitted again.
     held : ndarray, shape (M,), int64
         Rows that say when to stop; without any, all epochs are run.
-    shape : Shape
     network : nn.Sequential
         On the device that it was fitted on or read to.
     """
 
-    settings: Settings | None
+    shape: Shape
+    training: ShortTraining | None
     held: npt.NDArray[np.int64]
-    shape: Shape = field(init=False)
     network: nn.Sequential = field(init=False)
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Perceptron:
         """Fit to rows (N, H) and labels as `engine.methods.probes.base.Probe.build` says."""
-        settings = self.settings
-        assert settings is not None
-        kind, seed, device = settings.kind, settings.training.seed, torch.device(best_device())
+        training, kind, device = self.training, self.shape.kind, torch.device(best_device())
+        assert training is not None
         inputs = torch.as_tensor(np.array(X, dtype=np.float32), device=device)
         targets = target_tensor(np.asarray(y), kind).to(device)
         weights = None
         if sample_weight is not None:
             weights = torch.as_tensor(np.asarray(sample_weight, dtype=np.float32), device=device)
         outputs = int(targets.max()) + 1 if kind == "classification" else targets.shape[1]
-        self.shape = Shape(
-            inputs.shape[1], settings.hidden, settings.layers, outputs, settings.dropout, kind
-        )
-        with torch.random.fork_rng(devices=[] if device.type == "cpu" else [device]):
-            torch.manual_seed(seed)
+        self.shape = replace(self.shape, inputs=inputs.shape[1], outputs=outputs)
+        with seeded(training.seed, device):
             network = self.shape.network().to(device)
         held = torch.as_tensor(self.held, device=device)
         kept = torch.as_tensor(np.setdiff1d(np.arange(len(inputs)), self.held), device=device)
@@ -120,7 +88,7 @@ class Perceptron:
             with torch.inference_mode():
                 return -float(loss(held))
 
-        train(network, len(kept), lambda rows: loss(kept[rows]), score, settings.training)
+        train(network, len(kept), lambda rows: loss(kept[rows]), score, training)
         self.network = network
         return self
 
@@ -136,17 +104,14 @@ class Perceptron:
 
 def save(model: Perceptron, path: Path) -> None:
     """Write weights and shape."""
-    with replacing(path) as temporary:
-        save_file(model.network.state_dict(), temporary, {"shape": json.dumps(asdict(model.shape))})
+    save_module(model.network, path, {"shape": asdict(model.shape)})
 
 
 def load(path: Path) -> Perceptron:
     """Read what `save` wrote."""
-    with safe_open(path, framework="pt") as file:
-        shape = Shape(**json.loads(file.metadata()["shape"]))
-        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    model = Perceptron(None, np.empty(0, dtype=np.int64))
-    model.shape, model.network = shape, shape.network()
+    state, about = load_state(path)
+    model = Perceptron(Shape(**about["shape"]), None, np.empty(0, dtype=np.int64))
+    model.network = model.shape.network()
     model.network.load_state_dict(state)
     model.network.to(best_device())
     return model

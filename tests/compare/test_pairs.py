@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import r2_score
 
-from engine.compare.fits import gather
-from engine.compare.methods import equivalence, method_test
+from engine.compare.evidence import gather, method_test
+from engine.compare.pairs import equivalence_p
 
 LABELS = np.random.default_rng(0).normal(size=80)
 
@@ -18,7 +18,7 @@ def predicted(error: float, draw: int) -> np.ndarray:
 
 
 def test_other_metrics_are_compared_by_a_bootstrap_of_the_rows(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("engine.compare.fits.RESAMPLES", 200)
+    monkeypatch.setattr("engine.compare.evidence.RESAMPLES", 200)
     a, b = [predicted(0.3, s) for s in (1, 2)], [predicted(1.0, s) for s in (3, 4)]
     found = method_test(gather("r2", LABELS, [*a, *b]), a, b).result
     assert found is not None
@@ -28,7 +28,7 @@ def test_other_metrics_are_compared_by_a_bootstrap_of_the_rows(monkeypatch: pyte
 
 
 def test_a_method_that_does_not_depend_on_the_seed_is_told(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("engine.compare.fits.RESAMPLES", 50)
+    monkeypatch.setattr("engine.compare.evidence.RESAMPLES", 50)
     a, b = [predicted(0.3, 1)] * 2, [predicted(1.0, s) for s in (3, 4)]
     found = method_test(gather("r2", LABELS, [*a, *b]), a, b)
     assert found.note == "same model with every seed: a"
@@ -45,6 +45,6 @@ def test_where_rows_allow_no_test_a_note_says_why():
 
 
 def test_without_a_standard_error_nothing_is_shown_to_be_equal():
-    assert np.isnan(equivalence(0.0, float("nan"), 0.01)["equivalence_p"])
-    assert equivalence(0.0, 0.0, 0.01)["equivalence_p"] == 1
-    assert equivalence(0.0, 0.001, 0.01)["equivalence_p"] < 0.05
+    assert np.isnan(equivalence_p(0.0, float("nan"), 0.01))
+    assert equivalence_p(0.0, 0.0, 0.01) == 1
+    assert equivalence_p(0.0, 0.001, 0.01) < 0.05

@@ -5,14 +5,14 @@ import pytest
 from scipy import stats
 from sklearn.metrics import matthews_corrcoef
 
-from engine.compare.fits import auc_interval, gather, interval, paired_test
-from engine.compare.methods import method_test
+from engine.compare.by_area import Areas
+from engine.compare.evidence import gather, interval, method_test, paired_test
 from engine.stats import auc_ci, delong_test, macro_auc_ci
 from tests.compare.fits import BINARY, THREE, scores, welch_df
 
 
 def test_a_bootstrap_is_the_test_of_methods_without_luck_of_seeds(monkeypatch):
-    monkeypatch.setattr("engine.compare.fits.RESAMPLES", 100)
+    monkeypatch.setattr("engine.compare.evidence.RESAMPLES", 100)
     groups = [f"g{row % 8}" for row in range(len(BINARY))]
     a, b = scores(BINARY, 1.0, 1), scores(BINARY, 0.5, 2)
     for known in (None, groups):
@@ -24,7 +24,7 @@ def test_a_bootstrap_is_the_test_of_methods_without_luck_of_seeds(monkeypatch):
 
 
 def test_a_value_by_mcc_is_that_of_scikit_learn(monkeypatch):
-    monkeypatch.setattr("engine.compare.fits.RESAMPLES", 50)
+    monkeypatch.setattr("engine.compare.evidence.RESAMPLES", 50)
     a = scores(BINARY, 1.0, 1)
     b = scores(BINARY, 0.5, 2)
     result = paired_test(gather("mcc", BINARY, [a, b]), a, b)
@@ -49,7 +49,7 @@ def test_few_groups_are_tested_with_few_degrees_of_freedom():
 
 
 def test_intervals_follow_the_metric_and_the_number_of_classes(monkeypatch):
-    monkeypatch.setattr("engine.compare.fits.RESAMPLES", 200)
+    monkeypatch.setattr("engine.compare.evidence.RESAMPLES", 200)
     three = scores(THREE, 1.0, 1)
     expected = macro_auc_ci(THREE, three)
     assert interval(gather("auroc", THREE, [three]), three) == (expected.ci_low, expected.ci_high)
@@ -64,17 +64,17 @@ def test_an_interval_over_few_groups_is_students_and_stays_within_one():
     a = scores(BINARY, 1.0, 1)
     area = auc_ci(BINARY, a[:, 1], groups=groups)
     half_width = stats.t.ppf(0.975, welch_df(BINARY, groups, a)) * area.se
-    found = auc_interval(BINARY, a, groups=groups)
+    found = Areas(BINARY, groups).interval(a, 0.95)
     assert found == pytest.approx((area.auc - half_width, min(1, area.auc + half_width)))
     perfect = np.column_stack([1.0 - BINARY, BINARY])
-    assert auc_interval(BINARY, perfect, groups=groups) == (1, 1)
+    assert Areas(BINARY, groups).interval(perfect, 0.95) == (1, 1)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("metric", ["auroc", "mcc"])
 def test_intervals_over_eight_groups_hold_the_truth(metric, monkeypatch):
     # Plain percentiles held it in 88 %, a normal interval of the AUC in 92 %.
-    monkeypatch.setattr("engine.compare.fits.RESAMPLES", 300)
+    monkeypatch.setattr("engine.compare.evidence.RESAMPLES", 300)
     rng = np.random.default_rng(0)
     groups = np.repeat(np.arange(8), 25)
     spread = np.sqrt(1 + 0.3**2)  # of scores within a class: rows, and groups with their own luck

@@ -1,0 +1,30 @@
+"""The long convolution against the sum that defines it."""
+
+import pytest
+import torch
+
+from engine.encoders.networks.hyena import long_convolution
+
+
+def direct_convolution(signal, kernel):
+    """The sum that defines it, term by term."""
+    out = torch.zeros_like(signal)
+    for t in range(signal.shape[1]):
+        for s in range(t + 1):
+            out[:, t] += kernel[t - s] * signal[:, s]
+    return out
+
+
+@pytest.mark.parametrize("length", [1, 2, 7, 16])
+def test_long_convolution_is_the_causal_sum(length):
+    generator = torch.Generator().manual_seed(0)
+    signal = torch.randn(2, length, 3, generator=generator)
+    kernel = torch.randn(length, 3, generator=generator)
+    torch.testing.assert_close(long_convolution(signal, kernel), direct_convolution(signal, kernel))
+
+
+def test_long_convolution_has_the_right_gradients():
+    generator = torch.Generator().manual_seed(0)
+    signal = torch.randn(2, 5, 3, generator=generator, dtype=torch.float64, requires_grad=True)
+    kernel = torch.randn(5, 3, generator=generator, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(long_convolution, (signal, kernel))
