@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.encoders.networks.mamba import SelectiveStateSpace
+from engine.encoders.networks.precision import full_precision
 
 
 @dataclass(frozen=True)
@@ -227,7 +228,7 @@ class Caduceus(nn.Module):
     def _run(self, hidden: Tensor, order: Tensor, strands: int) -> Tensor:
         """Blocks and final norm over a batch of one strand, or of all first and all second."""
         exchange = strands == 2 and self.config.fused_add_norm
-        residual = hidden.float()
+        residual = full_precision(hidden)
         for block in self.layers:
             if exchange:
                 # All rows of a sequence have its order, so it stays as it is.
