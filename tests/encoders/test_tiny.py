@@ -12,6 +12,7 @@ from engine.encoders.checkpoint import state_hash, write_folder
 from engine.encoders.networks.hyena import long_convolution
 from engine.encoders.tiny import SHIPPED, SIZES
 from engine.errors import UserError
+from tests.encoders.contract import CLOSE_IN_FLOAT64, assert_close, in_float64
 
 names = pytest.mark.parametrize("name", sorted(SIZES))
 
@@ -116,12 +117,12 @@ def test_state_hash_sees_names_types_and_values():
 
 def test_hyena_is_causal():
     # A later base cannot change an earlier state; the end token is the first to see it all.
-    encoder = load_encoder("tiny-hyena", weights="random")
+    encoder = in_float64(load_encoder("tiny-hyena", weights="random"))
     left, right = "ACGTTGCATGCCTGCAGGTC" * 3, "ACGTTGCATGCCTGCAGGTC" * 2 + "G" * 20
     tokens = encoder.tokenize([left, right])
     with torch.no_grad():
         first, second = encoder(tokens.input_ids, tokens.attention_mask)
-    torch.testing.assert_close(first[:40], second[:40], atol=1e-5, rtol=1e-5)
+    assert_close(first[:40], second[:40], CLOSE_IN_FLOAT64)
     assert (first[-1] - second[-1]).abs().max() > 1e-3
 
 
@@ -145,9 +146,10 @@ def direct_convolution(signal, kernel):
 @pytest.mark.parametrize("length", [1, 2, 7, 16])
 def test_long_convolution_is_the_causal_sum(length):
     generator = torch.Generator().manual_seed(0)
-    signal = torch.randn(2, length, 3, generator=generator)
-    kernel = torch.randn(length, 3, generator=generator)
-    torch.testing.assert_close(long_convolution(signal, kernel), direct_convolution(signal, kernel))
+    signal = torch.randn(2, length, 3, generator=generator, dtype=torch.float64)
+    kernel = torch.randn(length, 3, generator=generator, dtype=torch.float64)
+    found, expected = long_convolution(signal, kernel), direct_convolution(signal, kernel)
+    assert_close(found, expected, CLOSE_IN_FLOAT64)
 
 
 def test_long_convolution_has_the_right_gradients():

@@ -32,11 +32,9 @@ def fitted(X, y, cases, kind: str = "classification") -> list[LogisticHead]:
 
 
 def ill_conditioned(rng: np.random.Generator):
-    """Features on scales of 0.01 to 100 that nearly depend on six; two nearly separate classes."""
-    few = rng.normal(size=(240, 6))
-    X = few @ rng.normal(size=(6, 40)) + 0.01 * rng.normal(size=(240, 40))
-    y = (few[:, :2] * 4 + rng.gumbel(size=(240, 2))).argmax(axis=1)
-    return (X * np.logspace(-2, 2, 40) + 10).astype(np.float32), y
+    """Dependent features on scales from 0.01 to 100; a plane separates the classes."""
+    X = rng.normal(size=(240, 64)) @ rng.normal(size=(64, 64)) * np.logspace(-2, 2, 64) + 10
+    return X.astype(np.float32), (X[:, 20] + X[:, 10] > 20).astype(np.int64)
 
 
 def expected(X, y, C, weights=None):
@@ -105,12 +103,11 @@ def test_company_order_and_threads_change_no_score_of_an_ill_conditioned_problem
         return [head.predict_proba(X) for head in fitted(X[fit], y[fit], chosen)]
 
     together = scores(cases)
-    others = {"backwards": scores(cases[::-1])[::-1], "two threads": scores(cases, 2)}
-    for name, found in others.items():
-        np.testing.assert_allclose(found, together, rtol=0, atol=ATOL, err_msg=name)
+    backwards, by_two_threads = scores(cases[::-1])[::-1], scores(cases[::9], 2)
+    np.testing.assert_allclose(backwards, together, rtol=0, atol=ATOL)
+    np.testing.assert_allclose(by_two_threads, together[::9], rtol=0, atol=ATOL)
     for found, case in list(zip(together, cases, strict=True))[::9]:
-        for count in (1, 2):
-            np.testing.assert_allclose(scores([case], count)[0], found, rtol=0, atol=ATOL)
+        np.testing.assert_allclose(scores([case])[0], found, rtol=0, atol=ATOL)
         np.testing.assert_allclose(found[fit], expected(X[fit], y[fit], case[0]), rtol=0, atol=ATOL)
 
 

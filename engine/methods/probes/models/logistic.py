@@ -37,8 +37,9 @@ MOST_APPROACHES = 200
 #: By how much the probability of a fitted row may still change. With a decrement D and logits that
 #: are to change by z, C sum_i w_i p_i (1 - p_i) z_i^2 <= D^2, so that p changes by p (1 - p) z <=
 #: D / (2 sqrt(C w)); of exclusive classes, by D / sqrt(2 C w). Of any other row x, by |x| D / 4 at
-#: most, for the penalty makes the Hessian at least 1.
+#: most, for the penalty makes the Hessian at least 1; so C counts as `FIRMEST` where it is more.
 DONE = 1e-9
+FIRMEST = 100
 MOST_STEPS = 30
 
 #: Conjugate gradients leave this share of the squared decrement, or less: its own quotient with C,
@@ -267,31 +268,34 @@ def _approached(problem: Problem) -> Tensor:
 
 def _finished(problem: Problem, solution: Tensor) -> Tensor:
     """The solution, by Newton steps from near it; those that are done leave the batch."""
-    batch = len(solution)
     result = solution.clone()
-    running = torch.arange(batch, device=solution.device)
+    running = torch.arange(len(result), device=solution.device)
     logits = problem.forward(solution)
     gradient = problem.backward(problem.residuals(logits), solution)
     for _ in range(MOST_STEPS):
         direction, decrement, rest = _newton(problem, gradient, logits)
-        least = DONE**2 * problem.strengths
+        least = _least(problem.strengths)
         # Where hardly more than rounding is left a search finds nothing: the step is just taken.
         close = decrement <= least
         sought = torch.where(close, 0, direction)
-        before = logits
-        step, logits, residuals = _search(problem, solution, sought, gradient, before)
+        step, moved, residuals = _search(problem, solution, sought, gradient, logits)
         solution = solution + torch.where(close, direction, step * direction)
         result[running] = solution
         # By which share the Hessian changes along the step, and so what the step leaves.
-        change = (logits - before).abs().amax(dim=(1, 2), keepdim=True)
+        change = (moved - logits).abs().amax(dim=(1, 2), keepdim=True)
         going = ~(close | ((rest <= least) & (change**2 * decrement <= least))).flatten()
         if not going.any():
             return result
         running, problem = running[going], problem.only(going)
-        solution, logits = solution[going], logits[going]
+        solution, logits = solution[going], moved[going]
         gradient = problem.backward(residuals[going], solution)
-    log.warning("%d of %d logistic regressions did not converge", len(running), batch)
+    log.warning("%d of %d logistic regressions did not converge", len(running), len(result))
     return result
+
+
+def _least(strengths: Tensor) -> Tensor:
+    """Squared decrement of a regression that is done, (B, 1, 1)."""
+    return DONE**2 * strengths.clamp(max=FIRMEST)
 
 
 def _newton(problem: Problem, gradient: Tensor, logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -319,7 +323,7 @@ def _newton(problem: Problem, gradient: Tensor, logits: Tensor) -> tuple[Tensor,
         last = gains[max(number + 1 - back, 0) : number + 1, running].sum(dim=0)
         result[running], rest[running] = step, last
         share = (total / problem.strengths).clamp(max=REST)
-        enough = torch.maximum(share * total, DONE**2 * problem.strengths)
+        enough = torch.maximum(share * total, _least(problem.strengths))
         going = ((last > enough) | (number + 1 < back)).flatten()
         if not going.any():
             break
