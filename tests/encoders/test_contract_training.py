@@ -20,6 +20,7 @@ from tests.encoders.contract import (
     every_network,
     on,
     scalar,
+    state_tolerance,
     tokenized,
 )
 
@@ -158,8 +159,9 @@ def test_padding_changes_nothing_behind_a_prompt(encoder, device):
     encoder = on(encoder, device)
     width = encoder.network.get_input_embeddings()(tokenized(encoder, ["A"])[0]).shape[-1]
     prompt = torch.randn(PROMPT, width, generator=torch.Generator().manual_seed(0)).to(device)
+    tolerance = state_tolerance(encoder)
     with torch.no_grad():
         together, mask = prompted(encoder, prompt, SEQUENCES)
         for row, sequence in enumerate(SEQUENCES):
             alone, _ = prompted(encoder, prompt, [sequence])
-            assert_close(together[row][mask[row].bool()], alone[0])
+            assert_close(together[row][mask[row].bool()], alone[0], tolerance)
