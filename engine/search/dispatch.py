@@ -69,7 +69,6 @@ class Dispatcher(Searcher):  # type: ignore[misc]
 
     Parameters
     ----------
-    turns : Turns
     slots : mapping
         What a method needs -> how many calls are out at once.
     spec_of : callable

@@ -29,7 +29,6 @@ def importances(
         As declared; an encoder may have narrowed its choices, or replaced them by its own.
     trials : sequence of (mapping, float)
         Hyperparameters and score of the complete trials of a cell.
-    maximize : bool
 
     Returns
     -------

@@ -42,7 +42,6 @@ def open_storage(given: str, out: Path) -> BaseStorage:
     ----------
     given : str
         ``journal`` (``OUT/optuna.log``), ``sqlite`` (``OUT/optuna.db``) or the URL of a database.
-    out : Path
     """
     if given == "journal":
         path = str(out / "optuna.log")

@@ -41,9 +41,6 @@ def open_turns(
 
     Parameters
     ----------
-    study : Study
-    plans : sequence of CellPlan
-    fingerprints : callable
     out : Path
         This run's folder: its trials, and the points that its searches started from.
 

@@ -97,8 +97,6 @@ def frozen_trial(
 
     Parameters
     ----------
-    record : TrialRecord
-    space : Space
     objectives : sequence of str
         With more than one, Optuna takes no values in between.
     state : TrialState or None

@@ -22,7 +22,6 @@ def pareto_front(
         Of one cell.
     objectives : sequence of str
         ``score``, of which more is better if `maximize`, and costs.
-    maximize : bool
     """
     complete = [r for r in records if r.result.status == "complete" and r.duplicate_of is None]
     # Small is good everywhere.

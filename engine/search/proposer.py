@@ -29,7 +29,6 @@ class Proposer:
 
     Parameters
     ----------
-    space : Space
     key : str
         Identity of the search; seeds the sampler together with a trial's number.
     sampler : {"tpe", "random", "grid", "gp", "cmaes"}

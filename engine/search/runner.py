@@ -45,10 +45,8 @@ def run_trials(
 
     Parameters
     ----------
-    study : Study
     turns : Turns
         Of searches rebuilt from earlier records.
-    capacity : Capacity
     spec_of, on_record : callable
         See `Dispatcher`.
     out : Path

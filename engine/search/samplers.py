@@ -28,7 +28,6 @@ def sampler_of(name: str, startup: int, seed: int) -> BaseSampler:
     startup : int
         Trials drawn at random before `tpe` and `gp` model. CMA-ES starts at the centre of the space
         after the default configuration.
-    seed : int
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)

@@ -70,22 +70,18 @@ class CellSearch:
 
     Parameters
     ----------
-    plan : CellPlan
     key : str
         Identity of the search.
     budget : int
         Trials, duplicates counted; a grid of fewer points has its points as the budget.
     sampler : {"tpe", "random", "grid", "gp", "cmaes"}
-    maximize : bool
     records : sequence of TrialRecord
         Trials that finished earlier.
     rules : StopRules
         What ends the search before its budget is spent.
-    drawing : Drawing
 
     Attributes
     ----------
-    budget : int
     records : dict
         Number -> finished trial.
     running : dict

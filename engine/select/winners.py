@@ -24,7 +24,6 @@ class Winner:
 
     Attributes
     ----------
-    plan : CellPlan
     best : TrialRecord
         Best validation score; the earlier one of equals.
     default : TrialRecord or None
@@ -44,7 +43,6 @@ class FitRequest:
     ----------
     spec : TrialSpec
         The configuration with one of the study's seeds.
-    variant : {"tuned", "default"}
     root : str
         Store that keeps the result.
     models : str or None
@@ -83,14 +81,8 @@ class FinalFit:
 
     Attributes
     ----------
-    cell : Cell
-    variant : {"tuned", "default"}
-    seed : int
-    validation : float
     scores : ndarray, shape (N, K), float64
         Of the test rows, in the split's order; see `engine.methods.Fitted.validation`.
-    seconds : float
-    trainable_parameters : int
     """
 
     cell: Cell
@@ -127,8 +119,6 @@ def requests_of(
 
     Parameters
     ----------
-    winner : Winner
-    seeds : sequence of int
     spec_of : callable
         ``spec_of(params, seed) -> TrialSpec`` of this cell, test embeddings included.
     root : str

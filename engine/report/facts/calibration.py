@@ -33,7 +33,6 @@ class Calibration:
     brier, reliability, ece, mce : float
         Of the second class where there are two, else of the class that was predicted; over the bins
         of the curve.
-    curve : ReliabilityCurve
     """
 
     standing: Standing

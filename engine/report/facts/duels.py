@@ -25,14 +25,12 @@ class Duel:
     delta, ci_low, ci_high : float
         How much better the first is, with its 95 % confidence interval: first minus second, or
         second minus first where the metric is a loss.
-    p, log10_p, p_adjusted, log10_adjusted : float
     verdict : str
         ``significant``, ``not significant``, ``unstable over seeds`` or ``no test``.
     seeds_agree : str
         In how many seeds the difference has the same sign, ``"3/3"``.
     seed : int or None
         Whose models were compared.
-    test, correction, family : str
     note : str
         Why there is no test, if so.
     of_methods : bool
@@ -45,7 +43,6 @@ class Duel:
         Of the variance of the difference of methods: what comes from seeds, not from test rows.
     equivalent : bool
         The difference is shown to be smaller than `margin`.
-    margin : float
     """
 
     delta: float
@@ -84,10 +81,6 @@ Duels = Mapping[tuple[str, str], Duel]
 
 def duels(run: FinishedRun) -> Duels:
     """Every tested pair of cells, both ways round, for the earliest seed that was tested.
-
-    Parameters
-    ----------
-    run : FinishedRun
 
     Returns
     -------

@@ -25,10 +25,8 @@ class Findings:
 
     Attributes
     ----------
-    run : FinishedRun
     board : mapping of str to sequence of Standing
         Leaderboards by task.
-    tested : mapping of (str, str) to Duel
     answers : mapping of str to Answer
         By task.
     notes : mapping of str to list of str
@@ -37,7 +35,6 @@ class Findings:
         None for too few tasks.
     searches : sequence of Search
         Of all cells, task by task.
-    pooled : sequence of Pooled
     calibrated : mapping of str to list of Calibration
         By task; empty without predictions of classes.
     maps : mapping of str to list of EmbeddingMap

@@ -18,7 +18,6 @@ class Pooled:
 
     Attributes
     ----------
-    task, encoder, method, pooling : str
     best : float
         Best validation score of the complete trials with this pooling.
     trials : int

@@ -45,7 +45,6 @@ class Standing:
     default, gain : float
         Mean of the untuned models; how much better the tuned ones are, over the seeds that have
         both.
-    default_seeds : int
     validation, drop : float
         Validation score of the winning configuration; how much worse it is on test.
     against_best : Duel or None
@@ -92,10 +91,6 @@ Leaderboard = Mapping[str, Sequence[Standing]]
 
 def leaderboard(run: FinishedRun) -> dict[str, list[Standing]]:
     """Rank the cells of every task by the mean of their test scores over seeds.
-
-    Parameters
-    ----------
-    run : FinishedRun
 
     Returns
     -------

@@ -14,7 +14,6 @@ class Album:
 
     Attributes
     ----------
-    folder : Path
     tasks : mapping of str to str
         What stands for a task in the name of a file.
     """

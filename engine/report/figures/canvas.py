@@ -27,7 +27,6 @@ class Square:
 
     Attributes
     ----------
-    column, row : int
     step : int
         Index into `RAMP`.
     text, tip : str
@@ -69,15 +68,10 @@ def panels(
 
     Parameters
     ----------
-    number : int
     shared : bool
         All panels have one vertical axis, whose numbers stand on the left only.
     bottom : float
         Inches below the panels, for names of axes and a legend.
-
-    Returns
-    -------
-    Figure, list of Axes
     """
     across_at_most, gap_x = (5, 0.14) if shared else (4, 0.55)
     rows = math.ceil(number / across_at_most)
@@ -111,10 +105,8 @@ def legend_below(
 
     Parameters
     ----------
-    figure : Figure
     handles : sequence of Artist
         What it names.
-    columns : int
     spacing, line, gap, height : float
         Between columns, length and height of a handle, between a handle and its name; in letters.
     left : float
@@ -139,8 +131,6 @@ def draw_squares(axes: Axes, squares: Sequence[Square], *, written: bool) -> Map
 
     Parameters
     ----------
-    axes : Axes
-    squares : sequence of Square
     written : bool
         With texts and tips; without, neighbours of one step are one shape and the grid is ruled
         over them, so that hundreds of squares stay a small file.

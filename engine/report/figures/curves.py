@@ -25,13 +25,8 @@ def search_curves(run: FinishedRun, task: str) -> Drawing:
 
     Parameters
     ----------
-    run : FinishedRun
     task : str
         Has at least one complete trial.
-
-    Returns
-    -------
-    Drawing
     """
     trials = run.trials[run.trials["task"] == task]
     encoders = [name for name in run.encoders if (trials["encoder"] == name).any()]

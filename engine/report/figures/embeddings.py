@@ -29,13 +29,8 @@ def embedding_map(run: FinishedRun, maps: Sequence[EmbeddingMap]) -> Drawing:
 
     Parameters
     ----------
-    run : FinishedRun
     maps : sequence of EmbeddingMap
         Of one task; not empty.
-
-    Returns
-    -------
-    Drawing
     """
     task = maps[0].task
     names = [str(name) for name in run.task(task).get("classes") or []]

@@ -37,13 +37,8 @@ def p_matrix(standings: Sequence[Standing], tested: Duels, *, brief: bool = Fals
     ----------
     standings : sequence of Standing
         At least two cells with a score, best first.
-    tested : mapping of (str, str) to Duel
     brief : bool
         Colours only, however few the cells are.
-
-    Returns
-    -------
-    Drawing
     """
     size = len(standings)
     written = size <= MOST_WRITTEN and not brief
@@ -87,13 +82,8 @@ def mean_ranks(run: FinishedRun, ranks: pd.DataFrame) -> Drawing:
 
     Parameters
     ----------
-    run : FinishedRun
     ranks : DataFrame
         See `engine.report.facts.standings.rank_table`.
-
-    Returns
-    -------
-    Drawing
     """
     mean, gaps = ranks.mean(axis=1), ranks.isna().any(axis=1)
     encoders = list(mean.groupby("encoder").min().sort_values().index)
@@ -138,13 +128,8 @@ def win_matrix(found: AcrossTasks, margin: float) -> Drawing:
 
     Parameters
     ----------
-    found : AcrossTasks
     margin : float
         A smaller difference is a tie.
-
-    Returns
-    -------
-    Drawing
     """
     names = [cell_label(*model) for model in found.models]
     place = {model: at for at, model in enumerate(found.models)}

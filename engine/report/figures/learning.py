@@ -33,8 +33,6 @@ def learning_curves(run: FinishedRun, task: str, trained: pd.DataFrame) -> Drawi
 
     Parameters
     ----------
-    run : FinishedRun
-    task : str
     trained : DataFrame
         See `trained_trials`; of all tasks. With very many, the winners alone share one panel.
 

@@ -30,8 +30,6 @@ def score_against_cost(run: FinishedRun, board: Leaderboard, cost: str) -> Drawi
 
     Parameters
     ----------
-    run : FinishedRun
-    board : mapping of str to sequence of Standing
     cost : {"seconds", "trainable_parameters"}
 
     Returns
@@ -80,13 +78,8 @@ def reliability(run: FinishedRun, found: Mapping[str, Sequence[Calibration]]) ->
 
     Parameters
     ----------
-    run : FinishedRun
     found : mapping of str to sequence of Calibration
         Not empty; best cell first.
-
-    Returns
-    -------
-    Drawing
     """
     figure, drawn = panels(len(found), bottom=0.5)
     tips = {}

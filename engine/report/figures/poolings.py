@@ -19,13 +19,8 @@ def pooling_effect(run: FinishedRun, found: Sequence[Pooled]) -> Drawing:
 
     Parameters
     ----------
-    run : FinishedRun
     found : sequence of Pooled
         Not empty.
-
-    Returns
-    -------
-    Drawing
     """
     tasks = [task for task in run.tasks if any(one.task == task for one in found)]
     names = sorted({one.pooling for one in found})

@@ -16,11 +16,6 @@ from engine.report.forms.page import Page
 def write_tables(page: Page, folder: Path) -> Iterator[Path]:
     """Write every table of a page as ``NAME.csv``.
 
-    Parameters
-    ----------
-    page : Page
-    folder : Path
-
     Yields
     ------
     Path

@@ -19,7 +19,6 @@ class Column:
 
     Attributes
     ----------
-    title : str
     numeric : bool
         Aligned on the right.
     filtered : bool
@@ -48,7 +47,6 @@ class Entry:
 
     Attributes
     ----------
-    text : str
     order : float or None
         Sorted by instead of the text.
     strong : bool
@@ -57,7 +55,6 @@ class Entry:
         Set as a verdict of this tone: ``good``, ``accent``, ``warn``, ``soft``.
     hue : str
         Name of the encoder's colour; empty for no swatch.
-    tip : str
     """
 
     text: str
@@ -88,8 +85,6 @@ class Grid:
     ----------
     name : str
         Unique in the report.
-    caption : str
-    columns : sequence of Column
     rows : sequence of sequence of Entry
         As long as `columns` each.
     """

@@ -32,10 +32,6 @@ def escape(text: str) -> str:
 def render_markdown(page: Page) -> str:
     """Write the page as Markdown in GitHub's dialect.
 
-    Parameters
-    ----------
-    page : Page
-
     Returns
     -------
     str

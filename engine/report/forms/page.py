@@ -24,8 +24,6 @@ class TaskAnswer:
 
     Attributes
     ----------
-    task : str
-    answer : Answer
     notes : sequence of str
         Leaks, cut sequences and other warnings of this run.
     """
@@ -41,13 +39,10 @@ class Page:
 
     Attributes
     ----------
-    name, description, question : str
     facts : sequence of str
         The size of the study, when it ended and what ran it, in a few words each.
     across : str
         The answer over all tasks; empty where there is none.
-    answers : sequence of TaskAnswer
-    sections : sequence of Section
     """
 
     name: str
@@ -70,13 +65,8 @@ def compose(run: FinishedRun, figures: Path) -> Page:
 
     Parameters
     ----------
-    run : FinishedRun
     figures : Path
         Folder for the figures' files.
-
-    Returns
-    -------
-    Page
     """
     found = findings(run)
     drawn = album(figures, run.tasks)

@@ -23,8 +23,6 @@ class Match:
 
     Attributes
     ----------
-    standing : Standing
-    published : PublishedScore
     differs : str
         Why the two are not the same protocol; empty where they are.
     """
