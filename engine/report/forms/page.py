@@ -15,7 +15,7 @@ from engine.report.figures.drawing import Picture
 from engine.report.finished_run import FinishedRun
 from engine.report.forms.blocks import Section
 from engine.report.forms.theme import FIGURE_STYLE
-from engine.report.sections import SECTIONS
+from engine.report.sections import subjects
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def compose(run: FinishedRun, figures: Path) -> Page:
     drawn = album(figures, run.tasks)
     # A style takes effect when an artist is made, so it holds for drawing and saving alike.
     with matplotlib.rc_context(FIGURE_STYLE):
-        sections = [section for make in SECTIONS for section in make(found, drawn)]
+        sections = [part for subject in subjects() for part in subject.sections(found, drawn)]
     return Page(
         name=run.name,
         description=str(run.study.get("description") or ""),

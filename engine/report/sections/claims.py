@@ -12,6 +12,7 @@ from engine.report.facts.standings import Leaderboard
 from engine.report.figures.album import Album
 from engine.report.finished_run import FinishedRun
 from engine.report.forms.blocks import Claims, Section
+from engine.report.sections.base import Subject
 
 
 def sections(found: Findings, album: Album) -> Iterator[Section]:
@@ -21,7 +22,10 @@ def sections(found: Findings, album: Album) -> Iterator[Section]:
     yield Section("claims", title, [Claims(said)], link="What the tests say")
 
 
-def claims(run: FinishedRun, board: Leaderboard, tested: Duels) -> list[tuple[str, str]]:
+SUBJECT = Subject("claims", 100, sections)
+
+
+def claims(run: Run, board: Leaderboard, tested: Duels) -> list[tuple[str, str]]:
     """What the statistics of this run say and do not say, as (heading, text)."""
     return [
         _subject_claim(run, tested),

@@ -11,6 +11,7 @@ from engine.report.figures.album import Album
 from engine.report.finished_run import FinishedRun
 from engine.report.forms.blocks import Block, Heading, Section
 from engine.report.forms.grids import Column, Entry, Grid, cell_entries, for_tasks, scored, signed
+from engine.report.sections.base import Subject
 
 STATUS_TONES = {
     "best": "good",
@@ -33,7 +34,10 @@ def sections(found: Findings, album: Album) -> Iterator[Section]:
     yield Section("leaderboard", "Leaderboard", blocks)
 
 
-def scores_grid(run: FinishedRun, board: Leaderboard) -> Grid:
+SUBJECT = Subject("leaderboard", 10, sections)
+
+
+def scores_grid(run: Run, board: Leaderboard) -> Grid:
     """Score of every encoder and method on every task, best mean rank first."""
     ranks = rank_table(board)
     standings = {(s.encoder, s.method, s.task): s for cells in board.values() for s in cells}

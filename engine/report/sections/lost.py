@@ -11,6 +11,7 @@ from engine.report.figures.album import Album
 from engine.report.finished_run import FinishedRun
 from engine.report.forms.blocks import Section
 from engine.report.forms.grids import Grid, records_grid
+from engine.report.sections.base import Subject
 
 
 def sections(found: Findings, album: Album) -> Iterator[Section]:
@@ -20,7 +21,10 @@ def sections(found: Findings, album: Album) -> Iterator[Section]:
         yield Section("failures", "Skipped and failed", [grid for grid in grids if grid])
 
 
-def lost_grid(run: FinishedRun) -> Grid | None:
+SUBJECT = Subject("lost", 50, sections)
+
+
+def lost_grid(run: Run) -> Grid | None:
     """Cells of which no trial completed, each with the reason; None where there are none."""
     records = []
     for cell, trials in run.trials.groupby("cell", sort=False):

@@ -13,6 +13,7 @@ from engine.report.facts.works import Reference, works
 from engine.report.figures.album import Album
 from engine.report.finished_run import FinishedRun
 from engine.report.forms.blocks import Bibliography, Heading, Paragraph, Paste, Section
+from engine.report.sections.base import Subject
 
 #: Metrics of two classes whose value of several is a mean.
 AVERAGED = ("auroc", "auprc", "f1")
@@ -30,7 +31,10 @@ def sections(found: Findings, album: Album) -> Iterator[Section]:
     yield Section("methods", "Methods text", blocks)
 
 
-def methods_paragraph(run: FinishedRun, over: AcrossTasks | None, cited: list[Reference]) -> str:
+SUBJECT = Subject("methods", 110, sections)
+
+
+def methods_paragraph(run: Run, over: AcrossTasks | None, cited: list[Reference]) -> str:
     """A paragraph for a paper's methods section; numbers in brackets are places in `cited`."""
     return " ".join(_methods(run, over, cited))
 

@@ -9,6 +9,7 @@ from engine.report.figures.album import Album
 from engine.report.finished_run import FinishedRun
 from engine.report.forms.blocks import Caution, Facts, Folded, Section
 from engine.report.forms.grids import Grid, records_grid
+from engine.report.sections.base import Subject
 
 
 def sections(found: Findings, album: Album) -> Iterator[Section]:
@@ -19,7 +20,10 @@ def sections(found: Findings, album: Album) -> Iterator[Section]:
     yield Section("provenance", "Provenance", [Facts(_provenance(run)), *notes, *records])
 
 
-def _provenance(run: FinishedRun) -> list[tuple[str, str]]:
+SUBJECT = Subject("provenance", 120, sections)
+
+
+def _provenance(run: Run) -> list[tuple[str, str]]:
     hardware = run.manifest.get("hardware") or {}
     gpus = ", ".join(str(gpu) for gpu in hardware.get("gpus") or [])
     pairs = [

@@ -11,6 +11,7 @@ from engine.report.figures.album import Album
 from engine.report.finished_run import FinishedRun
 from engine.report.forms.blocks import Section
 from engine.report.forms.grids import Column, Entry, Grid, cell_entries
+from engine.report.sections.base import Subject
 from engine.tasks.published import PublishedScore, published_as, published_scores
 
 #: What the two versions of the study differ by for one model and task.
@@ -52,7 +53,10 @@ def sections(found: Findings, album: Album) -> Iterator[Section]:
         yield Section("published", "Beside published scores", [grid], link="Published scores")
 
 
-def matches(run: FinishedRun, board: Leaderboard) -> list[Match]:
+SUBJECT = Subject("published", 90, sections)
+
+
+def matches(run: Run, board: Leaderboard) -> list[Match]:
     """Every published score of an encoder on a task of the run, beside each of our cells."""
     found = []
     for task, standings in board.items():

@@ -25,6 +25,7 @@ from engine.report.figures.heatmaps import p_matrix
 from engine.report.finished_run import FinishedRun
 from engine.report.forms.blocks import Block, Caution, Facts, Folded, Paragraph, Section
 from engine.report.forms.grids import Column, Entry, Grid, cell_entries, scored
+from engine.report.sections.base import Subject
 
 MOST_PAIRS = 66  # of 12 cells; beyond, only the pairs with the best cell are listed
 
@@ -34,6 +35,9 @@ def sections(found: Findings, album: Album) -> Iterator[Section]:
     for place, task in enumerate(found.run.tasks, 1):
         blocks = list(_blocks(found, album, task))
         yield Section(f"task-{place}", task, blocks, group="Tasks")
+
+
+SUBJECT = Subject("tasks", 30, sections)
 
 
 def _blocks(found: Findings, album: Album, task: str) -> Iterator[Block]:
