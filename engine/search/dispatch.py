@@ -1,7 +1,5 @@
 """Between the cells' searches and Ray Tune: what a free worker runs next, and what came of it."""
 
-from __future__ import annotations
-
 import logging
 import shutil
 import time

@@ -1,7 +1,5 @@
 """Which hyperparameters a cell's validation score depended on."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

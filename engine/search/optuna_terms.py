@@ -1,7 +1,5 @@
 """Parameters and finished trials in Optuna's terms."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -3,8 +3,6 @@
 No rule knows Ray: a rule is told the trials' scores epoch by epoch and says whether to stop.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """All cells' trials as one Ray Tune experiment: searcher, scheduler and worker wired together."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path

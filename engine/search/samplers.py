@@ -1,7 +1,5 @@
 """Who proposes configurations: Optuna's samplers by name, and the points of a grid."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Mapping
 

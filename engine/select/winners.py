@@ -1,7 +1,5 @@
 """The winner of each cell, its fits over seeds, and the one reading of the test split."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -110,13 +110,10 @@ def _duel(row: Mapping[str, Any]) -> Duel:
     of_methods = row["claim"] == METHODS
     of = "method_" if of_methods else ""
     unadjusted = str(row["correction"]).lower() in ("none", "")
+    numbers = ("delta", "ci_low", "ci_high", "p", "log10_p", "p_adjusted")
+    variance = row["var_seed"] + row["var_test"]
     return Duel(
-        delta=row[f"{of}delta"],
-        ci_low=row[f"{of}ci_low"],
-        ci_high=row[f"{of}ci_high"],
-        p=row[f"{of}p"],
-        log10_p=row[f"{of}log10_p"],
-        p_adjusted=row[f"{of}p_adjusted"],
+        **{name: row[f"{of}{name}"] for name in numbers},
         log10_adjusted=row[f"{of}log10_p" if unadjusted else f"{of}log10_p_adjusted"],
         verdict=str(row["verdict"]),
         seeds_agree=str(row["seeds_agree"]),
@@ -128,11 +125,7 @@ def _duel(row: Mapping[str, Any]) -> Duel:
         of_methods=of_methods,
         agreement=str(row["agreement"]),
         models_p=row["p_adjusted"],
-        seed_share=_share(row["var_seed"], row["var_test"]),
+        seed_share=row["var_seed"] / variance if variance > 0 else math.nan,
         equivalent=str(row["equivalent"]).lower() == "true",
         margin=row["margin"],
     )
-
-
-def _share(part: float, rest: float) -> float:
-    return part / (part + rest) if part + rest > 0 else math.nan

@@ -60,11 +60,12 @@ class Findings:
 
 def findings(run: FinishedRun) -> Findings:
     """Work out everything that the run has data for."""
-    board = leaderboard(run)
+    tested = duels(run)
+    board = leaderboard(run, tested)
     return Findings(
         run=run,
         board=board,
-        tested=duels(run),
+        tested=tested,
         answers={task: answer(task, board[task]) for task in run.tasks},
         notes={task: task_notes(run, task) for task in run.tasks},
         over=across.of_run(run),

@@ -12,8 +12,10 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path as Outline
 from matplotlib.textpath import text_to_path
+from matplotlib.ticker import MaxNLocator
 
-from engine.report.forms.theme import FONT, INK, PAPER, RAMP, RAMP_INK, SOFT
+from engine.basics.wording import shorten
+from engine.report.forms.theme import FONT, INK, LINE, PAPER, RAMP, RAMP_INK, SOFT
 
 WIDTH = 10.2  # inches; the text column of the page
 POINTS = 72
@@ -88,6 +90,23 @@ def panels(
         made.append(figure.add_axes(box))
         made[-1].tick_params(labelleft=column == 0 or not shared)
     return figure, made
+
+
+def name_panel(axes: Axes, title: str, label: str) -> None:
+    """Name a panel on its top left, and its horizontal axis."""
+    axes.set_title(shorten(title, 26), loc="left", fontsize=9, color=INK.light, pad=5)
+    axes.set_xlabel(label, fontsize=8)
+
+
+def count_along(axes: Axes, title: str, label: str) -> None:
+    """Name a panel whose horizontal axis counts, with a quiet grid and few numbers."""
+    name_panel(axes, title, label)
+    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(4))
+    axes.grid(axis="y", color=LINE.light, linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.tick_params(left=False, bottom=False)
+    axes.spines["left"].set_visible(False)
 
 
 def legend_below(
@@ -176,7 +195,8 @@ def _draw_runs(axes: Axes, squares: Sequence[Square]) -> None:
     runs: list[list[Square]] = []
     for square in sorted(squares, key=lambda s: (s.column, s.row)):
         above = runs[-1][-1] if runs else None
-        if above and _place(above) == (square.column, square.row - 1, square.step):
+        below = (square.column, square.row - 1, square.step)
+        if above and (above.column, above.row, above.step) == below:
             runs[-1].append(square)
         else:
             runs.append([square])
@@ -190,10 +210,6 @@ def _draw_runs(axes: Axes, squares: Sequence[Square]) -> None:
     for line in range(1, size):
         axes.plot([line - 0.5] * 2, [-0.5, size - 0.5], **ruler)
         axes.plot([-0.5, size - 0.5], [line - 0.5] * 2, **ruler)
-
-
-def _place(square: Square) -> tuple[int, int, int]:
-    return square.column, square.row, square.step
 
 
 def _box(square: Square, height: int) -> Outline:

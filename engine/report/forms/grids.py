@@ -101,19 +101,16 @@ class Grid:
         return Grid(self.name, self.caption, [self.columns[place] for place in kept], rows)
 
 
-CELL_COLUMNS = (
-    Column("Task", filtered=True),
-    Column("Encoder", filtered=True),
-    Column("Method", filtered=True),
-)
+MODEL_COLUMNS = (Column("Encoder", filtered=True), Column("Method", filtered=True))
+CELL_COLUMNS = (Column("Task", filtered=True), *MODEL_COLUMNS)
 
 
 def records_grid(
-    name: str, caption: str, titles: Sequence[str], records: Iterable[Sequence[object]]
-) -> Grid:
-    """A plain table of facts as they stand."""
+    name: str, caption: str, titles: Iterable[str], records: Iterable[Sequence[object]]
+) -> Grid | None:
+    """A plain table of facts as they stand; None where there are none."""
     rows = [[Entry(MISSING if value in (None, "") else str(value)) for value in r] for r in records]
-    return Grid(name, caption, [Column(title) for title in titles], rows)
+    return Grid(name, caption, [Column(title) for title in titles], rows) if rows else None
 
 
 def cell_entries(run: FinishedRun, encoder: str, method: str) -> list[Entry]:

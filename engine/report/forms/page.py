@@ -6,11 +6,12 @@ from pathlib import Path
 
 import matplotlib
 
+from engine.basics.files import file_names
 from engine.basics.wording import duration, listing, moment, plural
 from engine.report.facts import across
 from engine.report.facts.answer import Answer
 from engine.report.facts.findings import Findings, findings
-from engine.report.figures.album import album
+from engine.report.figures.album import Album
 from engine.report.figures.drawing import Picture
 from engine.report.finished_run import FinishedRun
 from engine.report.forms.blocks import Section
@@ -69,7 +70,7 @@ def compose(run: FinishedRun, figures: Path) -> Page:
         Folder for the figures' files.
     """
     found = findings(run)
-    drawn = album(figures, run.tasks)
+    drawn = Album(figures, file_names(run.tasks))
     # A style takes effect when an artist is made, so it holds for drawing and saving alike.
     with matplotlib.rc_context(FIGURE_STYLE):
         sections = [part for subject in subjects() for part in subject.sections(found, drawn)]
