@@ -35,7 +35,7 @@ def test_every_file_of_the_folder_is_found_in_the_order_of_the_page() -> None:
     assert set(names) == files
 
 
-@pytest.mark.usefixtures("nothing_registered")
+@pytest.mark.usefixtures("nothing_registered", "unsaved")
 def test_a_subject_from_outside_stands_at_its_place_in_both_forms(
     demo_run: Path, tmp_path: Path
 ) -> None:
