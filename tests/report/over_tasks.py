@@ -1,10 +1,10 @@
 """Three models over seven tasks: one is best on all, the other two are level."""
 
 from engine.compare.tasks import AcrossTasks
-from engine.report.finished_run import Run
+from engine.report.finished_run import FinishedRun
 
 #: A run, and what is so of its models over tasks.
-OverTasks = tuple[Run, AcrossTasks]
+OverTasks = tuple[FinishedRun, AcrossTasks]
 
 TASKS = tuple(f"task-{number}" for number in range(7))
 CELLS = {

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from engine.report.facts.standings import Leaderboard, Standing
-from engine.report.finished_run import Run
+from engine.report.finished_run import FinishedRun
 from engine.report.forms.grids import (
     CELL_COLUMNS,
     Column,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from engine.basics.wording import count, difference
-from engine.report.finished_run import Run
+from engine.report.finished_run import FinishedRun
 from engine.report.forms.grids import MODEL_COLUMNS, Column, Entry, Grid, cell_entries
 
 

@@ -7,7 +7,7 @@ from engine.compare.families import METHODS
 from engine.compare.tasks import AcrossTasks
 from engine.methods import methods
 from engine.report.facts.works import Reference, noted, works
-from engine.report.finished_run import Run
+from engine.report.finished_run import FinishedRun
 
 CORRECTIONS = {
     "holm": "holm1979",
@@ -42,7 +42,7 @@ def references(run: FinishedRun, over: AcrossTasks | None = None) -> list[Refere
     return list(dict.fromkeys(found))
 
 
-def method_citations(run: Run) -> dict[str, str]:
+def method_citations(run: FinishedRun) -> dict[str, str]:
     """What to cite for each method of a study; its name there is the user's choice."""
     known = methods()
     chosen = run.study.get("methods") or {}
@@ -53,7 +53,7 @@ def method_citations(run: Run) -> dict[str, str]:
     return {name: known[kind].citation if kind in known else "" for name, kind in kinds.items()}
 
 
-def _in_their_words(run: Run) -> Iterator[Reference]:
+def _in_their_words(run: FinishedRun) -> Iterator[Reference]:
     """What encoders, tasks and methods ask to be cited as, each once."""
     asked: dict[str, Mapping[str, object]] = {
         "encoder": {name: run.encoder(name).get("citation") for name in run.encoders},
@@ -70,7 +70,7 @@ def _in_their_words(run: Run) -> Iterator[Reference]:
                 yield noted(key, citation)
 
 
-def _keys(run: Run, over: AcrossTasks | None) -> Iterator[str]:
+def _keys(run: FinishedRun, over: AcrossTasks | None) -> Iterator[str]:
     """Works of `works` that a run used."""
     used = run.manifest.get("versions") or {}
     yield from (key for package, key in TOOLS.items() if package in used)

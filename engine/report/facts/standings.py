@@ -89,7 +89,7 @@ class Standing:
 Leaderboard = Mapping[str, Sequence[Standing]]
 
 
-def leaderboard(run: Run, tested: Duels | None = None) -> dict[str, list[Standing]]:
+def leaderboard(run: FinishedRun, tested: Duels | None = None) -> dict[str, list[Standing]]:
     """Rank the cells of every task by the mean of their test scores over seeds.
 
     Parameters

@@ -12,7 +12,7 @@ from engine.report.forms.theme import INK, SOFT, hue
 ROW, BAR = 0.27, 0.13  # inches between labels, between bars
 
 
-def critical_difference(run: Run, found: AcrossTasks) -> Drawing:
+def critical_difference(run: FinishedRun, found: AcrossTasks) -> Drawing:
     """Draw the mean ranks of models over tasks."""
     ranks = found.table["mean_rank"].tolist()
     labels = [shorten(cell_label(*model), 30) for model in found.models]

@@ -12,7 +12,7 @@ from engine.metrics import metric_label
 from engine.report.facts.searches import best_so_far
 from engine.report.figures.canvas import count_along, legend_below, panels
 from engine.report.figures.drawing import Drawing
-from engine.report.finished_run import Run, cell_label
+from engine.report.finished_run import FinishedRun, cell_label
 from engine.report.forms.theme import PAPER, SOFT, dash, hue, marker
 
 MOST_DOTS = 3000  # trials of a study; beyond, only the curves are drawn
@@ -95,7 +95,7 @@ def _draw_dots(axes: Axes, cell: pd.DataFrame, run: FinishedRun) -> None:
             )
 
 
-def _draw_legend(figure: Figure, run: Run, trials: pd.DataFrame, *, dots: bool) -> None:
+def _draw_legend(figure: Figure, run: FinishedRun, trials: pd.DataFrame, *, dots: bool) -> None:
     tone = SOFT.light
     handles = [
         Line2D(

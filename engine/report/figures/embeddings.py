@@ -22,7 +22,7 @@ from engine.report.figures.canvas import (
     text_width,
 )
 from engine.report.figures.drawing import Drawing
-from engine.report.finished_run import Run
+from engine.report.finished_run import FinishedRun
 from engine.report.forms.theme import HUES, LINE
 
 #: Corners of a class's marker, the turn of the first, and matplotlib's name of the shape.

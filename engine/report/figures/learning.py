@@ -12,7 +12,7 @@ from engine.metrics import metric_label
 from engine.report.facts.searches import best_so_far
 from engine.report.figures.canvas import count_along, legend_below, panels
 from engine.report.figures.drawing import Drawing
-from engine.report.finished_run import Run, cell_label
+from engine.report.finished_run import FinishedRun, cell_label
 from engine.report.forms.theme import SOFT, dash, hue
 
 MOST_LINES = 1000  # trained trials of a study; beyond, only the winners are drawn, in one panel
@@ -105,7 +105,7 @@ def _draw_cell(
     return tips
 
 
-def _draw_legend(figure: Figure, run: Run, trials: pd.DataFrame) -> None:
+def _draw_legend(figure: Figure, run: FinishedRun, trials: pd.DataFrame) -> None:
     handles = [
         Line2D([], [], color=SOFT.light, lw=1.9, linestyle=dash(name, run.methods), label=name)
         for name in run.methods

@@ -16,7 +16,7 @@ from engine.report.facts.cost import pareto
 from engine.report.facts.standings import Leaderboard
 from engine.report.figures.canvas import legend_below, name_panel, panels
 from engine.report.figures.drawing import Drawing
-from engine.report.finished_run import Run
+from engine.report.finished_run import FinishedRun
 from engine.report.forms.theme import LINE, SOFT, hue, marker
 
 COSTS: Mapping[str, tuple[str, Callable[[float], str]]] = {

@@ -25,7 +25,7 @@ def sections(found: Findings, album: Album) -> Iterator[Section]:
 SUBJECT = Subject("claims", 100, sections)
 
 
-def claims(run: Run, board: Leaderboard, tested: Duels) -> list[tuple[str, str]]:
+def claims(run: FinishedRun, board: Leaderboard, tested: Duels) -> list[tuple[str, str]]:
     """What the statistics of this run say and do not say, as (heading, text)."""
     return [
         _subject_claim(run, tested),

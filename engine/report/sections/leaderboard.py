@@ -46,7 +46,7 @@ def sections(found: Findings, album: Album) -> Iterator[Section]:
 SUBJECT = Subject("leaderboard", 10, sections)
 
 
-def scores_grid(run: Run, board: Leaderboard) -> Grid:
+def scores_grid(run: FinishedRun, board: Leaderboard) -> Grid:
     """Score of every encoder and method on every task, best mean rank first."""
     ranks = rank_table(board)
     standings = {(s.encoder, s.method, s.task): s for cells in board.values() for s in cells}

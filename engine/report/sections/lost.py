@@ -24,7 +24,7 @@ def sections(found: Findings, album: Album) -> Iterator[Section]:
 SUBJECT = Subject("lost", 50, sections)
 
 
-def lost_grid(run: Run) -> Grid | None:
+def lost_grid(run: FinishedRun) -> Grid | None:
     """Cells of which no trial completed, each with the reason; None where there are none."""
     records = []
     for cell, trials in run.trials.groupby("cell", sort=False):
@@ -52,7 +52,7 @@ def _skipped_grid(run: FinishedRun) -> Grid | None:
     return records_grid("skipped", "Cells that were not run.", ("Cell", "Reason"), records)
 
 
-def _failures_grid(run: Run) -> Grid | None:
+def _failures_grid(run: FinishedRun) -> Grid | None:
     records = [
         (item["cell"], item["number"], item["error"]) for item in run.manifest.get("failures") or []
     ]

@@ -34,12 +34,12 @@ def sections(found: Findings, album: Album) -> Iterator[Section]:
 SUBJECT = Subject("methods", 110, sections)
 
 
-def methods_paragraph(run: Run, over: AcrossTasks | None, cited: list[Reference]) -> str:
+def methods_paragraph(run: FinishedRun, over: AcrossTasks | None, cited: list[Reference]) -> str:
     """A paragraph for a paper's methods section; numbers in brackets are places in `cited`."""
     return " ".join(_methods(run, over, cited))
 
 
-def _methods(run: Run, over: AcrossTasks | None, cited: list[Reference]) -> Iterator[str]:
+def _methods(run: FinishedRun, over: AcrossTasks | None, cited: list[Reference]) -> Iterator[str]:
     def numbers(found: Iterable[Reference]) -> str:
         places = [str(cited.index(work) + 1) for work in found if work in cited]
         return f" [{', '.join(places)}]" if places else ""

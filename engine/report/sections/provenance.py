@@ -35,7 +35,7 @@ def sections(found: Findings, album: Album) -> Iterator[Section]:
 SUBJECT = Subject("provenance", 120, sections)
 
 
-def _provenance(run: Run) -> list[tuple[str, str]]:
+def _provenance(run: FinishedRun) -> list[tuple[str, str]]:
     hardware = run.manifest.get("hardware") or {}
     gpus = ", ".join(str(gpu) for gpu in hardware.get("gpus") or [])
     pairs = [
@@ -53,7 +53,7 @@ def _provenance(run: Run) -> list[tuple[str, str]]:
     return [(heading, text) for heading, text in pairs if text.strip(", ")]
 
 
-def _records(run: Run) -> list[tuple[str, Grid | None]]:
+def _records(run: FinishedRun) -> list[tuple[str, Grid | None]]:
     """Tables of provenance, each with the heading under which it folds."""
     best = [
         (cell, ", ".join(f"{name} = {_plain(value)}" for name, value in params.items()))

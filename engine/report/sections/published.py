@@ -64,7 +64,7 @@ def sections(found: Findings, album: Album) -> Iterator[Section]:
 SUBJECT = Subject("published", 90, sections)
 
 
-def matches(run: Run, board: Leaderboard) -> list[Match]:
+def matches(run: FinishedRun, board: Leaderboard) -> list[Match]:
     """Every published score of an encoder on a task of the run, beside each of our cells."""
     found = []
     for task, standings in board.items():
