@@ -45,12 +45,7 @@ def cell_key(
 
 
 class Ledger:
-    """The folder of trial records of a run.
-
-    Parameters
-    ----------
-    folder : Path
-    """
+    """The folder of trial records of a run."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -86,7 +81,6 @@ class Searched(NamedTuple):
         See `cell_key`.
     trials : int
         Budget.
-    metric : str
     """
 
     key: str

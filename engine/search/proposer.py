@@ -1,7 +1,5 @@
 """A cell's Optuna study over ask and tell: draws configurations, and is told what came of them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -29,7 +27,6 @@ class Proposer:
 
     Parameters
     ----------
-    space : Space
     key : str
         Identity of the search; seeds the sampler together with a trial's number.
     sampler : {"tpe", "random", "grid", "gp", "cmaes"}

@@ -36,8 +36,6 @@ class EmbeddingMap:
 
     Attributes
     ----------
-    task, encoder, pooling : str
-    layer : int
     points : DataFrame
         ``x, y, label``: places and class numbers.
     purity, chance : float

@@ -20,8 +20,6 @@ class Search:
         Trials by status.
     default, best : float
         Validation score of trial 0 and of the best complete trial.
-    best_number : int or None
-    seconds : float
     peak_bytes : float
         Largest memory of a trial; NaN where none measured it.
     """

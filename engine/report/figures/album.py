@@ -1,10 +1,9 @@
 """Where the figures of one report go, and what their files are called."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.basics.files import file_names
 from engine.report.figures.drawing import Drawing, Picture, save
 
 
@@ -14,7 +13,6 @@ class Album:
 
     Attributes
     ----------
-    folder : Path
     tasks : mapping of str to str
         What stands for a task in the name of a file.
     """
@@ -25,8 +23,3 @@ class Album:
     def add(self, drawing: Drawing, name: str, task: str = "") -> Picture:
         """Save a figure, of one task or of all."""
         return save(drawing, self.folder, f"{name}-{self.tasks[task]}" if task else name)
-
-
-def album(folder: Path, tasks: Sequence[str]) -> Album:
-    """Make an album whose files differ for every task."""
-    return Album(folder, file_names(tasks))

@@ -13,17 +13,7 @@ ROW, BAR = 0.27, 0.13  # inches between labels, between bars
 
 
 def critical_difference(run: FinishedRun, found: AcrossTasks) -> Drawing:
-    """Draw the mean ranks of models over tasks.
-
-    Parameters
-    ----------
-    run : FinishedRun
-    found : AcrossTasks
-
-    Returns
-    -------
-    Drawing
-    """
+    """Draw the mean ranks of models over tasks."""
     ranks = found.table["mean_rank"].tolist()
     labels = [shorten(cell_label(*model), 30) for model in found.models]
     half = (len(ranks) + 1) // 2

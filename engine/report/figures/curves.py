@@ -1,21 +1,19 @@
 """Search curves: the best validation score so far against the number of trials."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
 
 from engine.basics.wording import score, shorten
 from engine.metrics import metric_label
 from engine.report.facts.searches import best_so_far
-from engine.report.figures.canvas import legend_below, panels
+from engine.report.figures.canvas import count_along, legend_below, panels
 from engine.report.figures.drawing import Drawing
 from engine.report.finished_run import FinishedRun, cell_label
-from engine.report.forms.theme import INK, LINE, PAPER, SOFT, dash, hue, marker
+from engine.report.forms.theme import PAPER, SOFT, dash, hue, marker
 
 MOST_DOTS = 3000  # trials of a study; beyond, only the curves are drawn
 
@@ -25,13 +23,8 @@ def search_curves(run: FinishedRun, task: str) -> Drawing:
 
     Parameters
     ----------
-    run : FinishedRun
     task : str
         Has at least one complete trial.
-
-    Returns
-    -------
-    Drawing
     """
     trials = run.trials[run.trials["task"] == task]
     encoders = [name for name in run.encoders if (trials["encoder"] == name).any()]
@@ -49,19 +42,20 @@ def search_curves(run: FinishedRun, task: str) -> Drawing:
             if numbers:
                 gid = f"curve-{encoders.index(encoder)}-{run.methods.index(method)}"
                 last = int(cell["number"].max())
-                _draw_curve(axes, [*numbers, last], [*scores, scores[-1]], cell, run, gid)
+                axes.plot(
+                    [*numbers, last],
+                    [*scores, scores[-1]],
+                    drawstyle="steps-post",
+                    linestyle=dash(method, run.methods),
+                    linewidth=1.5,
+                    color=hue(encoder, run.encoders).light,
+                    gid=gid,
+                )
                 found = f"best {score(scores[-1])} at trial {numbers[-1]} of {last + 1}"
                 tips[gid] = f"{cell_label(encoder, method)}\n{found}"
-        axes.set_title(shorten(encoder, 26), loc="left", fontsize=9, color=INK.light, pad=5)
+        count_along(axes, encoder, "trial")
         axes.set_xlim(-0.6, max(trials["number"].max() + 0.6, 1))
         axes.set_ylim(low, high)
-        axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-        axes.yaxis.set_major_locator(MaxNLocator(4))
-        axes.grid(axis="y", color=LINE.light, linewidth=0.6)
-        axes.set_axisbelow(True)
-        axes.tick_params(left=False, bottom=False)
-        axes.spines["left"].set_visible(False)
-        axes.set_xlabel("trial", fontsize=8)
     _draw_legend(figure, run, trials, dots=dots)
     metric = metric_label(run.metric(task))
     return Drawing(
@@ -99,25 +93,6 @@ def _draw_dots(axes: Axes, cell: pd.DataFrame, run: FinishedRun) -> None:
                 mec=colour,
                 mew=0.7,
             )
-
-
-def _draw_curve(
-    axes: Axes,
-    numbers: Sequence[int],
-    scores: Sequence[float],
-    cell: pd.DataFrame,
-    run: FinishedRun,
-    gid: str,
-) -> None:
-    axes.plot(
-        numbers,
-        scores,
-        drawstyle="steps-post",
-        linestyle=dash(str(cell["method"].iloc[0]), run.methods),
-        linewidth=1.5,
-        color=hue(str(cell["encoder"].iloc[0]), run.encoders).light,
-        gid=gid,
-    )
 
 
 def _draw_legend(figure: Figure, run: FinishedRun, trials: pd.DataFrame, *, dots: bool) -> None:

@@ -29,8 +29,6 @@ class Drawing:
 
     Attributes
     ----------
-    figure : matplotlib Figure
-    title, caption : str
     tips : mapping of str to str
         What to show when the pointer rests on the artist of this gid.
     """
@@ -47,7 +45,6 @@ class Picture:
 
     Attributes
     ----------
-    name, title, caption : str
     inline : str
         SVG element for the page: colours are CSS variables, ids are unique within the page.
     files : tuple of Path
@@ -66,14 +63,8 @@ def save(drawing: Drawing, folder: Path, name: str) -> Picture:
 
     Parameters
     ----------
-    drawing : Drawing
-    folder : Path
     name : str
         File name without ending. It salts the ids, so that they differ from other figures'.
-
-    Returns
-    -------
-    Picture
     """
     vector, raster = io.BytesIO(), io.BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": name}):  # the same ids at every run

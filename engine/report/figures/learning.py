@@ -6,15 +6,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
 
-from engine.basics.wording import score, shorten
+from engine.basics.wording import score
 from engine.metrics import metric_label
 from engine.report.facts.searches import best_so_far
-from engine.report.figures.canvas import legend_below, panels
+from engine.report.figures.canvas import count_along, legend_below, panels
 from engine.report.figures.drawing import Drawing
 from engine.report.finished_run import FinishedRun, cell_label
-from engine.report.forms.theme import INK, LINE, SOFT, dash, hue
+from engine.report.forms.theme import SOFT, dash, hue
 
 MOST_LINES = 1000  # trained trials of a study; beyond, only the winners are drawn, in one panel
 
@@ -33,8 +32,6 @@ def learning_curves(run: FinishedRun, task: str, trained: pd.DataFrame) -> Drawi
 
     Parameters
     ----------
-    run : FinishedRun
-    task : str
     trained : DataFrame
         See `trained_trials`; of all tasks. With very many, the winners alone share one panel.
 
@@ -61,7 +58,8 @@ def learning_curves(run: FinishedRun, task: str, trained: pd.DataFrame) -> Drawi
                     tips |= _draw_cell(
                         axes, trained[own], run, run.sign(task), gid, thin=not crowded
                     )
-        _style(axes, "winners" if crowded else shorten(group[0], 26), epochs)
+        count_along(axes, "winners" if crowded else group[0], "epoch")
+        axes.set_xlim(0.8, epochs + 0.2)
         if not crowded:
             axes.set_ylim(*_limits(trained))
     _draw_legend(figure, run, trained)
@@ -105,18 +103,6 @@ def _draw_cell(
         elif thin:
             axes.plot(epochs, scores, color=colour, linestyle=style, lw=0.7, alpha=0.45, zorder=2)
     return tips
-
-
-def _style(axes: Axes, title: str, epochs: int) -> None:
-    axes.set_title(title, loc="left", fontsize=9, color=INK.light, pad=5)
-    axes.set_xlim(0.8, epochs + 0.2)
-    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-    axes.yaxis.set_major_locator(MaxNLocator(4))
-    axes.grid(axis="y", color=LINE.light, linewidth=0.6)
-    axes.set_axisbelow(True)
-    axes.tick_params(left=False, bottom=False)
-    axes.spines["left"].set_visible(False)
-    axes.set_xlabel("epoch", fontsize=8)
 
 
 def _draw_legend(figure: Figure, run: FinishedRun, trials: pd.DataFrame) -> None:

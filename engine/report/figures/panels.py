@@ -13,11 +13,11 @@ from engine.basics.wording import count, duration, score, shorten
 from engine.metrics import metric_label
 from engine.report.facts.calibration import Calibration
 from engine.report.facts.cost import pareto
-from engine.report.facts.standings import Leaderboard, Standing
-from engine.report.figures.canvas import legend_below, panels
+from engine.report.facts.standings import Leaderboard
+from engine.report.figures.canvas import legend_below, name_panel, panels
 from engine.report.figures.drawing import Drawing
 from engine.report.finished_run import FinishedRun
-from engine.report.forms.theme import INK, LINE, SOFT, hue, marker
+from engine.report.forms.theme import LINE, SOFT, hue, marker
 
 COSTS: Mapping[str, tuple[str, Callable[[float], str]]] = {
     "seconds": ("seconds of all refits", duration),
@@ -30,8 +30,6 @@ def score_against_cost(run: FinishedRun, board: Leaderboard, cost: str) -> Drawi
 
     Parameters
     ----------
-    run : FinishedRun
-    board : mapping of str to sequence of Standing
     cost : {"seconds", "trainable_parameters"}
 
     Returns
@@ -59,7 +57,17 @@ def score_against_cost(run: FinishedRun, board: Leaderboard, cost: str) -> Drawi
         )
         for place, cell in enumerate(cells):
             gid = f"cell-{at}-{place}"
-            _dot(axes, cell, getattr(cell, cost), run, gid)
+            axes.plot(
+                [getattr(cell, cost)],
+                [cell.mean],
+                linestyle="none",
+                marker=marker(cell.method, run.methods),
+                markersize=6,
+                color=hue(cell.encoder, run.encoders).light,
+                clip_on=False,
+                zorder=3,
+                gid=gid,
+            )
             tips[gid] = f"{cell.label}\n{score(cell.mean)}, {say(getattr(cell, cost))}"
         label_panel(axes, task, label)
         axes.tick_params(labelleft=True, labelsize=7)
@@ -80,13 +88,8 @@ def reliability(run: FinishedRun, found: Mapping[str, Sequence[Calibration]]) ->
 
     Parameters
     ----------
-    run : FinishedRun
     found : mapping of str to sequence of Calibration
         Not empty; best cell first.
-
-    Returns
-    -------
-    Drawing
     """
     figure, drawn = panels(len(found), bottom=0.5)
     tips = {}
@@ -124,20 +127,6 @@ def reliability(run: FinishedRun, found: Mapping[str, Sequence[Calibration]]) ->
     )
 
 
-def _dot(axes: Axes, cell: Standing, cost: float, run: FinishedRun, gid: str) -> None:
-    axes.plot(
-        [cost],
-        [cell.mean],
-        linestyle="none",
-        marker=marker(cell.method, run.methods),
-        markersize=6,
-        color=hue(cell.encoder, run.encoders).light,
-        clip_on=False,
-        zorder=3,
-        gid=gid,
-    )
-
-
 def _short(value: float, _: int) -> str:
     """A power of ten in few letters: 10, 1k, 10M."""
     for unit, name in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
@@ -148,8 +137,7 @@ def _short(value: float, _: int) -> str:
 
 def label_panel(axes: Axes, task: str, label: str) -> None:
     """Name a panel after its task and its horizontal axis, with a quiet grid."""
-    axes.set_title(shorten(task, 26), loc="left", fontsize=9, color=INK.light, pad=5)
-    axes.set_xlabel(label, fontsize=8)
+    name_panel(axes, task, label)
     axes.grid(color=LINE.light, linewidth=0.6)
     axes.set_axisbelow(True)
     axes.tick_params(left=False, bottom=False, labelsize=7)

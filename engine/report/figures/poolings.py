@@ -19,13 +19,8 @@ def pooling_effect(run: FinishedRun, found: Sequence[Pooled]) -> Drawing:
 
     Parameters
     ----------
-    run : FinishedRun
     found : sequence of Pooled
         Not empty.
-
-    Returns
-    -------
-    Drawing
     """
     tasks = [task for task in run.tasks if any(one.task == task for one in found)]
     names = sorted({one.pooling for one in found})
@@ -47,8 +42,9 @@ def pooling_effect(run: FinishedRun, found: Sequence[Pooled]) -> Drawing:
                 linewidth=0.9,
                 gid=gid,
             )
-            lines = [_told(points[name]) for name in tried]
-            tips[gid] = "\n".join([cell_label(encoder, method), *lines])
+            tips[gid] = cell_label(encoder, method)
+            for one in (points[name] for name in tried):
+                tips[gid] += f"\n{one.pooling} {score(one.best)} ({plural(one.trials, 'trial')})"
         label_panel(axes, task, "")
         axes.set_xticks(range(len(names)), names)
         axes.set_xlim(-AIR, len(names) - 1 + AIR)
@@ -60,7 +56,3 @@ def pooling_effect(run: FinishedRun, found: Sequence[Pooled]) -> Drawing:
         "Best validation score of the trials with each pooling; one line per cell.",
         tips,
     )
-
-
-def _told(one: Pooled) -> str:
-    return f"{one.pooling} {score(one.best)} ({plural(one.trials, 'trial')})"

@@ -26,6 +26,7 @@ from engine.report.forms.grids import (
     scored,
     signed,
 )
+from engine.report.sections.base import Subject
 
 STATUSES = ("complete", "pruned", "failed", "infeasible")
 SHOWN = 5  # hyperparameters of a cell
@@ -34,6 +35,9 @@ SHOWN = 5  # hyperparameters of a cell
 def sections(found: Findings, album: Album) -> Iterator[Section]:
     """Gain and drop of every cell, its trials, hyperparameters, poolings and curves."""
     yield Section("tuning", "Tuning", list(_blocks(found, album)))
+
+
+SUBJECT = Subject("tuning", 40, sections)
 
 
 def _blocks(found: Findings, album: Album) -> Iterator[Block]:

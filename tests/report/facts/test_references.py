@@ -6,11 +6,12 @@ import pandas as pd
 import pytest
 
 from engine.report.facts.references import references
-from engine.report.facts.works import DELONG, HOLM, SUN_XU
+from engine.report.facts.works import works
 from engine.report.finished_run import read_run
 from engine.report.sections.methods import methods_paragraph
 
 Maker = Callable[..., Path]
+DELONG, SUN_XU, HOLM = (works()[key] for key in ("delong1988", "sun2014", "holm1979"))
 
 
 def test_a_reference_reads_as_a_line_and_as_bibtex() -> None:
