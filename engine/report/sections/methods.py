@@ -10,7 +10,7 @@ from engine.metrics import metric_label
 from engine.report.facts.findings import Findings
 from engine.report.facts.references import CORRECTIONS, method_citations, references
 from engine.report.facts.works import Reference, works
-from engine.report.figures.album import Album
+from engine.report.figures.drawing import Album
 from engine.report.finished_run import FinishedRun
 from engine.report.forms.blocks import Bibliography, Heading, Paragraph, Paste, Section
 from engine.report.sections.base import Subject

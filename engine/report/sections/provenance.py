@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from engine.basics.wording import count, duration, moment
 from engine.report.facts.findings import Findings
-from engine.report.figures.album import Album
+from engine.report.figures.drawing import Album
 from engine.report.finished_run import FinishedRun
 from engine.report.forms.blocks import Caution, Facts, Folded, Section
 from engine.report.forms.grids import Grid, records_grid

@@ -7,7 +7,7 @@ from pathlib import Path
 from engine.basics.wording import count, listing
 from engine.report.facts.findings import Findings
 from engine.report.facts.standings import Leaderboard, Standing
-from engine.report.figures.album import Album
+from engine.report.figures.drawing import Album
 from engine.report.finished_run import FinishedRun
 from engine.report.forms.blocks import Section
 from engine.report.forms.grids import (

@@ -10,10 +10,9 @@ from engine.report.facts.findings import Findings
 from engine.report.facts.poolings import pooling_grid
 from engine.report.facts.searches import Search
 from engine.report.facts.standings import Leaderboard
-from engine.report.figures.album import Album
-from engine.report.figures.curves import search_curves
-from engine.report.figures.learning import learning_curves, trained_trials
-from engine.report.figures.poolings import pooling_effect
+from engine.report.figures.curves import learning_curves, search_curves, trained_trials
+from engine.report.figures.drawing import Album
+from engine.report.figures.panels import pooling_effect
 from engine.report.finished_run import FinishedRun
 from engine.report.forms.blocks import Block, Heading, Paragraph, Section
 from engine.report.forms.grids import (
