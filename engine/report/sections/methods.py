@@ -41,7 +41,7 @@ def methods_paragraph(run: FinishedRun, over: AcrossTasks | None, cited: list[Re
 
 def _methods(run: FinishedRun, over: AcrossTasks | None, cited: list[Reference]) -> Iterator[str]:
     def numbers(found: Iterable[Reference]) -> str:
-        places = [str(cited.index(work) + 1) for work in found if work in cited]
+        places = [str(cited.index(work) + 1) for work in dict.fromkeys(found) if work in cited]
         return f" [{', '.join(places)}]" if places else ""
 
     def cite(*keys: str) -> str:

@@ -68,7 +68,10 @@ def matches(run: FinishedRun, board: Leaderboard) -> list[Match]:
     """Every published score of an encoder on a task of the run, beside each of our cells."""
     found = []
     for task, standings in board.items():
-        name = _published_name(run, task)
+        facts = run.task(task)
+        stem = Path(str(facts.get("file") or "")).name.split(".")[0]
+        # What the study says that it was published as, else its own name or its file's.
+        name = facts.get("published") or published_as(task.rsplit("/", 1)[-1], stem)
         known = [theirs for theirs in published_scores() if theirs.task == name]
         for standing in standings:
             if standing.status != "no score":
@@ -78,13 +81,6 @@ def matches(run: FinishedRun, board: Leaderboard) -> list[Match]:
                     if (theirs.encoder, theirs.metric) == (standing.encoder, standing.metric)
                 ]
     return found
-
-
-def _published_name(run: FinishedRun, task: str) -> str | None:
-    """What the study says that the task was published as, else its own name or its file's."""
-    known = run.task(task)
-    stem = Path(str(known.get("file") or "")).name.split(".")[0]
-    return known.get("published") or published_as(task.rsplit("/", 1)[-1], stem)
 
 
 def _differences(run: FinishedRun, standing: Standing, theirs: PublishedScore) -> Iterator[str]:
