@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -44,11 +45,11 @@ def cell_key(
     )
 
 
+@dataclass(frozen=True)
 class Ledger:
     """The folder of trial records of a run."""
 
-    def __init__(self, folder: Path):
-        self.folder = folder
+    folder: Path
 
     def write(self, record: TrialRecord) -> None:
         """Keep a record."""

@@ -18,7 +18,7 @@ import yaml
 
 from engine.report import ReportPaths, write_report
 from engine.report.facts import across
-from engine.report.figures.drawing import Drawing, Picture
+from engine.report.figures.drawing import Album, Drawing, Picture
 from engine.report.finished_run import read_run
 from tests.report import over_tasks as three_models
 
@@ -323,7 +323,7 @@ def over_tasks(tmp_path_factory: pytest.TempPathFactory) -> three_models.OverTas
 def unsaved(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures are drawn and not saved, which is most of a report's time."""
 
-    def save(drawing: Drawing, folder: Path, name: str) -> Picture:
+    def add(album: Album, drawing: Drawing, name: str, task: str = "") -> Picture:
         return Picture(name, drawing.title, drawing.caption, "", ())
 
-    monkeypatch.setattr("engine.report.figures.album.save", save)
+    monkeypatch.setattr(Album, "add", add)

@@ -11,8 +11,7 @@ from engine.basics.wording import duration, listing, moment, plural
 from engine.report.facts import across
 from engine.report.facts.answer import Answer
 from engine.report.facts.findings import Findings, findings
-from engine.report.figures.album import Album
-from engine.report.figures.drawing import Picture
+from engine.report.figures.drawing import Album, Picture
 from engine.report.finished_run import FinishedRun
 from engine.report.forms.blocks import Section
 from engine.report.forms.theme import FIGURE_STYLE

@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from engine.report.facts.across import models_grid, pairs_grid, sentence
 from engine.report.facts.findings import Findings
 from engine.report.facts.standings import rank_table
-from engine.report.figures.album import Album
 from engine.report.figures.critical_difference import critical_difference
-from engine.report.figures.drawing import Picture
+from engine.report.figures.drawing import Album, Picture
 from engine.report.figures.heatmaps import MOST_WRITTEN, mean_ranks, task_ranks, win_matrix
 from engine.report.forms.blocks import Block, Paragraph, Row, Section
 from engine.report.sections.base import Subject

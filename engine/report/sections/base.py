@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from engine.report.facts.findings import Findings
-from engine.report.figures.album import Album
+from engine.report.figures.drawing import Album
 from engine.report.forms.blocks import Section
 
 PACKAGE = "engine.report.sections"

@@ -9,7 +9,7 @@ from engine.basics.wording import FAMILIES, adjustment, be, count, listing, perc
 from engine.report.facts.duels import Duels
 from engine.report.facts.findings import Findings
 from engine.report.facts.standings import Leaderboard
-from engine.report.figures.album import Album
+from engine.report.figures.drawing import Album
 from engine.report.finished_run import FinishedRun
 from engine.report.forms.blocks import Claims, Section
 from engine.report.sections.base import Subject

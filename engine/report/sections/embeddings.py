@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from engine.report.facts.embeddings import embeddings_grid
 from engine.report.facts.findings import Findings
-from engine.report.figures.album import Album
+from engine.report.figures.drawing import Album
 from engine.report.figures.embeddings import embedding_map
 from engine.report.forms.blocks import Block, Heading, Paragraph, Section
 from engine.report.sections.base import Subject

@@ -7,7 +7,7 @@ from engine.basics.wording import heading, interval, p_value, score
 from engine.metrics import metric_label
 from engine.report.facts.findings import Findings
 from engine.report.facts.standings import Leaderboard, Standing, rank_table
-from engine.report.figures.album import Album
+from engine.report.figures.drawing import Album
 from engine.report.finished_run import FinishedRun
 from engine.report.forms.blocks import Block, Heading, Section
 from engine.report.forms.grids import (

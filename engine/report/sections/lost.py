@@ -7,7 +7,7 @@ import pandas as pd
 
 from engine.basics.wording import plural
 from engine.report.facts.findings import Findings
-from engine.report.figures.album import Album
+from engine.report.figures.drawing import Album
 from engine.report.finished_run import FinishedRun
 from engine.report.forms.blocks import Section
 from engine.report.forms.grids import Grid, records_grid

@@ -10,7 +10,7 @@ from engine.metrics import metric_label
 from engine.report.facts.findings import Findings
 from engine.report.facts.references import CORRECTIONS, method_citations, references
 from engine.report.facts.works import Reference, works
-from engine.report.figures.album import Album
+from engine.report.figures.drawing import Album
 from engine.report.finished_run import FinishedRun
 from engine.report.forms.blocks import Bibliography, Heading, Paragraph, Paste, Section
 from engine.report.sections.base import Subject
@@ -41,7 +41,7 @@ def methods_paragraph(run: FinishedRun, over: AcrossTasks | None, cited: list[Re
 
 def _methods(run: FinishedRun, over: AcrossTasks | None, cited: list[Reference]) -> Iterator[str]:
     def numbers(found: Iterable[Reference]) -> str:
-        places = [str(cited.index(work) + 1) for work in found if work in cited]
+        places = [str(cited.index(work) + 1) for work in dict.fromkeys(found) if work in cited]
         return f" [{', '.join(places)}]" if places else ""
 
     def cite(*keys: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from engine.basics.wording import count, duration, moment
 from engine.report.facts.findings import Findings
-from engine.report.figures.album import Album
+from engine.report.figures.drawing import Album
 from engine.report.finished_run import FinishedRun
 from engine.report.forms.blocks import Caution, Facts, Folded, Section
 from engine.report.forms.grids import Grid, records_grid
@@ -55,10 +55,10 @@ def _provenance(run: FinishedRun) -> list[tuple[str, str]]:
 
 def _records(run: FinishedRun) -> list[tuple[str, Grid | None]]:
     """Tables of provenance, each with the heading under which it folds."""
-    best = [
-        (cell, ", ".join(f"{name} = {_plain(value)}" for name, value in params.items()))
-        for cell, params in run.best.items()
-    ]
+    best = []
+    for cell, params in run.best.items():
+        told = {k: v if isinstance(v, str) else json.dumps(v) for k, v in params.items()}
+        best.append((cell, ", ".join(f"{name} = {value}" for name, value in told.items())))
     encoders = []
     for name in run.encoders:
         known = {**run.encoder(name)}
@@ -72,7 +72,3 @@ def _records(run: FinishedRun) -> list[tuple[str, Grid | None]]:
         ("Time per stage", records_grid("stages", "", ("Stage", "Time"), stages)),
         ("Versions", records_grid("versions", "", ("Package", "Version"), versions.items())),
     ]
-
-
-def _plain(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value)

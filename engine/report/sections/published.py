@@ -7,7 +7,7 @@ from pathlib import Path
 from engine.basics.wording import count, listing
 from engine.report.facts.findings import Findings
 from engine.report.facts.standings import Leaderboard, Standing
-from engine.report.figures.album import Album
+from engine.report.figures.drawing import Album
 from engine.report.finished_run import FinishedRun
 from engine.report.forms.blocks import Section
 from engine.report.forms.grids import (
@@ -68,7 +68,10 @@ def matches(run: FinishedRun, board: Leaderboard) -> list[Match]:
     """Every published score of an encoder on a task of the run, beside each of our cells."""
     found = []
     for task, standings in board.items():
-        name = _published_name(run, task)
+        facts = run.task(task)
+        stem = Path(str(facts.get("file") or "")).name.split(".")[0]
+        # What the study says that it was published as, else its own name or its file's.
+        name = facts.get("published") or published_as(task.rsplit("/", 1)[-1], stem)
         known = [theirs for theirs in published_scores() if theirs.task == name]
         for standing in standings:
             if standing.status != "no score":
@@ -78,13 +81,6 @@ def matches(run: FinishedRun, board: Leaderboard) -> list[Match]:
                     if (theirs.encoder, theirs.metric) == (standing.encoder, standing.metric)
                 ]
     return found
-
-
-def _published_name(run: FinishedRun, task: str) -> str | None:
-    """What the study says that the task was published as, else its own name or its file's."""
-    known = run.task(task)
-    stem = Path(str(known.get("file") or "")).name.split(".")[0]
-    return known.get("published") or published_as(task.rsplit("/", 1)[-1], stem)
 
 
 def _differences(run: FinishedRun, standing: Standing, theirs: PublishedScore) -> Iterator[str]:

@@ -18,7 +18,7 @@ from engine.metrics import metric_label
 from engine.report.facts.duels import Duel, Duels
 from engine.report.facts.findings import Findings
 from engine.report.facts.standings import Standing
-from engine.report.figures.album import Album
+from engine.report.figures.drawing import Album
 from engine.report.figures.forest import forest
 from engine.report.figures.heatmaps import p_matrix
 from engine.report.finished_run import FinishedRun

@@ -82,3 +82,11 @@ def test_works_are_numbered_in_the_order_of_the_paragraph(make_run: Maker) -> No
     text = methods_paragraph(run, None, cited)
     places = [int(n) for many in re.findall(r"\[([\d, ]+)\]", text) for n in many.split(", ")]
     assert list(dict.fromkeys(places)) == sorted(set(places)) == [*range(1, len(cited) + 1)]
+
+
+def test_a_correction_of_two_names_is_cited_once(demo_run: Path) -> None:
+    run = read_run(demo_run)
+    run.comparisons["correction"] = "bh"
+    cited = references(run)
+    place = cited.index(works()["benjamini1995"]) + 1
+    assert f" [{place}] over " in methods_paragraph(run, None, cited)

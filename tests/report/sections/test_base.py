@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from engine.report.facts.findings import Findings
-from engine.report.figures.album import Album
+from engine.report.figures.drawing import Album
 from engine.report.finished_run import read_run
 from engine.report.forms.blocks import Paragraph, Section
 from engine.report.forms.html import render_html
