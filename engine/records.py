@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 from engine.basics.files import canonical_json, content_key
 
 #: Changes whenever the same trial could give another score, so that old results are not reused.
-TRIAL_FORMAT = 4
+TRIAL_FORMAT = 5
 
 Status = Literal["complete", "pruned", "failed", "infeasible"]
 Variant = Literal["tuned", "default"]

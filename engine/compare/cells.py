@@ -46,17 +46,19 @@ class TaskFits:
         fits = [fit.scores for fit in self.fits]
         return gather(self.metric, self.labels, fits, self.groups)
 
+    @cached_property
+    def values(self) -> list[float]:
+        """The metric of each of its fits."""
+        return [compute(self.metric, self.labels, fit.scores) for fit in self.fits]
+
     def over(self, cell: Cell, seeds: Sequence[int]) -> list[Valued]:
         """A cell's tuned fits with their values, by seed."""
-        return [self._tuned[cell, seed] for seed in seeds]
-
-    @cached_property
-    def _tuned(self) -> dict[tuple[Cell, int], Valued]:
-        return {
-            (fit.cell, fit.seed): Valued(fit.scores, compute(self.metric, self.labels, fit.scores))
-            for fit in self.fits
-            if fit.variant == "tuned"
+        of_seed = {
+            fit.seed: Valued(fit.scores, value)
+            for fit, value in zip(self.fits, self.values, strict=True)
+            if fit.cell == cell and fit.variant == "tuned"
         }
+        return [of_seed[seed] for seed in seeds]
 
 
 def score_table(tasks: Sequence[TaskFits]) -> pd.DataFrame:
@@ -66,7 +68,7 @@ def score_table(tasks: Sequence[TaskFits]) -> pd.DataFrame:
     """
     rows = []
     for task in tasks:
-        for fit in task.fits:
+        for fit, value in zip(task.fits, task.values, strict=True):
             low, high = interval(task.evidence, fit.scores)
             rows.append(
                 ScoreRow(
@@ -76,7 +78,7 @@ def score_table(tasks: Sequence[TaskFits]) -> pd.DataFrame:
                     variant=fit.variant,
                     metric=task.metric,
                     validation=fit.validation,
-                    value=compute(task.metric, task.labels, fit.scores),
+                    value=value,
                     ci_low=low,
                     ci_high=high,
                     metrics=compute_all(task.labels, fit.scores),
@@ -125,7 +127,8 @@ def comparison_table(
             "metric": task.metric,
             "seed": seeds[0],
             "n_groups": len(set(task.groups)) if task.groups else None,
-            **compare_pair(task.evidence, task.over(a, seeds), task.over(b, seeds), margin),
+            "margin": margin,
+            **compare_pair(task.evidence, task.over(a, seeds), task.over(b, seeds)),
         }
         for task in tasks
         for a, b in _pairs(task, family)

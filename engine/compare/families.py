@@ -12,6 +12,7 @@ from typing import Any, Literal
 from engine.compare.rows import ComparisonRow
 from engine.stats.adjust import adjust, adjust_log10, adjust_within
 from engine.stats.checks import FloatArray
+from engine.stats.equivalence import tost
 from engine.stats.method_level import agreement
 
 Family = Literal["per_task", "whole_study", "headline"]
@@ -34,12 +35,13 @@ def corrected(
         Tests of the whole study are one family, else those of a task.
     correction : {"holm", "bh", "by", "none"}
     """
+    tested = [{**pair, "equivalence_p": _equivalence_p(pair)} for pair in pairs]
     families = [family if family == "whole_study" else pair["task"] for pair in pairs]
 
     def within(
         name: str, adjust_one: Callable[[FloatArray, Correction], FloatArray] = adjust
     ) -> list[float]:
-        p_values = [pair.get(name, math.nan) for pair in pairs]
+        p_values = [pair.get(name, math.nan) for pair in tested]
         adjusted: list[float] = adjust_within(p_values, families, correction, adjust_one).tolist()
         return adjusted
 
@@ -52,7 +54,7 @@ def corrected(
         "equivalence_p_adjusted": within("equivalence_p"),
     }
     rows = []
-    for place, pair in enumerate(pairs):
+    for place, pair in enumerate(tested):
         adjusted: dict[str, Any] = {name: values[place] for name, values in columns.items()}
         of_fits, of_methods = adjusted["p_adjusted"], adjusted["method_p_adjusted"]
         fits_only = math.isnan(of_methods)
@@ -81,3 +83,15 @@ def verdict(p_adjusted: float, seeds_agree: str) -> str:
         return "not significant"
     agree, seeds = seeds_agree.split("/")
     return "significant" if agree == seeds else "unstable over seeds"
+
+
+def equivalence_p(delta: float, se: float, margin: float, df: float = math.inf) -> float:
+    """Of two one-sided tests against a margin; NaN where there is no test of the difference."""
+    tested = math.isfinite(delta) and math.isfinite(se)
+    return tost(delta, se, margin, df).p if tested else math.nan
+
+
+def _equivalence_p(pair: Mapping[str, Any]) -> float:
+    """Of the methods where they were tested, else of the models."""
+    of = "method_" if "method_se" in pair else ""
+    return equivalence_p(pair[of + "delta"], pair[of + "se"], pair["margin"], pair[of + "df"])

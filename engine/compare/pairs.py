@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from engine.compare.evidence import Evidence, method_test, paired_test
 from engine.stats.checks import FloatArray
-from engine.stats.equivalence import tost
 
 #: Columns of a test of methods by the names that its result has.
 OF_METHODS = {
@@ -27,7 +25,7 @@ class Valued(NamedTuple):
 
 
 def compare_pair(
-    evidence: Evidence, fits_a: Sequence[Valued], fits_b: Sequence[Valued], margin: float
+    evidence: Evidence, fits_a: Sequence[Valued], fits_b: Sequence[Valued]
 ) -> dict[str, Any]:
     """Test two cells on the same rows.
 
@@ -36,14 +34,11 @@ def compare_pair(
     evidence : Evidence
     fits_a, fits_b : sequence of Valued
         One per seed, the same seeds for both; the first are the models.
-    margin : float
-        A smaller difference counts as none, in units of the metric.
 
     Returns
     -------
     dict
-        Columns of `engine.compare.rows.ComparisonRow`. Equivalence is that of the methods where
-        they were tested, else of the models.
+        Columns of `engine.compare.rows.ComparisonRow`; those of methods where there is a test.
     """
     (scores_a, values_a), (scores_b, values_b) = (
         zip(*fits, strict=True) for fits in (fits_a, fits_b)
@@ -51,7 +46,6 @@ def compare_pair(
     of_models = paired_test(evidence, scores_a[0], scores_b[0])
     result, note = method_test(evidence, scores_a, scores_b)
     of_methods = {} if result is None else result._asdict()
-    decisive: Mapping[str, float] = of_methods or of_models
     return {
         "value_a": values_a[0],
         "value_b": values_b[0],
@@ -61,15 +55,7 @@ def compare_pair(
         "mean_b": float(np.mean(values_b)),
         **{column: of_methods[name] for name, column in OF_METHODS.items() if of_methods},
         "method_note": note,
-        "margin": margin,
-        "equivalence_p": equivalence_p(decisive["delta"], decisive["se"], margin, decisive["df"]),
     }
-
-
-def equivalence_p(delta: float, se: float, margin: float, df: float = math.inf) -> float:
-    """Of two one-sided tests against a margin; NaN where there is no test of the difference."""
-    tested = math.isfinite(delta) and math.isfinite(se)
-    return tost(delta, se, margin, df).p if tested else math.nan
 
 
 def _seeds_agree(fits_a: Sequence[Valued], fits_b: Sequence[Valued]) -> str:

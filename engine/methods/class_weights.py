@@ -10,12 +10,9 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-#: Until the batched head declares as the other probes do.
-CLASS_WEIGHTS = ("none", "balanced")
-
 CLASS_WEIGHT = Hyperparameter(
     "class_weight",
-    CLASS_WEIGHTS,
+    ("none", "balanced"),
     "none",
     "balanced: the rows of each class, or with and without each label, weigh the same in sum",
 )

@@ -17,7 +17,6 @@ class ReportPaths:
 
     Attributes
     ----------
-    html, markdown : Path
     tables : tuple of Path
         A CSV file per table.
     figures : tuple of Path
@@ -37,10 +36,6 @@ def write_report(out: Path) -> ReportPaths:
     ----------
     out : Path
         Folder of a finished run; gets report.html, report.md, tables/ and figures/.
-
-    Returns
-    -------
-    ReportPaths
 
     Raises
     ------

@@ -1,7 +1,5 @@
 """Between the cells' searches and Ray Tune: what a free worker runs next, and what came of it."""
 
-from __future__ import annotations
-
 import logging
 import shutil
 import time
@@ -69,7 +67,6 @@ class Dispatcher(Searcher):  # type: ignore[misc]
 
     Parameters
     ----------
-    turns : Turns
     slots : mapping
         What a method needs -> how many calls are out at once.
     spec_of : callable

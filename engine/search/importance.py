@@ -1,7 +1,5 @@
 """Which hyperparameters a cell's validation score depended on."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -29,7 +27,6 @@ def importances(
         As declared; an encoder may have narrowed its choices, or replaced them by its own.
     trials : sequence of (mapping, float)
         Hyperparameters and score of the complete trials of a cell.
-    maximize : bool
 
     Returns
     -------

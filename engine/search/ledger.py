@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -44,16 +45,11 @@ def cell_key(
     )
 
 
+@dataclass(frozen=True)
 class Ledger:
-    """The folder of trial records of a run.
+    """The folder of trial records of a run."""
 
-    Parameters
-    ----------
-    folder : Path
-    """
-
-    def __init__(self, folder: Path):
-        self.folder = folder
+    folder: Path
 
     def write(self, record: TrialRecord) -> None:
         """Keep a record."""
@@ -86,7 +82,6 @@ class Searched(NamedTuple):
         See `cell_key`.
     trials : int
         Budget.
-    metric : str
     """
 
     key: str

@@ -14,7 +14,6 @@ import warnings
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from types import TracebackType
 
 import optuna
 from optuna.exceptions import ExperimentalWarning
@@ -42,7 +41,6 @@ def open_storage(given: str, out: Path) -> BaseStorage:
     ----------
     given : str
         ``journal`` (``OUT/optuna.log``), ``sqlite`` (``OUT/optuna.db``) or the URL of a database.
-    out : Path
     """
     if given == "journal":
         path = str(out / "optuna.log")
@@ -85,18 +83,13 @@ class Mirror:
 
     def __enter__(self) -> Mirror:
         for search in self._searches.values():
-            for number in sorted(search.records):
-                self._queue.put(search.records[number])
+            for _, record in sorted(search.records.items()):
+                self._queue.put(record)
         if self._given:
             self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def trial(self, record: TrialRecord) -> None:
@@ -149,9 +142,8 @@ class Mirror:
         trial = frozen_trial(record, search.plan.space, search.objectives)
         trial.set_user_attr(RECORD, identity)
         if trial.datetime_complete:
-            trial.datetime_start = trial.datetime_complete - timedelta(
-                seconds=record.result.seconds
-            )
+            took = timedelta(seconds=record.result.seconds)
+            trial.datetime_start = trial.datetime_complete - took
         self._studies[cell].add_trial(trial)
         self._mirrored[cell].add(identity)
 

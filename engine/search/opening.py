@@ -1,7 +1,5 @@
 """The searches of a study's cells, each where an earlier run left it."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -41,9 +39,6 @@ def open_turns(
 
     Parameters
     ----------
-    study : Study
-    plans : sequence of CellPlan
-    fingerprints : callable
     out : Path
         This run's folder: its trials, and the points that its searches started from.
 
@@ -70,19 +65,19 @@ def open_turns(
         )
     records = Ledger(out / "trials").read(keys.values())
     rules = StopRules(chosen.max_seconds, chosen.target, chosen.plateau)
-    searches = {
-        plan.cell.id: CellSearch(
+    searches = {}
+    for plan in plans:
+        key = keys[plan.cell.id]
+        searches[plan.cell.id] = CellSearch(
             plan,
-            keys[plan.cell.id],
-            _budget(study, records[keys[plan.cell.id]]),
+            key,
+            _budget(study, records[key]),
             chosen.sampler,
             METRICS[plan.metric].greater_is_better,
-            records[keys[plan.cell.id]],
+            records[key],
             rules,
             drawings[plan.cell.id],
         )
-        for plan in plans
-    }
     spare = 0
     if chosen.allocation == "adaptive":
         given = sum(search.budget for search in searches.values())

@@ -1,7 +1,5 @@
 """Parameters and finished trials in Optuna's terms."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 
@@ -97,8 +95,6 @@ def frozen_trial(
 
     Parameters
     ----------
-    record : TrialRecord
-    space : Space
     objectives : sequence of str
         With more than one, Optuna takes no values in between.
     state : TrialState or None

@@ -1,7 +1,5 @@
 """Which trials no other beats in every objective."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 from engine.records import TrialRecord
@@ -22,7 +20,6 @@ def pareto_front(
         Of one cell.
     objectives : sequence of str
         ``score``, of which more is better if `maximize`, and costs.
-    maximize : bool
     """
     complete = [r for r in records if r.result.status == "complete" and r.duplicate_of is None]
     # Small is good everywhere.
@@ -34,9 +31,8 @@ def pareto_front(
     return {
         record.number
         for record, point in zip(complete, points, strict=True)
-        if not any(_dominates(other, point) for other in points)
+        if not any(
+            other != point and all(a <= b for a, b in zip(other, point, strict=True))
+            for other in points
+        )
     }
-
-
-def _dominates(a: Sequence[float], b: Sequence[float]) -> bool:
-    return a != b and all(x <= y for x, y in zip(a, b, strict=True))

@@ -3,8 +3,6 @@
 No rule knows Ray: a rule is told the trials' scores epoch by epoch and says whether to stop.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -33,7 +31,6 @@ class Rungs:
     ----------
     grace : int
         Epochs to the first rung.
-    factor : float
     longest : int
         Epochs of the longest trial: it has no rung.
     """
@@ -67,10 +64,6 @@ class Hyperband:
 
     Li et al. 2018 (JMLR 18:185), run asynchronously: it hedges against scores of early epochs that
     say little of the last.
-
-    Attributes
-    ----------
-    brackets : tuple of Rungs
     """
 
     brackets: tuple[Rungs, ...]
@@ -119,7 +112,6 @@ def rule_of(name: str, grace: int, factor: float, longest: int) -> Rule | None:
         Epochs before a trial can be stopped.
     factor : float
         One trial in so many goes on from a rung.
-    longest : int
     """
     if name == "none" or longest <= grace:
         return None

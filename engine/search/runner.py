@@ -1,7 +1,5 @@
 """All cells' trials as one Ray Tune experiment: searcher, scheduler and worker wired together."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -45,10 +43,8 @@ def run_trials(
 
     Parameters
     ----------
-    study : Study
     turns : Turns
         Of searches rebuilt from earlier records.
-    capacity : Capacity
     spec_of, on_record : callable
         See `Dispatcher`.
     out : Path

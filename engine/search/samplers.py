@@ -1,7 +1,5 @@
 """Who proposes configurations: Optuna's samplers by name, and the points of a grid."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Mapping
 
@@ -28,7 +26,6 @@ def sampler_of(name: str, startup: int, seed: int) -> BaseSampler:
     startup : int
         Trials drawn at random before `tpe` and `gp` model. CMA-ES starts at the centre of the space
         after the default configuration.
-    seed : int
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)

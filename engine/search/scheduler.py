@@ -1,7 +1,5 @@
 """Early stopping in Ray Tune: one rule per cell, since trials of two cells must not be compared."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

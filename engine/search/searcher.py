@@ -6,8 +6,6 @@ on how many workers there are, nor on which trial is done first, nor on restarts
 on disk are the memory; the Optuna study is rebuilt from them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -70,22 +68,18 @@ class CellSearch:
 
     Parameters
     ----------
-    plan : CellPlan
     key : str
         Identity of the search.
     budget : int
         Trials, duplicates counted; a grid of fewer points has its points as the budget.
     sampler : {"tpe", "random", "grid", "gp", "cmaes"}
-    maximize : bool
     records : sequence of TrialRecord
         Trials that finished earlier.
     rules : StopRules
         What ends the search before its budget is spent.
-    drawing : Drawing
 
     Attributes
     ----------
-    budget : int
     records : dict
         Number -> finished trial.
     running : dict
@@ -169,10 +163,7 @@ class CellSearch:
         """Whether a trial can be proposed at this moment."""
         if self.stopped or not self.unfinished:
             return False
-        running = {canonical_json(dict(params)) for params in self.running.values()}
-        if any(canonical_json(dict(params)) not in running for params in self._ready.values()):
-            return True
-        return self._may_draw()
+        return self._next_ready() is not None or self._may_draw()
 
     def ask(self) -> Proposal | TrialRecord | None:
         """Propose the next trial.
@@ -205,31 +196,24 @@ class CellSearch:
 
     def _of_ready(self) -> Proposal | TrialRecord | None:
         """Give out a trial that is drawn already, the lowest number first."""
-        running = {canonical_json(dict(params)) for params in self.running.values()}
-        for number in sorted(self._ready):
-            params = self._ready[number]
-            same = canonical_json(dict(params))
-            if same in running:
-                # Answered when its twin has finished.
-                continue
-            del self._ready[number]
-            earlier = self._first.get(same)
-            if earlier is None:
-                self.running[number] = params
-                return Proposal(number, params)
-            record = TrialRecord(
-                cell=self.plan.cell,
-                cell_key=self.key,
-                number=number,
-                key=earlier.key,
-                params=params,
-                result=earlier.result,
-                duplicate_of=earlier.number,
-            )
-            self.proposer.tell(record)
-            self._keep(record)
-            return record
-        return None
+        number = self._next_ready()
+        if number is None:
+            return None
+        params = self._ready.pop(number)
+        earlier = self._first.get(_text(params))
+        if earlier is None:
+            self.running[number] = params
+            return Proposal(number, params)
+        known = (self.plan.cell, self.key, number, earlier.key, params, earlier.result)
+        record = TrialRecord(*known, duplicate_of=earlier.number)
+        self.proposer.tell(record)
+        self._keep(record)
+        return record
+
+    def _next_ready(self) -> int | None:
+        """The lowest number that is drawn; one whose twin runs is answered when that has ended."""
+        running = {_text(params) for params in self.running.values()}
+        return next((n for n in sorted(self._ready) if _text(self._ready[n]) not in running), None)
 
     def _may_draw(self) -> bool:
         """Whether the next batch can be drawn: with batches, once all before it are done."""
@@ -267,7 +251,7 @@ class CellSearch:
             self._ready[number] = self.proposer.draw(number, fixed)
         for number, record in sorted((earlier or {}).items()):
             drawn = self._ready.pop(number)
-            same = canonical_json(dict(drawn)) == canonical_json(dict(record.params))
+            same = _text(drawn) == _text(record.params)
             if not same:
                 # Another version of a sampler, or other batches, drew it.
                 self.proposer.discard(number)
@@ -320,7 +304,7 @@ class CellSearch:
 
     def _remember(self, record: TrialRecord) -> None:
         self.records[record.number] = record
-        self._first.setdefault(canonical_json(dict(record.params)), record)
+        self._first.setdefault(_text(record.params), record)
         if record.duplicate_of is None:
             self._ran += 1
             self._seconds += record.result.seconds
@@ -343,3 +327,8 @@ class CellSearch:
         elif self._rules != NO_RULES:
             told = {**self._to_repeat, **self.records}
             self.stopped = self._rules.reason([told[n] for n in sorted(told)], self.maximize)
+
+
+def _text(params: Mapping[str, Any]) -> str:
+    """Equal for equal configurations."""
+    return canonical_json(dict(params))

@@ -1,7 +1,5 @@
 """When the search of a cell ends before its budget is spent."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

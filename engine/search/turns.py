@@ -1,7 +1,5 @@
 """Which cell is next, and which cells get more trials than the floor."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import inf

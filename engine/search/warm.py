@@ -1,7 +1,5 @@
 """Configurations to start from: the best of sibling tasks in searches that are finished."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from typing import Any

@@ -1,7 +1,5 @@
 """What runs in a Ray worker: some trials one after the other, each told as soon as it is done."""
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -60,7 +58,7 @@ def run_call(config: dict[str, Any], body: Body) -> None:
 
 def results_of(told: dict[str, Any]) -> list[tuple[int, TrialResult]]:
     """Results in what a worker told: number within the call, result."""
-    found = []
-    for index, fields in json.loads(told.get(RESULTS, "[]")):
-        found.append((index, TrialResult(**{**fields, "curve": tuple(fields["curve"])})))
-    return found
+    return [
+        (index, TrialResult(**{**fields, "curve": tuple(fields["curve"])}))
+        for index, fields in json.loads(told.get(RESULTS, "[]"))
+    ]

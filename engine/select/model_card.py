@@ -1,7 +1,5 @@
 """The model card of an exported model: what it is, how good it is, where it comes from."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Any
 

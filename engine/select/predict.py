@@ -40,7 +40,6 @@ class Best:
 
     Attributes
     ----------
-    folder : Path
     config : mapping
         What its ``config.yaml`` holds.
     spec : TrialSpec
@@ -190,10 +189,6 @@ def predict(best: Best | Path | str, sequences: Sequence[str], batch: int = BATC
     batch : int
         Sequences that are scored at once; memory grows with it, scores do not depend on it.
 
-    Returns
-    -------
-    Predicted
-
     Raises
     ------
     UserError
@@ -217,7 +212,6 @@ def predict_file(best: Best, path: str, batch: int = BATCH) -> tuple[pd.DataFram
 
     Parameters
     ----------
-    best : Best
     path : str
         FASTA, CSV, TSV or Parquet with a column ``sequence`` and perhaps ``id``; labels are not
         read.

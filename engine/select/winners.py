@@ -1,7 +1,5 @@
 """The winner of each cell, its fits over seeds, and the one reading of the test split."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,7 +22,6 @@ class Winner:
 
     Attributes
     ----------
-    plan : CellPlan
     best : TrialRecord
         Best validation score; the earlier one of equals.
     default : TrialRecord or None
@@ -44,7 +41,6 @@ class FitRequest:
     ----------
     spec : TrialSpec
         The configuration with one of the study's seeds.
-    variant : {"tuned", "default"}
     root : str
         Store that keeps the result.
     models : str or None
@@ -83,14 +79,8 @@ class FinalFit:
 
     Attributes
     ----------
-    cell : Cell
-    variant : {"tuned", "default"}
-    seed : int
-    validation : float
     scores : ndarray, shape (N, K), float64
         Of the test rows, in the split's order; see `engine.methods.Fitted.validation`.
-    seconds : float
-    trainable_parameters : int
     """
 
     cell: Cell
@@ -127,8 +117,6 @@ def requests_of(
 
     Parameters
     ----------
-    winner : Winner
-    seeds : sequence of int
     spec_of : callable
         ``spec_of(params, seed) -> TrialSpec`` of this cell, test embeddings included.
     root : str

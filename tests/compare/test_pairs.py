@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import r2_score
 
 from engine.compare.evidence import gather, method_test
-from engine.compare.pairs import equivalence_p
+from engine.compare.families import equivalence_p
 
 LABELS = np.random.default_rng(0).normal(size=80)
 

@@ -17,6 +17,10 @@ import pytest
 import yaml
 
 from engine.report import ReportPaths, write_report
+from engine.report.facts import across
+from engine.report.figures.drawing import Album, Drawing, Picture
+from engine.report.finished_run import read_run
+from tests.report import over_tasks as three_models
 
 SPREAD = 0.004
 GAIN = 0.02
@@ -303,3 +307,23 @@ def demo_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def demo_report(demo_run: Path) -> ReportPaths:
     """The demo study's report."""
     return write_report(demo_run)
+
+
+@pytest.fixture(scope="session")
+def over_tasks(tmp_path_factory: pytest.TempPathFactory) -> three_models.OverTasks:
+    """A run of seven tasks, which nothing changes, and its models over them."""
+    out = tmp_path_factory.mktemp("over") / "out"
+    run = read_run(write_run(out, three_models.CELLS, three_models.TASKS, per_cell=2))
+    found = across.of_run(run)
+    assert found is not None
+    return run, found
+
+
+@pytest.fixture
+def unsaved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are drawn and not saved, which is most of a report's time."""
+
+    def add(album: Album, drawing: Drawing, name: str, task: str = "") -> Picture:
+        return Picture(name, drawing.title, drawing.caption, "", ())
+
+    monkeypatch.setattr(Album, "add", add)

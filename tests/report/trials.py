@@ -1,6 +1,7 @@
 """Runs whose trials have chosen poolings, scores and curves."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -36,3 +37,8 @@ def trial(
         "curve": json.dumps(curve),
         "params": json.dumps({"pooling": pooling} if pooling else {}),
     }
+
+
+def change_trials(out: Path, change: Callable[[pd.DataFrame], pd.DataFrame]) -> Path:
+    change(pd.read_parquet(out / "trials.parquet")).to_parquet(out / "trials.parquet")
+    return out

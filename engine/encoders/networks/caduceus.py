@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from engine.encoders.networks.mamba import SelectiveStateSpace
 from engine.encoders.networks.network import Network
+from engine.encoders.networks.precision import full_precision
 
 
 @dataclass(frozen=True)
@@ -209,7 +210,7 @@ class Caduceus(Network):
     def _run(self, hidden: Tensor, order: Tensor, strands: int) -> Tensor:
         """Blocks and final norm over a batch of one strand, or of all first and all second."""
         exchange = strands == 2 and self.config.fused_add_norm
-        residual = hidden.float()
+        residual = full_precision(hidden)
         for block in self.layers:
             if exchange:
                 # All rows of a sequence have its order, so it stays as it is.

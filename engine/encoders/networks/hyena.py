@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.encoders.networks.network import Network
+from engine.encoders.networks.precision import full_precision
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Filter(nn.Module):
         self.position_out = nn.Linear(config.filter_size, config.hidden_size, bias=False)
 
     def forward(self, length: int) -> Tensor:
-        """Filter values, shape (T, H), float32."""
+        """Filter values, shape (T, H), float32 or float64."""
         config = self.config
         device, dtype = self.position_in.weight.device, self.position_in.weight.dtype
         position = torch.arange(length, device=device, dtype=torch.float32)[:, None]
@@ -75,7 +76,7 @@ class Filter(nn.Module):
             device=device,
         )
         decay = torch.exp2(-position / half_lives)
-        kernel: Tensor = self.position_out(hidden).float() * decay
+        kernel: Tensor = full_precision(self.position_out(hidden)) * decay
         return kernel
 
 
@@ -84,9 +85,9 @@ def long_convolution(signal: Tensor, kernel: Tensor) -> Tensor:
 
     Parameters
     ----------
-    signal : Tensor, shape (B, T, H), float32
+    signal : Tensor, shape (B, T, H), float32 or float64
         Half precision has no FFT on CPU and too few digits for one anywhere.
-    kernel : Tensor, shape (T, H), float32
+    kernel : Tensor, shape (T, H), of that dtype
 
     Returns
     -------
@@ -151,7 +152,7 @@ class Operator(nn.Module):
         gate_out, gate_in, value = filtered.chunk(3, dim=-1)
         value = value * gate_in
         kernel = self.long_filter(length)
-        mixed = long_convolution(value.float(), kernel).to(value.dtype)
+        mixed = long_convolution(full_precision(value), kernel).to(value.dtype)
         out: Tensor = self.out_proj((mixed + value * self.skip) * gate_out)
         return out
 

@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from engine.encoders.networks.hyena import long_convolution
 from engine.encoders.networks.network import Network
+from engine.encoders.networks.precision import full_precision
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,8 @@ class Sine(nn.Module):
 class FilterNetwork(nn.ModuleDict):
     """Positional encoding (L, E) to filter (L, H); keys are the published places in a sequence.
 
-    It stays in float32 whatever the rest of the network is in: half precision tells only a few
-    hundred positions apart, and sines of high frequency multiply what rounding does to a weight.
+    It stays in float32 where the rest of the network is in half precision, which tells only a few
+    hundred positions apart; and sines of high frequency multiply what rounding does to a weight.
     """
 
     def __init__(self, config: HyenaDnaConfig) -> None:
@@ -87,8 +88,13 @@ class FilterNetwork(nn.ModuleDict):
         self.hidden, self.last = ("0", *hidden), last
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        """Follow to a device, not to a dtype."""
-        super()._apply(lambda t: t.to(fn(t).device), recurse)  # type: ignore[no-untyped-call]
+        """Follow to a device, and to a dtype that is not half precision."""
+
+        def follow(t: Tensor) -> Tensor:
+            moved = fn(t)
+            return t.to(moved.device, torch.promote_types(moved.dtype, torch.float32))
+
+        super()._apply(follow, recurse)  # type: ignore[no-untyped-call]
         return self
 
     def forward(self, encoding: Tensor) -> Tensor:
@@ -109,12 +115,13 @@ class Filter(nn.Module):
         self.implicit_filter = FilterNetwork(config)
 
     def forward(self, length: int) -> Tensor:
-        """Filter values, shape (length, H), float32."""
+        """Filter values, shape (length, H), float32 or float64."""
         config, device = self.config, self.bias.device
         position = torch.arange(length, device=device, dtype=torch.float32)[:, None]
         encoding = positional_encoding(position, config.max_seq_len, config.emb_dim)
         with torch.autocast(device.type, enabled=False):
-            values: Tensor = self.implicit_filter(encoding)
+            dtype = next(self.implicit_filter.parameters()).dtype
+            values: Tensor = self.implicit_filter(encoding.to(dtype))
         return values * window(position, config.max_seq_len, config.d_model)
 
 
@@ -165,7 +172,7 @@ class Operator(nn.Module):
         filtered = self.short_filter(projected)[..., :length].transpose(1, 2)
         gate_out, gate_in, value = filtered.chunk(3, dim=-1)
         value = value * gate_in
-        mixed = long_convolution(value.float(), self.filter_fn(length)).to(value.dtype)
+        mixed = long_convolution(full_precision(value), self.filter_fn(length)).to(value.dtype)
         out: Tensor = self.out_proj((mixed + value * self.filter_fn.bias) * gate_out)
         return out
 
@@ -222,7 +229,7 @@ class HyenaDna(Network):
 
     def run(self, words: Tensor, attention_mask: Tensor) -> Tensor:
         """See `Network`; the mask is not read."""
-        residual = words.float()
+        residual = full_precision(words)
         for block in self.layers:
             residual = block(residual)
         out: Tensor = self.ln_f(residual.to(self.ln_f.weight.dtype))

@@ -16,6 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
+from engine.encoders.networks.precision import full_precision
+
 #: Values of the states (batch, time, state, channel) that are held at once.
 BLOCK_VALUES = {"cpu": 2**18, "cuda": 2**26}
 
@@ -24,7 +26,7 @@ def selective_scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D:
     """State space model whose step size and projections depend on the input.
 
     ``h[t] = exp(delta[t] A) h[t-1] + delta[t] B[t] u[t]`` and ``y[t] = C[t] h[t] + D u[t]``
-    (Gu and Dao 2023, algorithm 2), for each channel, from ``h[-1] = 0``, in float32.
+    (Gu and Dao 2023, algorithm 2), for each channel, from ``h[-1] = 0``, in float32 or float64.
 
     Parameters
     ----------
@@ -42,11 +44,11 @@ def selective_scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D:
     Tensor, shape (B, T, D)
         In the dtype of ``u``.
     """
-    values = (u.float(), delta.float(), A.float(), B.float(), C.float())
+    values = tuple(map(full_precision, (u, delta, A, B, C)))
     # Autocast would round the states before they are read out.
     with torch.autocast(u.device.type, enabled=False):
         scanned = _kernel_scan(*values) if u.is_cuda and _has_kernel() else _blocked_scan(*values)
-    return (scanned + values[0] * D.float()).to(u.dtype)
+    return (scanned + values[0] * full_precision(D)).to(u.dtype)
 
 
 @cache
@@ -124,5 +126,5 @@ class SelectiveStateSpace(nn.Module):
         """Values (B, T, d_inner) to values; causal."""
         u = functional.silu(self.conv1d(x.transpose(1, 2))[..., : x.shape[1]].transpose(1, 2))
         low_rank, B, C = self.x_proj(u).split(self.sizes, dim=-1)
-        delta = functional.softplus(self.dt_proj(low_rank).float())
-        return selective_scan(u, delta, -torch.exp(self.A_log.float()), B, C, self.D)
+        delta = functional.softplus(full_precision(self.dt_proj(low_rank)))
+        return selective_scan(u, delta, -torch.exp(full_precision(self.A_log)), B, C, self.D)

@@ -8,7 +8,7 @@ stands in ``models/``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import InitVar, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 from engine.basics.errors import UserError, nearest
 from engine.basics.plugins import with_plugins
 from engine.methods.base import declared
-from engine.methods.class_weights import CLASS_WEIGHT
 from engine.methods.hyperparameters import POSITIVE, SWITCH, Hyperparameter, Range, named
 from engine.methods.probes.persistence import load_skops, save_skops
 from engine.records import TaskKind
@@ -139,7 +138,7 @@ class Probe:
     name: str
     summary: str
     kinds: tuple[TaskKind, ...]
-    parameters: Mapping[str, Any]
+    parameters: Mapping[str, Hyperparameter[Any]]
     build: Callable[[Request], Any]
     standardize: bool = True
     native_multilabel: bool = False
@@ -148,12 +147,6 @@ class Probe:
     save: Callable[[Any, Path], None] = save_skops
     load: Callable[[Path], Any] = load_skops
     fit_many: Callable[[Batch], Sequence[Any]] | None = None
-    ranges: InitVar[object] = None
-
-    def __post_init__(self, ranges: object) -> None:
-        """Until the batched head declares as the other probes do."""
-        if ranges:
-            object.__setattr__(self, "parameters", named(STRENGTH, CLASS_WEIGHT))
 
 
 def coefficients(estimator: Any) -> int:

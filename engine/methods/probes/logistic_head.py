@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from engine.basics.files import replacing
 from engine.encoders import best_device
-from engine.methods.class_weights import CLASS_WEIGHTS
-from engine.methods.probes.base import Batch, Probe, Request
-from engine.methods.ranges import POSITIVE
+from engine.methods.class_weights import CLASS_WEIGHT
+from engine.methods.hyperparameters import named
+from engine.methods.probes.base import STRENGTH, Batch, Probe, Request
 from engine.records import TaskKind
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _fit_width(batch: Batch, chosen: Sequence[int]) -> list[LogisticHead]:
     order = sorted(range(len(chosen)), key=design_of.__getitem__)
     targets = _targets(batch.labels, requests[0].kind)
     weights = np.stack([_filled(batch.weights[chosen[i]], batch.labels) for i in order])
-    strengths = np.array([float(requests[i].params.get("C", 1.0)) for i in order])
+    strengths = np.array([STRENGTH.of(requests[i].params) for i in order])
     exclusive = requests[0].kind == "classification"
     solutions = solve(
         designs,
@@ -154,7 +154,7 @@ PROBE = Probe(
     name="logistic_head",
     summary="logistic regression, L2, the configurations of a cell fitted together",
     kinds=("classification", "multilabel"),
-    parameters={"C": (), "class_weight": CLASS_WEIGHTS},
+    parameters=named(STRENGTH, CLASS_WEIGHT),
     build=build,
     native_multilabel=True,
     count=lambda head: int(head.coef.size + head.intercept.size),
@@ -162,5 +162,4 @@ PROBE = Probe(
     save=save,
     load=load,
     fit_many=fit_many,
-    ranges={"C": POSITIVE},
 )

@@ -2,23 +2,20 @@
 
 import math
 
-from engine.basics.wording import (
-    be,
-    difference,
-    interval,
-    listing,
-    p_equation,
-    p_value,
-    percent,
-    plural,
-    score,
-)
+from engine.basics.wording import be, interval, listing, p_equation, p_value, percent, plural
 from engine.compare.families import LEVEL
 from engine.compare.tasks import AcrossTasks, across_tasks
 from engine.report.facts.answer import SPELLED
 from engine.report.finished_run import FinishedRun, cell_label
-from engine.report.forms.grids import Column, Entry, Grid
-from engine.report.forms.theme import hue
+from engine.report.forms.grids import (
+    MODEL_COLUMNS,
+    Column,
+    Entry,
+    Grid,
+    cell_entries,
+    scored,
+    signed,
+)
 
 FEW = 10  # independent tasks; with fewer a bootstrap over them is too narrow
 AHEAD, BEHIND, LEVEL_WITH = "significant", "significant for the second", "not significant"
@@ -79,8 +76,7 @@ def models_grid(run: FinishedRun, found: AcrossTasks) -> Grid:
     """Mean rank of every model, best first."""
     metrics = {run.metric(task) for task in found.tasks}
     columns = [
-        Column("Encoder", filtered=True),
-        Column("Method", filtered=True),
+        *MODEL_COLUMNS,
         Column("Mean rank", numeric=True, tip="1 is best"),
         Column("95 % CI of rank", numeric=True, tip="bootstrap over groups of tasks"),
         Column("Best in", numeric=True, tip="share of bootstrap draws with the best mean rank"),
@@ -89,12 +85,11 @@ def models_grid(run: FinishedRun, found: AcrossTasks) -> Grid:
     ]
     rows = [
         [
-            Entry(row["encoder"], hue=hue(row["encoder"], run.encoders).name),
-            Entry(row["method"]),
+            *cell_entries(run, row["encoder"], row["method"]),
             Entry(f"{row['mean_rank']:.2f}", row["mean_rank"], strong=True),
             Entry(f"{row['rank_low']:.1f} to {row['rank_high']:.1f}", row["rank_low"]),
             Entry(percent(row["share_best"]), row["share_best"]),
-            Entry(score(row["mean"]), row["mean"]),
+            scored(row["mean"]),
             Entry(interval(row["ci_low"], row["ci_high"]), row["ci_low"]),
         ]
         for row in found.table.to_dict("records")
@@ -136,7 +131,7 @@ def pairs_grid(run: FinishedRun, found: AcrossTasks) -> Grid:
                 Entry(cell_label(row["encoder_a"], row["method_a"])),
                 Entry(cell_label(row["encoder_b"], row["method_b"])),
                 Entry(f"{row['wins']} · {row['ties']} · {row['losses']}", row["wins"]),
-                Entry(difference(row["delta"]), row["delta"]),
+                signed(row["delta"]),
                 *(Entry(p_value(row[name]), row[name]) for name in ("p", "p_adjusted")),
                 *(Entry(percent(row[k]), row[k]) for k in ("p_better", "p_rope", "p_worse")),
                 Entry(verdict, pill="soft" if verdict == LEVEL_WITH else "good"),

@@ -74,13 +74,8 @@ def answer(task: str, standings: list[Standing]) -> Answer:
 
     Parameters
     ----------
-    task : str
     standings : list of Standing
         The task's leaderboard, best first.
-
-    Returns
-    -------
-    Answer
     """
     scored = [standing for standing in standings if standing.status != "no score"]
     if not scored:

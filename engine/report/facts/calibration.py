@@ -7,10 +7,17 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from engine.basics.wording import score
 from engine.report.facts.standings import Leaderboard, Standing
 from engine.report.finished_run import FinishedRun
-from engine.report.forms.grids import CELL_COLUMNS, Column, Entry, Grid, cell_entries, for_tasks
+from engine.report.forms.grids import (
+    CELL_COLUMNS,
+    Column,
+    Entry,
+    Grid,
+    cell_entries,
+    for_tasks,
+    scored,
+)
 from engine.stats import (
     ReliabilityCurve,
     brier_decomposition,
@@ -33,7 +40,6 @@ class Calibration:
     brier, reliability, ece, mce : float
         Of the second class where there are two, else of the class that was predicted; over the bins
         of the curve.
-    curve : ReliabilityCurve
     """
 
     standing: Standing
@@ -97,7 +103,7 @@ def calibration_grid(run: FinishedRun, found: Mapping[str, list[Calibration]]) -
         [
             Entry(task),
             *cell_entries(run, cell.standing.encoder, cell.standing.method),
-            *(Entry(score(v), v) for v in (cell.brier, cell.reliability, cell.ece, cell.mce)),
+            *map(scored, (cell.brier, cell.reliability, cell.ece, cell.mce)),
         ]
         for task, cells in found.items()
         for cell in cells

@@ -23,7 +23,6 @@ def pareto(cells: Sequence[Standing], cost: str, sign: int) -> list[Standing]:
 
     Parameters
     ----------
-    cells : sequence of Standing
     cost : {"seconds", "trainable_parameters"}
     sign : int
         See `FinishedRun.sign`.

@@ -25,14 +25,12 @@ class Duel:
     delta, ci_low, ci_high : float
         How much better the first is, with its 95 % confidence interval: first minus second, or
         second minus first where the metric is a loss.
-    p, log10_p, p_adjusted, log10_adjusted : float
     verdict : str
         ``significant``, ``not significant``, ``unstable over seeds`` or ``no test``.
     seeds_agree : str
         In how many seeds the difference has the same sign, ``"3/3"``.
     seed : int or None
         Whose models were compared.
-    test, correction, family : str
     note : str
         Why there is no test, if so.
     of_methods : bool
@@ -45,7 +43,6 @@ class Duel:
         Of the variance of the difference of methods: what comes from seeds, not from test rows.
     equivalent : bool
         The difference is shown to be smaller than `margin`.
-    margin : float
     """
 
     delta: float
@@ -85,10 +82,6 @@ Duels = Mapping[tuple[str, str], Duel]
 def duels(run: FinishedRun) -> Duels:
     """Every tested pair of cells, both ways round, for the earliest seed that was tested.
 
-    Parameters
-    ----------
-    run : FinishedRun
-
     Returns
     -------
     mapping of (str, str) to Duel
@@ -117,13 +110,10 @@ def _duel(row: Mapping[str, Any]) -> Duel:
     of_methods = row["claim"] == METHODS
     of = "method_" if of_methods else ""
     unadjusted = str(row["correction"]).lower() in ("none", "")
+    numbers = ("delta", "ci_low", "ci_high", "p", "log10_p", "p_adjusted")
+    variance = row["var_seed"] + row["var_test"]
     return Duel(
-        delta=row[f"{of}delta"],
-        ci_low=row[f"{of}ci_low"],
-        ci_high=row[f"{of}ci_high"],
-        p=row[f"{of}p"],
-        log10_p=row[f"{of}log10_p"],
-        p_adjusted=row[f"{of}p_adjusted"],
+        **{name: row[f"{of}{name}"] for name in numbers},
         log10_adjusted=row[f"{of}log10_p" if unadjusted else f"{of}log10_p_adjusted"],
         verdict=str(row["verdict"]),
         seeds_agree=str(row["seeds_agree"]),
@@ -135,11 +125,7 @@ def _duel(row: Mapping[str, Any]) -> Duel:
         of_methods=of_methods,
         agreement=str(row["agreement"]),
         models_p=row["p_adjusted"],
-        seed_share=_share(row["var_seed"], row["var_test"]),
+        seed_share=row["var_seed"] / variance if variance > 0 else math.nan,
         equivalent=str(row["equivalent"]).lower() == "true",
         margin=row["margin"],
     )
-
-
-def _share(part: float, rest: float) -> float:
-    return part / (part + rest) if part + rest > 0 else math.nan

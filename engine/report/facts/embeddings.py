@@ -36,8 +36,6 @@ class EmbeddingMap:
 
     Attributes
     ----------
-    task, encoder, pooling : str
-    layer : int
     points : DataFrame
         ``x, y, label``: places and class numbers.
     purity, chance : float
@@ -82,24 +80,21 @@ def embedding_maps(run: FinishedRun) -> dict[str, list[EmbeddingMap]]:
         drawn = points_of.get((task, encoder, row["pooling"], row["layer"])) if row else None
         if row is None or drawn is None:
             continue
+        # Every n-th may be of one class.
+        shown = drawn.sample(min(most, len(drawn)), random_state=0).sort_index()
         maps.setdefault(task, []).append(
             EmbeddingMap(
                 task=task,
                 encoder=encoder,
                 pooling=str(row["pooling"]),
                 layer=int(row["layer"]),
-                points=_thinned(drawn[["x", "y", "label"]], most),
+                points=shown[["x", "y", "label"]],
                 purity=float(row["knn_purity"]),
                 chance=float(row["chance_purity"]),
                 explained=(float(row["explained_x"]), float(row["explained_y"])),
             )
         )
     return maps
-
-
-def _thinned(points: pd.DataFrame, most: int) -> pd.DataFrame:
-    """At most so many points, drawn: every n-th may be of one class."""
-    return points.sample(min(most, len(points)), random_state=0).sort_index()
 
 
 def embeddings_grid(run: FinishedRun) -> Grid | None:

@@ -25,10 +25,8 @@ class Findings:
 
     Attributes
     ----------
-    run : FinishedRun
     board : mapping of str to sequence of Standing
         Leaderboards by task.
-    tested : mapping of (str, str) to Duel
     answers : mapping of str to Answer
         By task.
     notes : mapping of str to list of str
@@ -37,7 +35,6 @@ class Findings:
         None for too few tasks.
     searches : sequence of Search
         Of all cells, task by task.
-    pooled : sequence of Pooled
     calibrated : mapping of str to list of Calibration
         By task; empty without predictions of classes.
     maps : mapping of str to list of EmbeddingMap
@@ -63,11 +60,12 @@ class Findings:
 
 def findings(run: FinishedRun) -> Findings:
     """Work out everything that the run has data for."""
-    board = leaderboard(run)
+    tested = duels(run)
+    board = leaderboard(run, tested)
     return Findings(
         run=run,
         board=board,
-        tested=duels(run),
+        tested=tested,
         answers={task: answer(task, board[task]) for task in run.tasks},
         notes={task: task_notes(run, task) for task in run.tasks},
         over=across.of_run(run),

@@ -8,8 +8,7 @@ import pandas as pd
 
 from engine.basics.wording import count, difference
 from engine.report.finished_run import FinishedRun
-from engine.report.forms.grids import Column, Entry, Grid
-from engine.report.forms.theme import hue
+from engine.report.forms.grids import MODEL_COLUMNS, Column, Entry, Grid, cell_entries
 
 
 @dataclass(frozen=True)
@@ -18,7 +17,6 @@ class Pooled:
 
     Attributes
     ----------
-    task, encoder, method, pooling : str
     best : float
         Best validation score of the complete trials with this pooling.
     trials : int
@@ -65,8 +63,7 @@ def pooling_grid(run: FinishedRun, found: Sequence[Pooled]) -> Grid:
     """Every pooling of every encoder and method, over tasks."""
     table = pd.DataFrame(found)
     columns = [
-        Column("Encoder", filtered=True),
-        Column("Method", filtered=True),
+        *MODEL_COLUMNS,
         Column("Pooling", filtered=True),
         Column("Tasks", numeric=True, tip="on which the search tried it beside another"),
         Column("Best on", numeric=True, tip="tasks on which it gave the cell's best score"),
@@ -80,8 +77,7 @@ def pooling_grid(run: FinishedRun, found: Sequence[Pooled]) -> Grid:
         won, tried = int((cells["loss"] == 0).sum()), int(cells["trials"].sum())
         rows.append(
             [
-                Entry(str(encoder), hue=hue(str(encoder), run.encoders).name),
-                Entry(str(method)),
+                *cell_entries(run, str(encoder), str(method)),
                 Entry(str(pooling)),
                 Entry(count(len(cells)), len(cells)),
                 Entry(count(won), won, strong=2 * won > len(cells)),

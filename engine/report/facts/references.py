@@ -1,44 +1,22 @@
 """What a paper that uses a run should cite."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from engine.compare.families import METHODS
 from engine.compare.tasks import AcrossTasks
 from engine.methods import methods
-from engine.report.facts.works import (
-    ASHA,
-    BENAVOLI,
-    BENJAMINI_HOCHBERG,
-    BENJAMINI_YEKUTIELI,
-    BOOTSTRAP,
-    DELONG,
-    DEMSAR,
-    HOLM,
-    HUBERT_ARABIE,
-    IMAN_DAVENPORT,
-    OBUCHOWSKI,
-    OPTUNA,
-    RAY_TUNE,
-    ROUSSEEUW,
-    SATTERTHWAITE,
-    SCHUIRMANN,
-    SCIKIT_LEARN,
-    SUN_XU,
-    VINH,
-    WANG_ISOLA,
-    WILCOXON,
-    Reference,
-)
+from engine.report.facts.works import Reference, noted, works
 from engine.report.finished_run import FinishedRun
 
 CORRECTIONS = {
-    "holm": HOLM,
-    "bh": BENJAMINI_HOCHBERG,
-    "fdr_bh": BENJAMINI_HOCHBERG,
-    "by": BENJAMINI_YEKUTIELI,
-    "fdr_by": BENJAMINI_YEKUTIELI,
+    "holm": "holm1979",
+    "bh": "benjamini1995",
+    "fdr_bh": "benjamini1995",
+    "by": "benjamini2001",
+    "fdr_by": "benjamini2001",
 }
+TOOLS = {"scikit-learn": "pedregosa2011", "optuna": "akiba2019", "ray": "liaw2018"}
 
 
 def references(run: FinishedRun, over: AcrossTasks | None = None) -> list[Reference]:
@@ -46,7 +24,6 @@ def references(run: FinishedRun, over: AcrossTasks | None = None) -> list[Refere
 
     Parameters
     ----------
-    run : FinishedRun
     over : AcrossTasks or None
         The comparison over tasks, where there is one.
 
@@ -60,40 +37,9 @@ def references(run: FinishedRun, over: AcrossTasks | None = None) -> list[Refere
     Only what the run's own records show it used is named: a package by its version in the
     manifest, a test and a correction by the comparisons, ASHA by a pruned trial.
     """
-    found = [*_from_manifest(run), *_of_search(run), *_of_tests(run)]
-    if over:
-        found += [DEMSAR, IMAN_DAVENPORT, WILCOXON, BENAVOLI]
-    if run.embeddings:
-        found += [HUBERT_ARABIE, VINH, ROUSSEEUW, WANG_ISOLA]
+    known = works()
+    found = [*_in_their_words(run), *(known[key] for key in _keys(run, over))]
     return list(dict.fromkeys(found))
-
-
-def _from_manifest(run: FinishedRun) -> Iterator[Reference]:
-    known: set[str] = set()
-    for section, names, facts in (
-        ("encoder", run.encoders, run.encoder),
-        ("task", run.tasks, run.task),
-    ):
-        for name in names:
-            citation = str(facts(name).get("citation") or "").strip()
-            if citation and citation not in known:
-                known.add(citation)
-                yield Reference(_key(section, name), "misc", "", citation)
-
-
-def _of_search(run: FinishedRun) -> Iterator[Reference]:
-    used = run.manifest.get("versions") or {}
-    by_citation = {citation: name for name, citation in method_citations(run).items() if citation}
-    for citation, name in by_citation.items():
-        yield Reference(_key("method", name), "misc", "", citation)
-    if "scikit-learn" in used:
-        yield SCIKIT_LEARN
-    if "optuna" in used:
-        yield OPTUNA
-    if "ray" in used:
-        yield RAY_TUNE
-    if (run.trials["status"] == "pruned").any():
-        yield ASHA
 
 
 def method_citations(run: FinishedRun) -> dict[str, str]:
@@ -107,23 +53,43 @@ def method_citations(run: FinishedRun) -> dict[str, str]:
     return {name: known[kind].citation if kind in known else "" for name, kind in kinds.items()}
 
 
-def _key(section: str, name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9]+", "-", f"{section}-{name}").strip("-").lower()
+def _in_their_words(run: FinishedRun) -> Iterator[Reference]:
+    """What encoders, tasks and methods ask to be cited as, each once."""
+    asked: dict[str, Mapping[str, object]] = {
+        "encoder": {name: run.encoder(name).get("citation") for name in run.encoders},
+        "task": {name: run.task(name).get("citation") for name in run.tasks},
+        "method": method_citations(run),
+    }
+    told: set[str] = set()
+    for section, citations in asked.items():
+        for name, said in citations.items():
+            citation = str(said or "").strip()
+            if citation and citation not in told:
+                told.add(citation)
+                key = re.sub(r"[^A-Za-z0-9]+", "-", f"{section}-{name}").strip("-").lower()
+                yield noted(key, citation)
 
 
-def _of_tests(run: FinishedRun) -> Iterator[Reference]:
+def _keys(run: FinishedRun, over: AcrossTasks | None) -> Iterator[str]:
+    """Works of `works` that a run used."""
+    used = run.manifest.get("versions") or {}
+    yield from (key for package, key in TOOLS.items() if package in used)
+    if (run.trials["status"] == "pruned").any():
+        yield "li2020"
     tests = " ".join(run.comparisons["test"].unique()).lower()
     if "delong" in tests:
-        yield DELONG
-        yield SUN_XU
+        yield from ("delong1988", "sun2014")
     if "bootstrap" in tests:
-        yield BOOTSTRAP
+        yield "efron1993"
     if (run.comparisons["claim"] == METHODS).any():
-        yield SATTERTHWAITE
+        yield "satterthwaite1946"
     if run.comparisons["n_groups"].notna().any():
-        yield OBUCHOWSKI
-    for correction in run.comparisons["correction"].unique():
-        if correction.lower() in CORRECTIONS:
-            yield CORRECTIONS[correction.lower()]
+        yield "obuchowski1997"
+    corrections = run.comparisons["correction"].str.lower().unique()
+    yield from (CORRECTIONS[name] for name in corrections if name in CORRECTIONS)
     if run.comparisons["equivalence_p"].notna().any():
-        yield SCHUIRMANN
+        yield "schuirmann1987"
+    if over:
+        yield from ("demsar2006", "iman1980", "wilcoxon1945", "benavoli2017")
+    if run.embeddings:
+        yield from ("hubert1985", "vinh2010", "rousseeuw1987", "wang2020")

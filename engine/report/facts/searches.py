@@ -20,8 +20,6 @@ class Search:
         Trials by status.
     default, best : float
         Validation score of trial 0 and of the best complete trial.
-    best_number : int or None
-    seconds : float
     peak_bytes : float
         Largest memory of a trial; NaN where none measured it.
     """
@@ -94,6 +92,8 @@ def best_so_far(trials: pd.DataFrame, sign: int = 1) -> tuple[list[int], list[fl
 def _search(rows: pd.DataFrame, sign: int) -> Search:
     numbers, scores = best_so_far(rows, sign)
     default = rows.loc[rows["is_default"].astype(bool), "score"]
+    costs = rows["cost"].dropna() if "cost" in rows else []
+    peaks = [json.loads(cost).get("peak_memory_bytes") for cost in costs]
     return Search(
         task=str(rows["task"].iloc[0]),
         cell=str(rows["cell"].iloc[0]),
@@ -104,11 +104,5 @@ def _search(rows: pd.DataFrame, sign: int) -> Search:
         best=scores[-1] if scores else math.nan,
         best_number=numbers[-1] if numbers else None,
         seconds=float(rows["seconds"].sum()),
-        peak_bytes=max(_peaks(rows), default=math.nan),
+        peak_bytes=max((float(peak) for peak in peaks if peak is not None), default=math.nan),
     )
-
-
-def _peaks(trials: pd.DataFrame) -> list[float]:
-    costs = trials["cost"].dropna() if "cost" in trials else []
-    known = (json.loads(cost).get("peak_memory_bytes") for cost in costs)
-    return [float(peak) for peak in known if peak is not None]

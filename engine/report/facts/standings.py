@@ -45,7 +45,6 @@ class Standing:
     default, gain : float
         Mean of the untuned models; how much better the tuned ones are, over the seeds that have
         both.
-    default_seeds : int
     validation, drop : float
         Validation score of the winning configuration; how much worse it is on test.
     against_best : Duel or None
@@ -90,24 +89,25 @@ class Standing:
 Leaderboard = Mapping[str, Sequence[Standing]]
 
 
-def leaderboard(run: FinishedRun) -> dict[str, list[Standing]]:
+def leaderboard(run: FinishedRun, tested: Duels | None = None) -> dict[str, list[Standing]]:
     """Rank the cells of every task by the mean of their test scores over seeds.
 
     Parameters
     ----------
-    run : FinishedRun
+    tested : mapping of (str, str) to Duel, or None
+        What `duels` found, where that is known already.
 
     Returns
     -------
     dict of str to list of Standing
         By task, best first; a task without any refitted model has an empty list.
     """
-    tested = duels(run)
+    tested = duels(run) if tested is None else tested
+    headline = run.compare.get("family") == "headline"
     tables = {}
     for task in run.tasks:
         rows = run.scores[run.scores["task"] == task]
         unranked = [_standing(run, group) for _, group in rows.groupby("cell", sort=False)]
-        headline = run.compare.get("family") == "headline"
         tables[task] = _rank(unranked, tested, run.sign(task), headline=headline)
     return tables
 

@@ -12,8 +12,10 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path as Outline
 from matplotlib.textpath import text_to_path
+from matplotlib.ticker import MaxNLocator
 
-from engine.report.forms.theme import FONT, INK, PAPER, RAMP, RAMP_INK, SOFT
+from engine.basics.wording import shorten
+from engine.report.forms.theme import FONT, INK, LINE, PAPER, RAMP, RAMP_INK, SOFT
 
 WIDTH = 10.2  # inches; the text column of the page
 POINTS = 72
@@ -27,7 +29,6 @@ class Square:
 
     Attributes
     ----------
-    column, row : int
     step : int
         Index into `RAMP`.
     text, tip : str
@@ -69,15 +70,10 @@ def panels(
 
     Parameters
     ----------
-    number : int
     shared : bool
         All panels have one vertical axis, whose numbers stand on the left only.
     bottom : float
         Inches below the panels, for names of axes and a legend.
-
-    Returns
-    -------
-    Figure, list of Axes
     """
     across_at_most, gap_x = (5, 0.14) if shared else (4, 0.55)
     rows = math.ceil(number / across_at_most)
@@ -96,6 +92,23 @@ def panels(
     return figure, made
 
 
+def name_panel(axes: Axes, title: str, label: str) -> None:
+    """Name a panel on its top left, and its horizontal axis."""
+    axes.set_title(shorten(title, 26), loc="left", fontsize=9, color=INK.light, pad=5)
+    axes.set_xlabel(label, fontsize=8)
+
+
+def count_along(axes: Axes, title: str, label: str) -> None:
+    """Name a panel whose horizontal axis counts, with a quiet grid and few numbers."""
+    name_panel(axes, title, label)
+    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(4))
+    axes.grid(axis="y", color=LINE.light, linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.tick_params(left=False, bottom=False)
+    axes.spines["left"].set_visible(False)
+
+
 def legend_below(
     figure: Figure,
     handles: Sequence[Artist],
@@ -111,10 +124,8 @@ def legend_below(
 
     Parameters
     ----------
-    figure : Figure
     handles : sequence of Artist
         What it names.
-    columns : int
     spacing, line, gap, height : float
         Between columns, length and height of a handle, between a handle and its name; in letters.
     left : float
@@ -139,8 +150,6 @@ def draw_squares(axes: Axes, squares: Sequence[Square], *, written: bool) -> Map
 
     Parameters
     ----------
-    axes : Axes
-    squares : sequence of Square
     written : bool
         With texts and tips; without, neighbours of one step are one shape and the grid is ruled
         over them, so that hundreds of squares stay a small file.
@@ -186,7 +195,8 @@ def _draw_runs(axes: Axes, squares: Sequence[Square]) -> None:
     runs: list[list[Square]] = []
     for square in sorted(squares, key=lambda s: (s.column, s.row)):
         above = runs[-1][-1] if runs else None
-        if above and _place(above) == (square.column, square.row - 1, square.step):
+        below = (square.column, square.row - 1, square.step)
+        if above and (above.column, above.row, above.step) == below:
             runs[-1].append(square)
         else:
             runs.append([square])
@@ -200,10 +210,6 @@ def _draw_runs(axes: Axes, squares: Sequence[Square]) -> None:
     for line in range(1, size):
         axes.plot([line - 0.5] * 2, [-0.5, size - 0.5], **ruler)
         axes.plot([-0.5, size - 0.5], [line - 0.5] * 2, **ruler)
-
-
-def _place(square: Square) -> tuple[int, int, int]:
-    return square.column, square.row, square.step
 
 
 def _box(square: Square, height: int) -> Outline:

@@ -13,17 +13,7 @@ ROW, BAR = 0.27, 0.13  # inches between labels, between bars
 
 
 def critical_difference(run: FinishedRun, found: AcrossTasks) -> Drawing:
-    """Draw the mean ranks of models over tasks.
-
-    Parameters
-    ----------
-    run : FinishedRun
-    found : AcrossTasks
-
-    Returns
-    -------
-    Drawing
-    """
+    """Draw the mean ranks of models over tasks."""
     ranks = found.table["mean_rank"].tolist()
     labels = [shorten(cell_label(*model), 30) for model in found.models]
     half = (len(ranks) + 1) // 2
@@ -35,7 +25,9 @@ def critical_difference(run: FinishedRun, found: AcrossTasks) -> Drawing:
     axes.set_xlim(1, len(ranks))
     axes.set_ylim(-(bars + ROW * half), 0)  # inches below the line
     axes.xaxis.tick_top()
-    axes.set_xticks(_ticks(len(ranks)))
+    # Every rank of few models is numbered, of more the first and round ones.
+    step = next(step for step in (1, 5, 10, 50, len(ranks)) if len(ranks) <= 25 * step)
+    axes.set_xticks(sorted({1, *range(step, len(ranks) + 1, step)}))
     axes.set_yticks([])
     axes.spines[["left", "bottom", "right"]].set_visible(False)
     axes.spines["top"].set_visible(True)
@@ -75,9 +67,3 @@ def critical_difference(run: FinishedRun, found: AcrossTasks) -> Drawing:
         "signed-rank test, Holm); not to be told apart is not to be equal.",
         tips,
     )
-
-
-def _ticks(n_models: int) -> list[int]:
-    """Ranks that are numbered: every one of few models, of more the first and round ones."""
-    step = next(step for step in (1, 5, 10, 50, n_models) if n_models <= 25 * step)
-    return sorted({1, *range(step, n_models + 1, step)})

@@ -29,8 +29,6 @@ class Drawing:
 
     Attributes
     ----------
-    figure : matplotlib Figure
-    title, caption : str
     tips : mapping of str to str
         What to show when the pointer rests on the artist of this gid.
     """
@@ -47,7 +45,6 @@ class Picture:
 
     Attributes
     ----------
-    name, title, caption : str
     inline : str
         SVG element for the page: colours are CSS variables, ids are unique within the page.
     files : tuple of Path
@@ -61,41 +58,38 @@ class Picture:
     files: tuple[Path, ...]
 
 
-def save(drawing: Drawing, folder: Path, name: str) -> Picture:
-    """Write a figure as ``name.svg`` and ``name.png`` and make its form for the page.
+@dataclass(frozen=True)
+class Album:
+    """Where the figures of one report go.
 
-    Parameters
+    Attributes
     ----------
-    drawing : Drawing
-    folder : Path
-    name : str
-        File name without ending. It salts the ids, so that they differ from other figures'.
-
-    Returns
-    -------
-    Picture
+    tasks : mapping of str to str
+        What stands for a task in the name of a file.
     """
-    vector, raster = io.BytesIO(), io.BytesIO()
-    with matplotlib.rc_context({"svg.hashsalt": name}):  # the same ids at every run
-        drawing.figure.savefig(vector, format="svg", transparent=True, metadata={"Date": None})
-        drawing.figure.savefig(raster, format="png", dpi=160, facecolor=PAPER.light)
-    text = vector.getvalue().decode("utf-8")
-    width, height = (float(inches) * 96 for inches in drawing.figure.get_size_inches())
-    files = (folder / f"{name}.svg", folder / f"{name}.png")
-    write_text(files[0], text.replace("<svg ", f'<svg style="background: {PAPER.light}" ', 1))
-    with replacing(files[1]) as temporary:
-        temporary.write_bytes(raster.getvalue())
-    return Picture(
-        name=name,
-        title=drawing.title,
-        caption=drawing.caption,
-        inline=_inline(text, drawing, width, height),
-        files=files,
-    )
+
+    folder: Path
+    tasks: Mapping[str, str]
+
+    def add(self, drawing: Drawing, name: str, task: str = "") -> Picture:
+        """Write a figure, of one task or of all, as SVG and PNG, and make its form for the page."""
+        name = f"{name}-{self.tasks[task]}" if task else name
+        vector, raster = io.BytesIO(), io.BytesIO()
+        # The same ids at every run, and others than those of other figures.
+        with matplotlib.rc_context({"svg.hashsalt": name}):
+            drawing.figure.savefig(vector, format="svg", transparent=True, metadata={"Date": None})
+            drawing.figure.savefig(raster, format="png", dpi=160, facecolor=PAPER.light)
+        text = vector.getvalue().decode("utf-8")
+        files = (self.folder / f"{name}.svg", self.folder / f"{name}.png")
+        write_text(files[0], text.replace("<svg ", f'<svg style="background: {PAPER.light}" ', 1))
+        with replacing(files[1]) as temporary:
+            temporary.write_bytes(raster.getvalue())
+        return Picture(name, drawing.title, drawing.caption, _inline(text, drawing), files)
 
 
-def _inline(text: str, drawing: Drawing, width: float, height: float) -> str:
+def _inline(text: str, drawing: Drawing) -> str:
     """Matplotlib's SVG without its document parts, in page colours, with unique ids and tips."""
+    width, height = (float(inches) * 96 for inches in drawing.figure.get_size_inches())
     root = ElementTree.fromstring(text)
     for element in root.findall(f"{{{SVG}}}metadata"):
         root.remove(element)

@@ -12,10 +12,18 @@ from matplotlib.path import Path as Outline
 
 from engine.basics.wording import listing, percent, shorten
 from engine.report.facts.embeddings import EmbeddingMap, told
-from engine.report.figures.canvas import HEIGHT, LEFT, WIDTH, legend_below, panels, text_width
+from engine.report.figures.canvas import (
+    HEIGHT,
+    LEFT,
+    WIDTH,
+    legend_below,
+    name_panel,
+    panels,
+    text_width,
+)
 from engine.report.figures.drawing import Drawing
 from engine.report.finished_run import FinishedRun
-from engine.report.forms.theme import HUES, INK, LINE
+from engine.report.forms.theme import HUES, LINE
 
 #: Corners of a class's marker, the turn of the first, and matplotlib's name of the shape.
 SHAPES = ((4, 45, "s"), (3, 90, "^"), (4, 0, "D"), (3, -90, "v"), (5, 90, "p"), (6, 0, "h"))
@@ -29,13 +37,8 @@ def embedding_map(run: FinishedRun, maps: Sequence[EmbeddingMap]) -> Drawing:
 
     Parameters
     ----------
-    run : FinishedRun
     maps : sequence of EmbeddingMap
         Of one task; not empty.
-
-    Returns
-    -------
-    Drawing
     """
     task = maps[0].task
     names = [str(name) for name in run.task(task).get("classes") or []]
@@ -47,8 +50,7 @@ def embedding_map(run: FinishedRun, maps: Sequence[EmbeddingMap]) -> Drawing:
     figure, drawn = panels(len(maps), shared=True, bottom=bottom)
     for axes, one in zip(drawn, maps, strict=True):
         _draw_points(axes, one, labels)
-        axes.set_title(shorten(one.encoder, 26), loc="left", fontsize=9, color=INK.light, pad=5)
-        axes.set_xlabel(told(one), fontsize=8)
+        name_panel(axes, one.encoder, told(one))
         axes.set_xticks([])
         axes.set_yticks([])
         axes.spines[:].set_visible(True)

@@ -25,15 +25,10 @@ def forest(run: FinishedRun, standings: Sequence[Standing], found: Answer) -> Dr
 
     Parameters
     ----------
-    run : FinishedRun
     standings : sequence of Standing
         Cells with a score, best first.
     found : Answer
         Says which cells are not shown to be behind the best.
-
-    Returns
-    -------
-    Drawing
     """
     labels = [shorten(standing.label) for standing in standings]
     row = 0.34 if len(standings) <= 20 else 0.25

@@ -37,13 +37,8 @@ def p_matrix(standings: Sequence[Standing], tested: Duels, *, brief: bool = Fals
     ----------
     standings : sequence of Standing
         At least two cells with a score, best first.
-    tested : mapping of (str, str) to Duel
     brief : bool
         Colours only, however few the cells are.
-
-    Returns
-    -------
-    Drawing
     """
     size = len(standings)
     written = size <= MOST_WRITTEN and not brief
@@ -51,15 +46,9 @@ def p_matrix(standings: Sequence[Standing], tested: Duels, *, brief: bool = Fals
     left, top, bottom = text_width(labels) + 0.2, 0.35, 0.6
     side = min(SIDE, (WIDTH - left - 0.1) / size)
     row = ROW if written else side
-    width = max(left + side * size + 0.1, 6.6)
-    figure, axes = canvas(
-        width,
-        top + bottom + row * size,
-        left=left,
-        right=width - left - side * size,
-        top=top,
-        bottom=bottom,
-    )
+    width, height = max(left + side * size + 0.1, 6.6), top + bottom + row * size
+    right = width - left - side * size
+    figure, axes = canvas(width, height, left=left, right=right, top=top, bottom=bottom)
     squares = []
     for x, better in enumerate(standings):
         for y, other in enumerate(standings[x + 1 :], x + 1):
@@ -67,8 +56,10 @@ def p_matrix(standings: Sequence[Standing], tested: Duels, *, brief: bool = Fals
             if duel is None or not duel.tested:
                 write(axes, x, y, MISSING if written else "·")
                 continue
-            text = p_value(duel.p_adjusted, duel.log10_adjusted) + _mark(duel)
-            squares.append(Square(x, y, _p_step(duel.p_adjusted), text, _tip(better, other, duel)))
+            marked = duel.verdict.startswith("unstable") or duel.agreement == "mixed"
+            text = p_value(duel.p_adjusted, duel.log10_adjusted) + "†" * marked
+            step = sum(duel.p_adjusted < bound for bound in P_BOUNDS)
+            squares.append(Square(x, y, step, text, _tip(better, other, duel)))
             if written:
                 write(axes, y, x, difference(duel.delta))
     tips = draw_squares(axes, squares, written=written)
@@ -87,13 +78,8 @@ def mean_ranks(run: FinishedRun, ranks: pd.DataFrame) -> Drawing:
 
     Parameters
     ----------
-    run : FinishedRun
     ranks : DataFrame
         See `engine.report.facts.standings.rank_table`.
-
-    Returns
-    -------
-    Drawing
     """
     mean, gaps = ranks.mean(axis=1), ranks.isna().any(axis=1)
     encoders = list(mean.groupby("encoder").min().sort_values().index)
@@ -138,13 +124,8 @@ def win_matrix(found: AcrossTasks, margin: float) -> Drawing:
 
     Parameters
     ----------
-    found : AcrossTasks
     margin : float
         A smaller difference is a tie.
-
-    Returns
-    -------
-    Drawing
     """
     names = [cell_label(*model) for model in found.models]
     place = {model: at for at, model in enumerate(found.models)}
@@ -172,21 +153,12 @@ def win_matrix(found: AcrossTasks, margin: float) -> Drawing:
     return _grid_drawing(squares, numbers, rows, "Wins, draws and losses over the tasks", caption)
 
 
-def _p_step(p: float) -> int:
-    """Step of the colour ramp: how many of the bounds a p-value lies under."""
-    return sum(p < bound for bound in P_BOUNDS)
-
-
 def _rank_step(rank: float, ranks: pd.Series) -> int:
     """Step of the colour ramp: the best rank takes the strongest, the worst the weakest."""
     low, high = float(ranks.min()), float(ranks.max())
     if high == low:
         return 0
     return round((high - rank) / (high - low) * (len(RAMP) - 1))
-
-
-def _mark(duel: Duel) -> str:
-    return "†" if duel.verdict.startswith("unstable") or duel.agreement == "mixed" else ""
 
 
 def _tip(better: Standing, other: Standing, duel: Duel) -> str:
@@ -236,14 +208,8 @@ def _grid_drawing(
     top = text_width(names) * 0.72 + 0.25 if turned else 0.35
     side = min(SIDE if turned else SIDE * 1.4, (WIDTH - left - 1.2) / len(columns))
     width = left + side * len(columns) + (top if turned else 0.1)
-    figure, axes = canvas(
-        width,
-        top + ROW * len(rows) + 0.1,
-        left=left,
-        right=width - left - side * len(columns),
-        top=top,
-        bottom=0.1,
-    )
+    right, height = width - left - side * len(columns), top + ROW * len(rows) + 0.1
+    figure, axes = canvas(width, height, left=left, right=right, top=top, bottom=0.1)
     tips = draw_squares(axes, squares, written=True)
     label_squares(axes, names, labels)
     if turned:

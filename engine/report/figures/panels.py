@@ -1,4 +1,4 @@
-"""Small multiples with one panel per task: score against cost, and calibration."""
+"""Small multiples with one panel per task: score against cost, calibration, pooling."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -9,20 +9,22 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
-from engine.basics.wording import count, duration, score, shorten
+from engine.basics.wording import count, duration, plural, score, shorten
 from engine.metrics import metric_label
 from engine.report.facts.calibration import Calibration
 from engine.report.facts.cost import pareto
-from engine.report.facts.standings import Leaderboard, Standing
-from engine.report.figures.canvas import legend_below, panels
+from engine.report.facts.poolings import Pooled
+from engine.report.facts.standings import Leaderboard
+from engine.report.figures.canvas import legend_below, name_panel, panels
 from engine.report.figures.drawing import Drawing
-from engine.report.finished_run import FinishedRun
-from engine.report.forms.theme import INK, LINE, SOFT, hue, marker
+from engine.report.finished_run import FinishedRun, cell_label
+from engine.report.forms.theme import LINE, SOFT, hue, marker
 
 COSTS: Mapping[str, tuple[str, Callable[[float], str]]] = {
     "seconds": ("seconds of all refits", duration),
     "trainable_parameters": ("trained parameters", count),
 }
+AIR = 0.35  # of the distance of two poolings, left and right of them
 
 
 def score_against_cost(run: FinishedRun, board: Leaderboard, cost: str) -> Drawing | None:
@@ -30,8 +32,6 @@ def score_against_cost(run: FinishedRun, board: Leaderboard, cost: str) -> Drawi
 
     Parameters
     ----------
-    run : FinishedRun
-    board : mapping of str to sequence of Standing
     cost : {"seconds", "trainable_parameters"}
 
     Returns
@@ -59,12 +59,22 @@ def score_against_cost(run: FinishedRun, board: Leaderboard, cost: str) -> Drawi
         )
         for place, cell in enumerate(cells):
             gid = f"cell-{at}-{place}"
-            _dot(axes, cell, getattr(cell, cost), run, gid)
+            axes.plot(
+                [getattr(cell, cost)],
+                [cell.mean],
+                linestyle="none",
+                marker=marker(cell.method, run.methods),
+                markersize=6,
+                color=hue(cell.encoder, run.encoders).light,
+                clip_on=False,
+                zorder=3,
+                gid=gid,
+            )
             tips[gid] = f"{cell.label}\n{score(cell.mean)}, {say(getattr(cell, cost))}"
-        label_panel(axes, task, label)
+        _label_panel(axes, task, label)
         axes.tick_params(labelleft=True, labelsize=7)
         axes.set_ylabel(metric_label(run.metric(task)), fontsize=8)
-    legend_of_cells(figure, run, [(s.encoder, s.method) for s in shown])
+    _legend_of_cells(figure, run, [(s.encoder, s.method) for s in shown])
     left_out = " Cells without such a number are left out." if len(shown) < len(scored) else ""
     return Drawing(
         figure,
@@ -80,13 +90,8 @@ def reliability(run: FinishedRun, found: Mapping[str, Sequence[Calibration]]) ->
 
     Parameters
     ----------
-    run : FinishedRun
     found : mapping of str to sequence of Calibration
         Not empty; best cell first.
-
-    Returns
-    -------
-    Drawing
     """
     figure, drawn = panels(len(found), bottom=0.5)
     tips = {}
@@ -107,7 +112,7 @@ def reliability(run: FinishedRun, found: Mapping[str, Sequence[Calibration]]) ->
         tips[f"curve-{at}"] = (
             f"{best.standing.label}\nBrier {score(best.brier)}, ECE {score(best.ece)}"
         )
-        label_panel(axes, task, "predicted")
+        _label_panel(axes, task, "predicted")
         axes.set_xlim(-0.03, 1.03)
         axes.set_ylim(-0.03, 1.03)
         axes.set_ylabel("observed", fontsize=8)
@@ -124,17 +129,47 @@ def reliability(run: FinishedRun, found: Mapping[str, Sequence[Calibration]]) ->
     )
 
 
-def _dot(axes: Axes, cell: Standing, cost: float, run: FinishedRun, gid: str) -> None:
-    axes.plot(
-        [cost],
-        [cell.mean],
-        linestyle="none",
-        marker=marker(cell.method, run.methods),
-        markersize=6,
-        color=hue(cell.encoder, run.encoders).light,
-        clip_on=False,
-        zorder=3,
-        gid=gid,
+def pooling_effect(run: FinishedRun, found: Sequence[Pooled]) -> Drawing:
+    """Draw the best validation score of every cell under each pooling.
+
+    Parameters
+    ----------
+    found : sequence of Pooled
+        Not empty.
+    """
+    tasks = [task for task in run.tasks if any(one.task == task for one in found)]
+    names = sorted({one.pooling for one in found})
+    figure, drawn = panels(len(tasks))
+    tips = {}
+    for at, (axes, task) in enumerate(zip(drawn, tasks, strict=True)):
+        own = [one for one in found if one.task == task]
+        cells = list(dict.fromkeys((one.encoder, one.method) for one in own))
+        for place, (encoder, method) in enumerate(cells):
+            points = {o.pooling: o for o in own if (o.encoder, o.method) == (encoder, method)}
+            tried = [name for name in names if name in points]
+            gid = f"cell-{at}-{place}"
+            axes.plot(
+                [names.index(name) for name in tried],
+                [points[name].best for name in tried],
+                color=hue(encoder, run.encoders).light,
+                marker=marker(method, run.methods),
+                markersize=5,
+                linewidth=0.9,
+                gid=gid,
+            )
+            tips[gid] = cell_label(encoder, method)
+            for one in (points[name] for name in tried):
+                tips[gid] += f"\n{one.pooling} {score(one.best)} ({plural(one.trials, 'trial')})"
+        _label_panel(axes, task, "")
+        axes.set_xticks(range(len(names)), names)
+        axes.set_xlim(-AIR, len(names) - 1 + AIR)
+        axes.set_ylabel(f"validation {metric_label(run.metric(task))}", fontsize=8)
+    _legend_of_cells(figure, run, [(one.encoder, one.method) for one in found])
+    return Drawing(
+        figure,
+        "Best validation score by pooling",
+        "Best validation score of the trials with each pooling; one line per cell.",
+        tips,
     )
 
 
@@ -146,17 +181,16 @@ def _short(value: float, _: int) -> str:
     return f"{value:g}"
 
 
-def label_panel(axes: Axes, task: str, label: str) -> None:
+def _label_panel(axes: Axes, task: str, label: str) -> None:
     """Name a panel after its task and its horizontal axis, with a quiet grid."""
-    axes.set_title(shorten(task, 26), loc="left", fontsize=9, color=INK.light, pad=5)
-    axes.set_xlabel(label, fontsize=8)
+    name_panel(axes, task, label)
     axes.grid(color=LINE.light, linewidth=0.6)
     axes.set_axisbelow(True)
     axes.tick_params(left=False, bottom=False, labelsize=7)
     axes.spines[["left", "bottom"]].set_visible(False)
 
 
-def legend_of_cells(figure: Figure, run: FinishedRun, cells: Sequence[tuple[str, str]]) -> None:
+def _legend_of_cells(figure: Figure, run: FinishedRun, cells: Sequence[tuple[str, str]]) -> None:
     """Say which colour is which encoder and which marker which method, of those that are drawn."""
     plain: dict[str, Any] = {"linestyle": "none", "markersize": 6}
     handles = [

@@ -22,7 +22,6 @@ class Paragraph:
 
     Attributes
     ----------
-    text : str
     role : {"lead", "about", "said", "quiet"}
         What the section asks; what is said of the data; a finding; a hint.
     """
@@ -95,8 +94,6 @@ class Section:
     ----------
     anchor : str
         Its id within the page.
-    title : str
-    blocks : sequence of Block
     link : str
         What the contents call it; its title where empty.
     group : str

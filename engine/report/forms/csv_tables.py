@@ -16,11 +16,6 @@ from engine.report.forms.page import Page
 def write_tables(page: Page, folder: Path) -> Iterator[Path]:
     """Write every table of a page as ``NAME.csv``.
 
-    Parameters
-    ----------
-    page : Page
-    folder : Path
-
     Yields
     ------
     Path
@@ -33,13 +28,10 @@ def write_tables(page: Page, folder: Path) -> Iterator[Path]:
     names = file_names(tables)
     for name, grid in tables.items():
         path = folder / f"{names[name]}.csv"
-        write_text(path, _table(grid).to_csv(index=False))
+        titles = [column.title for column in grid.columns]
+        rows = [[_value(entry) for entry in row] for row in grid.rows]
+        write_text(path, pd.DataFrame(rows, columns=titles, dtype=object).to_csv(index=False))
         yield path
-
-
-def _table(grid: Grid) -> pd.DataFrame:
-    rows = [[_value(entry) for entry in row] for row in grid.rows]
-    return pd.DataFrame(rows, columns=[column.title for column in grid.columns], dtype=object)
 
 
 def _value(entry: Entry) -> str | float:

@@ -19,7 +19,6 @@ class Column:
 
     Attributes
     ----------
-    title : str
     numeric : bool
         Aligned on the right.
     filtered : bool
@@ -48,7 +47,6 @@ class Entry:
 
     Attributes
     ----------
-    text : str
     order : float or None
         Sorted by instead of the text.
     strong : bool
@@ -57,7 +55,6 @@ class Entry:
         Set as a verdict of this tone: ``good``, ``accent``, ``warn``, ``soft``.
     hue : str
         Name of the encoder's colour; empty for no swatch.
-    tip : str
     """
 
     text: str
@@ -88,8 +85,6 @@ class Grid:
     ----------
     name : str
         Unique in the report.
-    caption : str
-    columns : sequence of Column
     rows : sequence of sequence of Entry
         As long as `columns` each.
     """
@@ -106,19 +101,16 @@ class Grid:
         return Grid(self.name, self.caption, [self.columns[place] for place in kept], rows)
 
 
-CELL_COLUMNS = (
-    Column("Task", filtered=True),
-    Column("Encoder", filtered=True),
-    Column("Method", filtered=True),
-)
+MODEL_COLUMNS = (Column("Encoder", filtered=True), Column("Method", filtered=True))
+CELL_COLUMNS = (Column("Task", filtered=True), *MODEL_COLUMNS)
 
 
 def records_grid(
-    name: str, caption: str, titles: Sequence[str], records: Iterable[Sequence[object]]
-) -> Grid:
-    """A plain table of facts as they stand."""
+    name: str, caption: str, titles: Iterable[str], records: Iterable[Sequence[object]]
+) -> Grid | None:
+    """A plain table of facts as they stand; None where there are none."""
     rows = [[Entry(MISSING if value in (None, "") else str(value)) for value in r] for r in records]
-    return Grid(name, caption, [Column(title) for title in titles], rows)
+    return Grid(name, caption, [Column(title) for title in titles], rows) if rows else None
 
 
 def cell_entries(run: FinishedRun, encoder: str, method: str) -> list[Entry]:

@@ -16,10 +16,6 @@ TEMPLATES = PACKAGE / "report" / "templates"
 def render_html(page: Page) -> str:
     """Write the page as HTML.
 
-    Parameters
-    ----------
-    page : Page
-
     Returns
     -------
     str

@@ -16,7 +16,6 @@ from engine.report.forms.blocks import (
     Paragraph,
     Paste,
     Row,
-    Section,
 )
 from engine.report.forms.grids import Entry, Grid
 from engine.report.forms.page import Page
@@ -31,10 +30,6 @@ def escape(text: str) -> str:
 
 def render_markdown(page: Page) -> str:
     """Write the page as Markdown in GitHub's dialect.
-
-    Parameters
-    ----------
-    page : Page
 
     Returns
     -------
@@ -58,14 +53,10 @@ def _lines(page: Page) -> Iterator[str]:
         yield f"- {escape(task.task)} ({task.answer.verdict.lower()}): {sentence}"
     yield ""
     for section in page.sections:
-        yield from _section(section)
-
-
-def _section(section: Section) -> Iterator[str]:
-    yield from (f"## {escape(section.title)}", "")
-    for block in section.blocks:
-        yield from written(block)
-        yield ""
+        yield from (f"## {escape(section.title)}", "")
+        for block in section.blocks:
+            yield from written(block)
+            yield ""
 
 
 @singledispatch
@@ -80,12 +71,7 @@ def _(block: Heading) -> Iterator[str]:
 
 
 @written.register
-def _(block: Paragraph) -> Iterator[str]:
-    yield escape(block.text)
-
-
-@written.register
-def _(block: Paste) -> Iterator[str]:
+def _(block: Paragraph | Paste) -> Iterator[str]:
     yield escape(block.text)
 
 

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import matplotlib
 
+from engine.basics.files import file_names
 from engine.basics.wording import duration, listing, moment, plural
 from engine.report.facts import across
 from engine.report.facts.answer import Answer
 from engine.report.facts.findings import Findings, findings
-from engine.report.figures.album import album
-from engine.report.figures.drawing import Picture
+from engine.report.figures.drawing import Album, Picture
 from engine.report.finished_run import FinishedRun
 from engine.report.forms.blocks import Section
 from engine.report.forms.theme import FIGURE_STYLE
-from engine.report.sections import SECTIONS
+from engine.report.sections import subjects
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,6 @@ class TaskAnswer:
 
     Attributes
     ----------
-    task : str
-    answer : Answer
     notes : sequence of str
         Leaks, cut sequences and other warnings of this run.
     """
@@ -41,13 +39,10 @@ class Page:
 
     Attributes
     ----------
-    name, description, question : str
     facts : sequence of str
         The size of the study, when it ended and what ran it, in a few words each.
     across : str
         The answer over all tasks; empty where there is none.
-    answers : sequence of TaskAnswer
-    sections : sequence of Section
     """
 
     name: str
@@ -70,19 +65,14 @@ def compose(run: FinishedRun, figures: Path) -> Page:
 
     Parameters
     ----------
-    run : FinishedRun
     figures : Path
         Folder for the figures' files.
-
-    Returns
-    -------
-    Page
     """
     found = findings(run)
-    drawn = album(figures, run.tasks)
+    drawn = Album(figures, file_names(run.tasks))
     # A style takes effect when an artist is made, so it holds for drawing and saving alike.
     with matplotlib.rc_context(FIGURE_STYLE):
-        sections = [section for make in SECTIONS for section in make(found, drawn)]
+        sections = [part for subject in subjects() for part in subject.sections(found, drawn)]
     return Page(
         name=run.name,
         description=str(run.study.get("description") or ""),

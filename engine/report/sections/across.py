@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from engine.report.facts.across import models_grid, pairs_grid, sentence
 from engine.report.facts.findings import Findings
 from engine.report.facts.standings import rank_table
-from engine.report.figures.album import Album
 from engine.report.figures.critical_difference import critical_difference
-from engine.report.figures.drawing import Picture
+from engine.report.figures.drawing import Album, Picture
 from engine.report.figures.heatmaps import MOST_WRITTEN, mean_ranks, task_ranks, win_matrix
 from engine.report.forms.blocks import Block, Paragraph, Row, Section
+from engine.report.sections.base import Subject
 
 
 def sections(found: Findings, album: Album) -> Iterator[Section]:
@@ -22,6 +22,9 @@ def sections(found: Findings, album: Album) -> Iterator[Section]:
         blocks.insert(0, Paragraph(sentence(found.run, found.over), "said"))
         blocks += [models_grid(found.run, found.over), pairs_grid(found.run, found.over)]
     yield Section("ranks", "Across tasks", blocks)
+
+
+SUBJECT = Subject("across", 20, sections)
 
 
 def _pictures(found: Findings, album: Album) -> list[Picture]:

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 from engine.report.facts.calibration import calibration_grid
 from engine.report.facts.findings import Findings
-from engine.report.figures.album import Album
+from engine.report.figures.drawing import Album
 from engine.report.figures.panels import reliability
 from engine.report.forms.blocks import Paragraph, Section
+from engine.report.sections.base import Subject
 
 
 def sections(found: Findings, album: Album) -> Iterator[Section]:
@@ -18,3 +19,6 @@ def sections(found: Findings, album: Album) -> Iterator[Section]:
             calibration_grid(found.run, found.calibrated),
         )
         yield Section("calibration", "Calibration", blocks)
+
+
+SUBJECT = Subject("calibration", 70, sections)

@@ -9,9 +9,10 @@ from engine.basics.wording import FAMILIES, adjustment, be, count, listing, perc
 from engine.report.facts.duels import Duels
 from engine.report.facts.findings import Findings
 from engine.report.facts.standings import Leaderboard
-from engine.report.figures.album import Album
+from engine.report.figures.drawing import Album
 from engine.report.finished_run import FinishedRun
 from engine.report.forms.blocks import Claims, Section
+from engine.report.sections.base import Subject
 
 
 def sections(found: Findings, album: Album) -> Iterator[Section]:
@@ -19,6 +20,9 @@ def sections(found: Findings, album: Album) -> Iterator[Section]:
     said = claims(found.run, found.board, found.tested)
     title = "What the tests say, and what they do not"
     yield Section("claims", title, [Claims(said)], link="What the tests say")
+
+
+SUBJECT = Subject("claims", 100, sections)
 
 
 def claims(run: FinishedRun, board: Leaderboard, tested: Duels) -> list[tuple[str, str]]:

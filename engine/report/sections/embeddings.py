@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 from engine.report.facts.embeddings import embeddings_grid
 from engine.report.facts.findings import Findings
-from engine.report.figures.album import Album
+from engine.report.figures.drawing import Album
 from engine.report.figures.embeddings import embedding_map
 from engine.report.forms.blocks import Block, Heading, Paragraph, Section
+from engine.report.sections.base import Subject
 
 
 def sections(found: Findings, album: Album) -> Iterator[Section]:
@@ -20,3 +21,6 @@ def sections(found: Findings, album: Album) -> Iterator[Section]:
         blocks += [Heading(task), album.add(drawing, "embeddings", task)]
     title = "Embeddings without a classifier"
     yield Section("embeddings", title, [*blocks, grid], link="Embeddings")
+
+
+SUBJECT = Subject("embeddings", 80, sections)

@@ -7,10 +7,20 @@ from engine.basics.wording import heading, interval, p_value, score
 from engine.metrics import metric_label
 from engine.report.facts.findings import Findings
 from engine.report.facts.standings import Leaderboard, Standing, rank_table
-from engine.report.figures.album import Album
+from engine.report.figures.drawing import Album
 from engine.report.finished_run import FinishedRun
 from engine.report.forms.blocks import Block, Heading, Section
-from engine.report.forms.grids import Column, Entry, Grid, cell_entries, for_tasks, scored, signed
+from engine.report.forms.grids import (
+    MODEL_COLUMNS,
+    Column,
+    Entry,
+    Grid,
+    cell_entries,
+    for_tasks,
+    scored,
+    signed,
+)
+from engine.report.sections.base import Subject
 
 STATUS_TONES = {
     "best": "good",
@@ -33,13 +43,15 @@ def sections(found: Findings, album: Album) -> Iterator[Section]:
     yield Section("leaderboard", "Leaderboard", blocks)
 
 
+SUBJECT = Subject("leaderboard", 10, sections)
+
+
 def scores_grid(run: FinishedRun, board: Leaderboard) -> Grid:
     """Score of every encoder and method on every task, best mean rank first."""
     ranks = rank_table(board)
     standings = {(s.encoder, s.method, s.task): s for cells in board.values() for s in cells}
     columns = [
-        Column("Encoder", filtered=True),
-        Column("Method", filtered=True),
+        *MODEL_COLUMNS,
         Column("Mean rank", numeric=True, tip="over the tasks on which it has a score; 1 is best"),
         *(Column(task, numeric=True, tip=metric_label(run.metric(task))) for task in run.tasks),
     ]
@@ -121,7 +133,7 @@ def _standing_row(run: FinishedRun, standing: Standing) -> list[Entry]:
         *cell_entries(run, standing.encoder, standing.method),
         Entry(metric_label(standing.metric)),
         Entry(score(standing.mean), standing.mean, strong=True),
-        Entry(score(standing.sd), standing.sd),
+        scored(standing.sd),
         Entry(interval(standing.ci_low, standing.ci_high), standing.ci_low),
         scored(standing.default),
         signed(standing.gain),

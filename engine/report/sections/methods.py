@@ -1,6 +1,6 @@
 """The section to be pasted into a paper: the methods and what to cite."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from engine.basics.wording import FAMILIES, adjustment, count, listing, moment, plural
 from engine.compare.evidence import RESAMPLES
@@ -9,31 +9,11 @@ from engine.compare.tasks import AcrossTasks
 from engine.metrics import metric_label
 from engine.report.facts.findings import Findings
 from engine.report.facts.references import CORRECTIONS, method_citations, references
-from engine.report.facts.works import (
-    ASHA,
-    BENAVOLI,
-    BOOTSTRAP,
-    DELONG,
-    DEMSAR,
-    HOLM,
-    HUBERT_ARABIE,
-    IMAN_DAVENPORT,
-    OBUCHOWSKI,
-    OPTUNA,
-    RAY_TUNE,
-    ROUSSEEUW,
-    SATTERTHWAITE,
-    SCHUIRMANN,
-    SCIKIT_LEARN,
-    SUN_XU,
-    VINH,
-    WANG_ISOLA,
-    WILCOXON,
-    Reference,
-)
-from engine.report.figures.album import Album
+from engine.report.facts.works import Reference, works
+from engine.report.figures.drawing import Album
 from engine.report.finished_run import FinishedRun
 from engine.report.forms.blocks import Bibliography, Heading, Paragraph, Paste, Section
+from engine.report.sections.base import Subject
 
 #: Metrics of two classes whose value of several is a mean.
 AVERAGED = ("auroc", "auprc", "f1")
@@ -51,18 +31,24 @@ def sections(found: Findings, album: Album) -> Iterator[Section]:
     yield Section("methods", "Methods text", blocks)
 
 
+SUBJECT = Subject("methods", 110, sections)
+
+
 def methods_paragraph(run: FinishedRun, over: AcrossTasks | None, cited: list[Reference]) -> str:
     """A paragraph for a paper's methods section; numbers in brackets are places in `cited`."""
     return " ".join(_methods(run, over, cited))
 
 
 def _methods(run: FinishedRun, over: AcrossTasks | None, cited: list[Reference]) -> Iterator[str]:
-    def cite(*works: Reference) -> str:
-        places = [str(cited.index(work) + 1) for work in works if work in cited]
+    def numbers(found: Iterable[Reference]) -> str:
+        places = [str(cited.index(work) + 1) for work in dict.fromkeys(found) if work in cited]
         return f" [{', '.join(places)}]" if places else ""
 
+    def cite(*keys: str) -> str:
+        return numbers(works()[key] for key in keys)
+
     def named(name: str, citation: object) -> str:
-        return name + cite(*(work for work in cited if work.title == str(citation or "").strip()))
+        return name + numbers(w for w in cited if w.text == str(citation or "").strip())
 
     encoders = [named(name, run.encoder(name).get("citation")) for name in run.encoders]
     tasks = [named(name, run.task(name).get("citation")) for name in run.tasks]
@@ -73,7 +59,7 @@ def _methods(run: FinishedRun, over: AcrossTasks | None, cited: list[Reference])
         f"We compared {plural(len(encoders), 'DNA encoder')} ({listing(encoders)}) on "
         f"{plural(len(tasks), _noun(run))} ({listing(tasks)}) with {version}"
         f"{f' (git commit {commit[:10]})' if commit else ''}. A cell is one encoder adapted by one "
-        f"method ({listing(methods)}{cite(SCIKIT_LEARN)}) to one task; the study has "
+        f"method ({listing(methods)}{cite('pedregosa2011')}) to one task; the study has "
         f"{plural(run.trials['cell'].nunique(), 'cell')}."
     )
     counts = run.trials["status"].value_counts()
@@ -82,15 +68,16 @@ def _methods(run: FinishedRun, over: AcrossTasks | None, cited: list[Reference])
     tools = [
         f"{verb} by {name} {used[package]}{cite(work)}"
         for package, name, verb, work in (
-            ("optuna", "Optuna", "proposed", OPTUNA),
-            ("ray", "Ray Tune", "scheduled", RAY_TUNE),
+            ("optuna", "Optuna", "proposed", "akiba2019"),
+            ("ray", "Ray Tune", "scheduled", "liaw2018"),
         )
         if package in used
     ]
+    early = cite("li2020")
     yield (
         f"Each cell had up to {run.study.get('trials_per_cell')} hyperparameter configurations"
         f"{', ' + ' and '.join(tools) if tools else ''}, of which the first was the default one"
-        f"{'; unpromising trials were stopped early' + cite(ASHA) if 'pruned' in counts else ''} "
+        f"{f'; unpromising trials were stopped early{early}' if 'pruned' in counts else ''} "
         f"({plural(len(run.trials), 'trial')}: {outcome})."
     )
     metrics = listing(list(dict.fromkeys(metric_label(run.metric(task)) for task in run.tasks)))
@@ -106,20 +93,20 @@ def _methods(run: FinishedRun, over: AcrossTasks | None, cited: list[Reference])
     if over:
         yield (
             f"Over the {plural(len(over.tasks), 'task')} ({over.n_groups} counted as independent) "
-            f"models were compared by their ranks{cite(DEMSAR)}: Friedman's test in Iman and "
-            f"Davenport's form{cite(IMAN_DAVENPORT)}, then Wilcoxon's signed-rank test of every "
-            f"pair{cite(WILCOXON)} with Holm's correction{cite(HOLM)}, and the Bayesian "
-            f"signed-rank test{cite(BENAVOLI)} with a region of practical equivalence of "
-            f"±{run.margin:g}."
+            f"models were compared by their ranks{cite('demsar2006')}: Friedman's test in Iman "
+            f"and Davenport's form{cite('iman1980')}, then Wilcoxon's signed-rank test of every "
+            f"pair{cite('wilcoxon1945')} with Holm's correction{cite('holm1979')}, and the "
+            f"Bayesian signed-rank test{cite('benavoli2017')} with a region of practical "
+            f"equivalence of ±{run.margin:g}."
         )
     if run.embeddings:
         rows = count(run.embeddings[0]["n_rows"].max())
         yield (
             f"Frozen embeddings of up to {rows} training sequences were described without a "
             f"classifier by the agreement of k-means and Ward clusters with the classes (adjusted "
-            f"Rand index{cite(HUBERT_ARABIE)}, adjusted mutual information{cite(VINH)}), the "
-            f"silhouette{cite(ROUSSEEUW)}, alignment and uniformity{cite(WANG_ISOLA)}, and the "
-            "share of the ten nearest neighbours that have a sequence's class."
+            f"Rand index{cite('hubert1985')}, adjusted mutual information{cite('vinh2010')}), the "
+            f"silhouette{cite('rousseeuw1987')}, alignment and uniformity{cite('wang2020')}, and "
+            "the share of the ten nearest neighbours that have a sequence's class."
         )
     hardware = run.manifest.get("hardware") or {}
     gpus = [str(gpu) for gpu in hardware.get("gpus") or []]
@@ -133,20 +120,20 @@ def _methods(run: FinishedRun, over: AcrossTasks | None, cited: list[Reference])
 
 def _comparison_sentence(run: FinishedRun, cite: Callable[..., str]) -> str:
     clustered = (
-        f"; sequences of one group{cite(OBUCHOWSKI)} were not taken to be independent, and single "
-        "models were judged by Student's t over the groups"
+        f"; sequences of one group{cite('obuchowski1997')} were not taken to be independent, and "
+        "single models were judged by Student's t over the groups"
         if run.comparisons["n_groups"].notna().any()
         else ""
     )
-    tests_cited, corrections_cited = cite(DELONG, SUN_XU, BOOTSTRAP), cite(*CORRECTIONS.values())
+    tests_cited = cite("delong1988", "sun2014", "efron1993")
     tests = listing([str(test) for test in run.comparisons["test"].unique()])
     correction = str(run.comparisons["correction"].iloc[0])
     family = FAMILIES.get(str(run.compare.get("family")), "the declared family")
     adjusted = f"p-values {adjustment(correction)}"
     if correction != "none":
-        adjusted += f"{corrections_cited} over {family}"
+        adjusted += f"{cite(*CORRECTIONS.values())} over {family}"
     equivalence = (
-        f" Equivalence was tested by two one-sided tests{cite(SCHUIRMANN)} with a margin of "
+        f" Equivalence was tested by two one-sided tests{cite('schuirmann1987')} with a margin of "
         f"{run.margin:g}{', adjusted likewise' if correction != 'none' else ''}."
         if run.comparisons["equivalence_p"].notna().any()
         else ""
@@ -166,7 +153,7 @@ def _comparison_sentence(run: FinishedRun, cite: Callable[..., str]) -> str:
             f"Cells of a task were compared pairwise on the same test sequences over all "
             f"{len(run.seeds)} seeds: a two-sided t-test of the difference of means whose variance "
             f"has a part from seeds and a part from test sequences ({tests}{tests_cited}), with "
-            f"Satterthwaite's degrees of freedom{cite(SATTERTHWAITE)}{clustered}; "
+            f"Satterthwaite's degrees of freedom{cite('satterthwaite1946')}{clustered}; "
             f"{adjusted}; the level was 5 %.{equivalence}{intervals} The models of seed "
             f"{run.seeds[0]} were also compared alone; disagreement is reported as mixed."
         )

@@ -5,18 +5,34 @@ from collections.abc import Iterator
 
 from engine.basics.wording import count, duration, moment
 from engine.report.facts.findings import Findings
-from engine.report.figures.album import Album
+from engine.report.figures.drawing import Album
 from engine.report.finished_run import FinishedRun
 from engine.report.forms.blocks import Caution, Facts, Folded, Section
 from engine.report.forms.grids import Grid, records_grid
+from engine.report.sections.base import Subject
+
+#: What the manifest knows of an encoder, by the heading of its column.
+ENCODER_FACTS = {
+    "Family": "family",
+    "Weights": "weights",
+    "Hash": "weights_hash",
+    "Parameters": "parameters",
+    "Width": "hidden_size",
+    "Tokens": "tokens",
+    "Licence": "licence",
+    "Source": "source",
+}
 
 
 def sections(found: Findings, album: Album) -> Iterator[Section]:
     """What ran where, with which versions, weights and configurations."""
     run = found.run
     notes = [Caution(str(note)) for note in run.manifest.get("notes") or []]
-    records = [Folded(heading, grid) for heading, grid in _records(run) if grid.rows]
+    records = [Folded(heading, grid) for heading, grid in _records(run) if grid]
     yield Section("provenance", "Provenance", [Facts(_provenance(run)), *notes, *records])
+
+
+SUBJECT = Subject("provenance", 120, sections)
 
 
 def _provenance(run: FinishedRun) -> list[tuple[str, str]]:
@@ -37,44 +53,22 @@ def _provenance(run: FinishedRun) -> list[tuple[str, str]]:
     return [(heading, text) for heading, text in pairs if text.strip(", ")]
 
 
-def _records(run: FinishedRun) -> list[tuple[str, Grid]]:
+def _records(run: FinishedRun) -> list[tuple[str, Grid | None]]:
     """Tables of provenance, each with the heading under which it folds."""
-    encoders = [
-        (
-            name,
-            run.encoder(name).get("family"),
-            run.encoder(name).get("weights"),
-            run.encoder(name).get("weights_hash"),
-            count(float(run.encoder(name).get("parameters") or 0)),
-            run.encoder(name).get("hidden_size"),
-            run.encoder(name).get("tokens"),
-            run.encoder(name).get("licence"),
-            run.encoder(name).get("source"),
-        )
-        for name in run.encoders
-    ]
-    titles = (
-        *("Encoder", "Family", "Weights", "Hash", "Parameters"),
-        *("Width", "Tokens", "Licence", "Source"),
-    )
-    best = [
-        (cell, ", ".join(f"{name} = {_plain(value)}" for name, value in params.items()))
-        for cell, params in run.best.items()
-    ]
-    stages = run.manifest.get("stages") or {}
+    best = []
+    for cell, params in run.best.items():
+        told = {k: v if isinstance(v, str) else json.dumps(v) for k, v in params.items()}
+        best.append((cell, ", ".join(f"{name} = {value}" for name, value in told.items())))
+    encoders = []
+    for name in run.encoders:
+        known = {**run.encoder(name)}
+        known["parameters"] = count(float(known.get("parameters") or 0))
+        encoders.append((name, *map(known.get, ENCODER_FACTS.values())))
+    stages = [(stage, duration(v)) for stage, v in (run.manifest.get("stages") or {}).items()]
     versions = run.manifest.get("versions") or {}
     return [
         ("Winning configurations", records_grid("best", "", ("Cell", "Hyperparameters"), best)),
-        ("Encoders", records_grid("encoders", "", titles, encoders)),
-        (
-            "Time per stage",
-            records_grid(
-                "stages", "", ("Stage", "Time"), [(k, duration(v)) for k, v in stages.items()]
-            ),
-        ),
+        ("Encoders", records_grid("encoders", "", ("Encoder", *ENCODER_FACTS), encoders)),
+        ("Time per stage", records_grid("stages", "", ("Stage", "Time"), stages)),
         ("Versions", records_grid("versions", "", ("Package", "Version"), versions.items())),
     ]
-
-
-def _plain(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value)

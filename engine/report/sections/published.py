@@ -4,13 +4,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.basics.wording import count, difference, listing, score
+from engine.basics.wording import count, listing
 from engine.report.facts.findings import Findings
 from engine.report.facts.standings import Leaderboard, Standing
-from engine.report.figures.album import Album
+from engine.report.figures.drawing import Album
 from engine.report.finished_run import FinishedRun
 from engine.report.forms.blocks import Section
-from engine.report.forms.grids import Column, Entry, Grid, cell_entries
+from engine.report.forms.grids import (
+    CELL_COLUMNS,
+    Column,
+    Entry,
+    Grid,
+    cell_entries,
+    scored,
+    signed,
+)
+from engine.report.sections.base import Subject
 from engine.tasks.published import PublishedScore, published_as, published_scores
 
 #: What the two versions of the study differ by for one model and task.
@@ -23,8 +32,6 @@ class Match:
 
     Attributes
     ----------
-    standing : Standing
-    published : PublishedScore
     differs : str
         Why the two are not the same protocol; empty where they are.
     """
@@ -54,12 +61,18 @@ def sections(found: Findings, album: Album) -> Iterator[Section]:
         yield Section("published", "Beside published scores", [grid], link="Published scores")
 
 
+SUBJECT = Subject("published", 90, sections)
+
+
 def matches(run: FinishedRun, board: Leaderboard) -> list[Match]:
     """Every published score of an encoder on a task of the run, beside each of our cells."""
     found = []
     for task, standings in board.items():
-        name = _published_name(run, task)
-        known = [score for score in published_scores() if score.task == name]
+        facts = run.task(task)
+        stem = Path(str(facts.get("file") or "")).name.split(".")[0]
+        # What the study says that it was published as, else its own name or its file's.
+        name = facts.get("published") or published_as(task.rsplit("/", 1)[-1], stem)
+        known = [theirs for theirs in published_scores() if theirs.task == name]
         for standing in standings:
             if standing.status != "no score":
                 found += [
@@ -68,13 +81,6 @@ def matches(run: FinishedRun, board: Leaderboard) -> list[Match]:
                     if (theirs.encoder, theirs.metric) == (standing.encoder, standing.metric)
                 ]
     return found
-
-
-def _published_name(run: FinishedRun, task: str) -> str | None:
-    """What the study says that the task was published as, else its own name or its file's."""
-    known = run.task(task)
-    stem = Path(str(known.get("file") or "")).name.split(".")[0]
-    return known.get("published") or published_as(task.rsplit("/", 1)[-1], stem)
 
 
 def _differences(run: FinishedRun, standing: Standing, theirs: PublishedScore) -> Iterator[str]:
@@ -96,9 +102,7 @@ def _differences(run: FinishedRun, standing: Standing, theirs: PublishedScore) -
 def published_grid(run: FinishedRun, found: list[Match]) -> Grid:
     """Published scores beside ours."""
     columns = [
-        Column("Task", filtered=True),
-        Column("Encoder", filtered=True),
-        Column("Method", filtered=True),
+        *CELL_COLUMNS,
         Column("Ours", numeric=True),
         Column("Published", numeric=True),
         Column("Difference", numeric=True),
@@ -112,9 +116,9 @@ def published_grid(run: FinishedRun, found: list[Match]) -> Grid:
         [
             Entry(match.standing.task, tip=match.published.task),
             *cell_entries(run, match.standing.encoder, match.standing.method),
-            Entry(score(match.standing.mean), match.standing.mean),
-            Entry(score(match.published.value), match.published.value),
-            Entry(difference(match.delta), match.delta),
+            scored(match.standing.mean),
+            scored(match.published.value),
+            signed(match.delta),
             Entry(match.published.pooling),
             Entry(match.verdict, pill=tones.get(match.verdict, "soft")),
             Entry(match.differs),

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from engine.basics.wording import (
     MISSING,
     count,
-    difference,
     heading,
     interval,
     moment,
@@ -19,12 +18,13 @@ from engine.metrics import metric_label
 from engine.report.facts.duels import Duel, Duels
 from engine.report.facts.findings import Findings
 from engine.report.facts.standings import Standing
-from engine.report.figures.album import Album
+from engine.report.figures.drawing import Album
 from engine.report.figures.forest import forest
 from engine.report.figures.heatmaps import p_matrix
 from engine.report.finished_run import FinishedRun
 from engine.report.forms.blocks import Block, Caution, Facts, Folded, Paragraph, Section
-from engine.report.forms.grids import Column, Entry, Grid, cell_entries, scored
+from engine.report.forms.grids import Column, Entry, Grid, cell_entries, scored, signed
+from engine.report.sections.base import Subject
 
 MOST_PAIRS = 66  # of 12 cells; beyond, only the pairs with the best cell are listed
 
@@ -34,6 +34,9 @@ def sections(found: Findings, album: Album) -> Iterator[Section]:
     for place, task in enumerate(found.run.tasks, 1):
         blocks = list(_blocks(found, album, task))
         yield Section(f"task-{place}", task, blocks, group="Tasks")
+
+
+SUBJECT = Subject("tasks", 30, sections)
 
 
 def _blocks(found: Findings, album: Album, task: str) -> Iterator[Block]:
@@ -100,7 +103,7 @@ def pairs_grid(
                 [
                     Entry(first.label),
                     Entry(second.label),
-                    Entry(difference(duel.delta), duel.delta),
+                    signed(duel.delta),
                     Entry(interval(duel.ci_low, duel.ci_high), duel.ci_low),
                     Entry(p_value(duel.p, duel.log10_p), duel.p),
                     Entry(adjusted, duel.p_adjusted),
@@ -167,10 +170,5 @@ def _verdict_entry(duel: Duel) -> Entry:
     words = "equivalent" if duel.equivalent and duel.verdict != "significant" else duel.verdict
     if duel.agreement == "mixed":
         return Entry(f"{words} (mixed)", pill="warn", tip="methods and models disagree")
-    return Entry(words, pill=_verdict_tone(duel.verdict), tip=duel.note)
-
-
-def _verdict_tone(verdict: str) -> str:
-    if verdict == "significant":
-        return "good"
-    return "warn" if verdict.startswith("unstable") else "soft"
+    tone = "warn" if duel.verdict.startswith("unstable") else "soft"
+    return Entry(words, pill="good" if duel.verdict == "significant" else tone, tip=duel.note)

@@ -5,15 +5,14 @@ import math
 from collections.abc import Iterable, Iterator
 
 from engine.basics.wording import MISSING, count, percent
-from engine.plan.space import Space, parse_space
+from engine.plan.space import parse_space
 from engine.report.facts.findings import Findings
 from engine.report.facts.poolings import pooling_grid
 from engine.report.facts.searches import Search
 from engine.report.facts.standings import Leaderboard
-from engine.report.figures.album import Album
-from engine.report.figures.curves import search_curves
-from engine.report.figures.learning import learning_curves, trained_trials
-from engine.report.figures.poolings import pooling_effect
+from engine.report.figures.curves import learning_curves, search_curves, trained_trials
+from engine.report.figures.drawing import Album
+from engine.report.figures.panels import pooling_effect
 from engine.report.finished_run import FinishedRun
 from engine.report.forms.blocks import Block, Heading, Paragraph, Section
 from engine.report.forms.grids import (
@@ -26,6 +25,7 @@ from engine.report.forms.grids import (
     scored,
     signed,
 )
+from engine.report.sections.base import Subject
 
 STATUSES = ("complete", "pruned", "failed", "infeasible")
 SHOWN = 5  # hyperparameters of a cell
@@ -34,6 +34,9 @@ SHOWN = 5  # hyperparameters of a cell
 def sections(found: Findings, album: Album) -> Iterator[Section]:
     """Gain and drop of every cell, its trials, hyperparameters, poolings and curves."""
     yield Section("tuning", "Tuning", list(_blocks(found, album)))
+
+
+SUBJECT = Subject("tuning", 40, sections)
 
 
 def _blocks(found: Findings, album: Album) -> Iterator[Block]:
@@ -134,17 +137,20 @@ def importance_grid(run: FinishedRun) -> Grid | None:
     from engine.search.importance import FEWEST_TRIALS, importances
 
     rows = []
+    declared = run.study.get("methods") or {}
     for _, trials in run.trials.groupby("cell", sort=False):
         complete = trials[(trials["status"] == "complete") & trials["score"].notna()]
         first = trials.iloc[0]
-        space = _space(run, str(first["method"]))
-        if space is None or len(complete) < FEWEST_TRIALS:
+        # The resolved study holds a method's space whole.
+        space = declared.get(first["method"]) if isinstance(declared, dict) else None
+        if not isinstance(space, dict) or len(complete) < FEWEST_TRIALS:
             continue
+        known = parse_space(space, f"study.yaml: methods.{first['method']}")
         pairs = [
             (json.loads(params), float(value))
             for params, value in complete[["params", "score"]].itertuples(index=False)
         ]
-        found = importances(space, pairs, maximize=run.sign(str(first["task"])) > 0)
+        found = importances(known, pairs, maximize=run.sign(str(first["task"])) > 0)
         if not found:
             continue
         top = list(found.items())[:SHOWN]
@@ -162,10 +168,3 @@ def importance_grid(run: FinishedRun) -> Grid | None:
         "tells the best quarter of the trials from all (Optuna's PED-ANOVA)."
     )
     return for_tasks(run, Grid("importance", caption, columns, rows))
-
-
-def _space(run: FinishedRun, method: str) -> Space | None:
-    """The method's search space, which the resolved study holds whole."""
-    declared = run.study.get("methods") or {}
-    space = declared.get(method) if isinstance(declared, dict) else None
-    return parse_space(space, f"study.yaml: methods.{method}") if isinstance(space, dict) else None

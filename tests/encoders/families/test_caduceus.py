@@ -13,6 +13,7 @@ from engine.embedding.pooling import pool
 from engine.encoders import cards, load_encoder
 from engine.encoders.families.caduceus import SIZES, published_config
 from engine.encoders.networks.caduceus import Caduceus, reversal
+from engine.testing.networks import CLOSE_IN_FLOAT64
 from tests.encoders.small_hyena_mamba import CADUCEUS, HUMAN_COMPLEMENT, SMALL, write_caduceus
 
 PH, PS, PLANT = "caduceus-ph-1k", "caduceus-ps-1k", "plantcaduceus-l20"
@@ -97,16 +98,16 @@ def test_reverse_complement_gives_reversed_states(name, layers, fused):
     torch.manual_seed(0)
     config = published_config(name)
     sizes = {"d_model": 12, "n_layer": layers, "dt_rank": 1, "fused_add_norm": fused}
-    network = Caduceus(type(config)(**{**vars(config), **sizes}))
+    network = Caduceus(type(config)(**{**vars(config), **sizes})).double()
     complement = network.get_input_embeddings().complement_map
     ids = torch.randint(3, len(config.complement), (2, 30))
     mask = torch.ones_like(ids)
     other = complement[ids].flip(1)
     with torch.no_grad():
         assert_close(
-            network.strands(other, mask).flip(1, 2), network.strands(ids, mask), tolerance=1e-6
+            network.strands(other, mask).flip(1, 2), network.strands(ids, mask), CLOSE_IN_FLOAT64
         )
-        assert_close(network(other, mask).flip(1), network(ids, mask), tolerance=1e-6)
+        assert_close(network(other, mask).flip(1), network(ids, mask), CLOSE_IN_FLOAT64)
 
 
 def test_mean_of_plant_states_is_the_same_for_both_strands(small):

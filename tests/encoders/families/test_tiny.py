@@ -11,6 +11,7 @@ from engine.basics.errors import UserError
 from engine.encoders import load_encoder
 from engine.encoders.checkpoint import write_folder
 from engine.encoders.families.tiny import SHIPPED, SIZES
+from engine.testing.networks import CLOSE_IN_FLOAT64, assert_close, in_float64
 
 names = pytest.mark.parametrize("name", sorted(SIZES))
 
@@ -105,12 +106,12 @@ def test_a_broken_folder_is_told(folder, file, content, told):
 
 def test_hyena_is_causal():
     # A later base cannot change an earlier state; the end token is the first to see it all.
-    encoder = load_encoder("tiny-hyena", weights="random")
+    encoder = in_float64(load_encoder("tiny-hyena", weights="random"))
     left, right = "ACGTTGCATGCCTGCAGGTC" * 3, "ACGTTGCATGCCTGCAGGTC" * 2 + "G" * 20
     tokens = encoder.tokenize([left, right])
     with torch.no_grad():
         first, second = encoder(tokens.input_ids, tokens.attention_mask)
-    torch.testing.assert_close(first[:40], second[:40], atol=1e-5, rtol=1e-5)
+    assert_close(first[:40], second[:40], CLOSE_IN_FLOAT64)
     assert (first[-1] - second[-1]).abs().max() > 1e-3
 
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from engine.encoders.networks.hyena import long_convolution
+from engine.testing.networks import CLOSE_IN_FLOAT64, assert_close
 
 
 def direct_convolution(signal, kernel):
@@ -18,9 +19,10 @@ def direct_convolution(signal, kernel):
 @pytest.mark.parametrize("length", [1, 2, 7, 16])
 def test_long_convolution_is_the_causal_sum(length):
     generator = torch.Generator().manual_seed(0)
-    signal = torch.randn(2, length, 3, generator=generator)
-    kernel = torch.randn(length, 3, generator=generator)
-    torch.testing.assert_close(long_convolution(signal, kernel), direct_convolution(signal, kernel))
+    signal = torch.randn(2, length, 3, generator=generator, dtype=torch.float64)
+    kernel = torch.randn(length, 3, generator=generator, dtype=torch.float64)
+    found, expected = long_convolution(signal, kernel), direct_convolution(signal, kernel)
+    assert_close(found, expected, CLOSE_IN_FLOAT64)
 
 
 def test_long_convolution_has_the_right_gradients():

@@ -1,34 +1,23 @@
-"""Models over tasks in the report: the sentence, the tables and the diagram."""
+"""Models over tasks in the report: the sentence and the tables."""
 
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from engine.report import write_report
 from engine.report.facts import across
-from engine.report.figures.critical_difference import critical_difference
-from engine.report.figures.heatmaps import win_matrix
 from engine.report.finished_run import read_run
+from tests.report.over_tasks import CELLS, TASKS, OverTasks
 
 Maker = Callable[..., Path]
-TASKS = tuple(f"task-{number}" for number in range(7))
-CELLS = {
-    ("a", "probe"): (0.95, 0.94, 0.93, 0.95, 0.96, 0.93, 0.92),
-    ("b", "probe"): (0.85, 0.84, 0.83, 0.86, 0.82, 0.81, 0.84),
-    ("c", "lora"): (0.84, 0.85, 0.82, 0.87, 0.81, 0.82, 0.83),
-}
 
 
-def test_the_best_model_is_named_with_its_rank_and_whom_it_leads(make_run: Maker) -> None:
-    run = read_run(make_run(cells=CELLS, tasks=TASKS, per_cell=2))
-    found = across.of_run(run)
-    assert found is not None
+def test_the_best_model_is_named_with_its_rank_and_whom_it_leads(over_tasks: OverTasks) -> None:
+    run, found = over_tasks
     said = across.sentence(run, found)
     # Seven wins of seven: p = 2 / 2**7, and 3 pairs after Holm: 0.047.
     assert said.startswith("Over 7 tasks a · probe has the best mean rank, 1.0 of 3")
@@ -66,44 +55,10 @@ def test_tasks_of_different_metrics_have_no_median_difference(make_run: Maker) -
     assert "different metrics" in grid.caption
 
 
-def test_few_tasks_make_too_narrow_intervals_and_the_table_says_so(make_run: Maker) -> None:
-    run = read_run(make_run(cells=CELLS, tasks=TASKS, per_cell=2))
-    found = across.of_run(run)
-    assert found is not None
+def test_few_tasks_make_too_narrow_intervals_and_the_table_says_so(over_tasks: OverTasks) -> None:
+    run, found = over_tasks
     assert "too narrow" in across.models_grid(run, found).caption
     assert "too narrow" not in across.models_grid(run, replace(found, n_groups=10)).caption
-
-
-def test_the_diagram_joins_the_models_that_are_level(make_run: Maker) -> None:
-    run = read_run(make_run(cells=CELLS, tasks=TASKS, per_cell=2))
-    found = across.of_run(run)
-    assert found is not None
-    assert found.cliques == [(1, 2)]
-    drawing = critical_difference(run, found)
-    (axes,) = drawing.figure.axes
-    bars = [line for line in axes.lines if line.get_linewidth() > 3]
-    assert len(bars) == 1
-    assert bars[0].get_xdata()[0] < found.table["mean_rank"][1]
-    assert bars[0].get_xdata()[1] > found.table["mean_rank"][2]
-    assert "A bar joins" in drawing.caption
-
-
-def test_the_matrix_counts_wins_both_ways(make_run: Maker) -> None:
-    run = read_run(make_run(cells=CELLS, tasks=TASKS, per_cell=2))
-    found = across.of_run(run)
-    assert found is not None
-    drawing = win_matrix(found, run.margin)
-    (axes,) = drawing.figure.axes
-    written = {text.get_gid(): text.get_text() for text in axes.texts}
-    # By more than 0.01: b beats c nowhere, and c beats b nowhere.
-    assert written == {
-        "square-1-0": "7·0·0",
-        "square-2-0": "7·0·0",
-        "square-0-1": "0·0·7",
-        "square-2-1": "0·7·0",
-        "square-0-2": "0·0·7",
-        "square-1-2": "0·7·0",
-    }
 
 
 @pytest.mark.slow
@@ -144,29 +99,7 @@ def test_a_model_that_failed_on_a_task_is_named(make_run: Maker) -> None:
     assert "without a score on some task: b · probe" in across.sentence(run, found)
 
 
-def test_whom_the_best_leads_is_said_before_the_test_of_all(make_run: Maker) -> None:
-    run = read_run(make_run(cells=CELLS, tasks=TASKS, per_cell=2))
-    found = across.of_run(run)
-    assert found is not None
+def test_whom_the_best_leads_is_said_before_the_test_of_all(over_tasks: OverTasks) -> None:
+    run, found = over_tasks
     said = across.sentence(run, found)
     assert re.search(r"; it is significantly ahead of .*; all 3 together differ in rank", said)
-
-
-@pytest.mark.parametrize("n_models", [25, 60])
-def test_numbers_of_ranks_do_not_run_into_each_other(make_run: Maker, n_models: int) -> None:
-    run = read_run(make_run(cells=CELLS, tasks=TASKS, per_cell=2))
-    found = across.of_run(run)
-    assert found is not None
-    many = pd.concat([found.table.head(1)] * n_models, ignore_index=True)
-    many["mean_rank"] = range(1, n_models + 1)
-    many = replace(found, table=many, models=[("a", "probe")] * n_models, cliques=[])
-    figure = critical_difference(run, many).figure
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    boxes = [
-        text.get_window_extent(canvas.get_renderer())
-        for text in figure.axes[0].get_xticklabels()
-        if text.get_text()
-    ]
-    assert all(a.x1 < b.x0 for a, b in pairwise(boxes))
-    assert figure.axes[0].get_xticks()[0] == 1

@@ -13,7 +13,7 @@ from engine.basics.errors import UserError
 from engine.report import write_report
 from engine.report.facts.embeddings import FEWEST_POINTS, embedding_maps, embeddings_grid
 from engine.report.facts.references import references
-from engine.report.facts.works import WANG_ISOLA
+from engine.report.facts.works import works
 from engine.report.figures.embeddings import SHAPES, embedding_map
 from engine.report.finished_run import EMBEDDING_NUMBERS, read_run
 from engine.report.sections.methods import methods_paragraph
@@ -122,10 +122,10 @@ def test_the_page_and_the_paper_have_it_only_where_it_was_measured(make_run: Mak
     out = make_run(cells=CELLS, tasks=("t",), per_cell=2)
     bare = read_run(out)
     assert (embedding_maps(bare), embeddings_grid(bare)) == ({}, None)
-    assert WANG_ISOLA not in references(bare)
+    assert works()["wang2020"] not in references(bare)
     run = read_run(with_embeddings(out))
     cited = references(run)
-    place = cited.index(WANG_ISOLA) + 1
+    place = cited.index(works()["wang2020"]) + 1
     assert f"alignment and uniformity [{place}]" in methods_paragraph(run, None, cited)
     paths = write_report(out)
     assert 'id="embeddings"' in paths.html.read_text()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from engine.report.facts.poolings import pooling_grid, poolings
-from engine.report.figures.poolings import pooling_effect
+from engine.report.figures.panels import pooling_effect
 from tests.report.trials import trial, with_trials
 
 Maker = Callable[..., Path]

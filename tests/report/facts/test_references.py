@@ -6,11 +6,12 @@ import pandas as pd
 import pytest
 
 from engine.report.facts.references import references
-from engine.report.facts.works import DELONG, HOLM, SUN_XU
+from engine.report.facts.works import works
 from engine.report.finished_run import read_run
 from engine.report.sections.methods import methods_paragraph
 
 Maker = Callable[..., Path]
+DELONG, SUN_XU, HOLM = (works()[key] for key in ("delong1988", "sun2014", "holm1979"))
 
 
 def test_a_reference_reads_as_a_line_and_as_bibtex() -> None:
@@ -81,3 +82,11 @@ def test_works_are_numbered_in_the_order_of_the_paragraph(make_run: Maker) -> No
     text = methods_paragraph(run, None, cited)
     places = [int(n) for many in re.findall(r"\[([\d, ]+)\]", text) for n in many.split(", ")]
     assert list(dict.fromkeys(places)) == sorted(set(places)) == [*range(1, len(cited) + 1)]
+
+
+def test_a_correction_of_two_names_is_cited_once(demo_run: Path) -> None:
+    run = read_run(demo_run)
+    run.comparisons["correction"] = "bh"
+    cited = references(run)
+    place = cited.index(works()["benjamini1995"]) + 1
+    assert f" [{place}] over " in methods_paragraph(run, None, cited)

@@ -39,6 +39,7 @@ def test_warnings_of_many_tasks_are_under_their_mark() -> None:
     assert text.count("warnings about its data") == 3
 
 
+@pytest.mark.usefixtures("unsaved")
 def test_the_answer_over_all_tasks_counts_those_with_one_winner(make_run: Maker) -> None:
     # At a standard error of about 0.006: one task with a clear winner, four without.
     tasks = ("t", "u", "v", "w", "x")
@@ -48,6 +49,7 @@ def test_the_answer_over_all_tasks_counts_those_with_one_winner(make_run: Maker)
     assert page.across.startswith("1 task of 5 has one winner. Over 5 tasks")
 
 
+@pytest.mark.usefixtures("unsaved")
 def test_answers_of_many_tasks_are_folded_and_none_is_lost(make_run: Maker) -> None:
     tasks = tuple(f"task{place}" for place in range(14))
     out = make_run(cells={("a", "probe"): (0.9,) * 14}, tasks=tasks, per_cell=2)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.report.figures.learning import learning_curves, trained_trials
+from engine.report.figures.curves import learning_curves, trained_trials
 from tests.report.trials import trial, with_trials
 
 Maker = Callable[..., Path]
@@ -35,7 +35,7 @@ def test_learning_curves_hold_every_epoch_and_mark_the_winner(make_run: Maker) -
 def test_of_very_many_trials_only_the_winners_are_drawn_together(
     make_run: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.report.figures.learning.MOST_LINES", 3)
+    monkeypatch.setattr("engine.report.figures.curves.MOST_LINES", 3)
     run = with_trials(
         make_run(cells=CELLS, tasks=("t", "u")),
         [
