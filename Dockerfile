@@ -28,10 +28,11 @@ COPY k8s/requirements.lock k8s/
 RUN pip install --no-cache-dir -r requirements.lock -r k8s/requirements.lock
 
 COPY pyproject.toml README.md LICENSE* run_search.py ./
+COPY dnasweep dnasweep
 COPY engine engine
 COPY studies studies
 COPY search_spaces search_spaces
-# Editable, so that engine/ stands beside studies/ and search_spaces/, as in a checkout.
+# Editable, so that the code is that of /app, where studies/ and search_spaces/ can be seen.
 RUN pip install --no-cache-dir --no-deps --no-build-isolation --editable .
 
 USER 10001

@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: search test test-slow check format install clean
+.PHONY: search test test-slow check format wheel install clean
 
 search: install          ## install, then run the demo study
 	$(BIN)/python run_search.py
@@ -27,6 +27,9 @@ format: install
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+wheel: install           ## dist/dnasweep-VERSION-py3-none-any.whl
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+
 install: $(READY)
 
 $(READY): requirements.lock pyproject.toml
@@ -36,4 +39,4 @@ $(READY): requirements.lock pyproject.toml
 	touch $(READY)
 
 clean:
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -27,8 +27,9 @@ from engine.basics.yaml_files import read_yaml
 from engine.cluster.capacity import Capacity, Node, Shape
 from engine.methods import methods
 from engine.plan.cells import CellPlan
+from engine.plan.paths import PROJECT
 from engine.plan.space import Space, parse_space
-from engine.plan.study import PROJECT, Study, load_study
+from engine.plan.study import Study, load_study
 from engine.records import Cell, EncoderSpec, TaskSpec, TrialRecord, TrialResult, TrialSpec
 from engine.search.ledger import Ledger
 from engine.search.runner import run_trials

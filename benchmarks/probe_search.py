@@ -23,7 +23,7 @@ import yaml
 
 from engine.embedding.embed import embed
 from engine.encoders import load_encoder
-from engine.plan.study import PROJECT
+from engine.plan.paths import PROJECT
 from engine.tasks import load_task
 
 REAL = PROJECT.parent / "shared" / "data" / "tf_human_0.parquet"

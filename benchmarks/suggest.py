@@ -25,8 +25,8 @@ import optuna
 from engine.basics.yaml_files import read_yaml
 from engine.methods import methods
 from engine.plan.cells import CellPlan
+from engine.plan.paths import PROJECT
 from engine.plan.space import Space, parse_space
-from engine.plan.study import PROJECT
 from engine.records import Cell, EncoderSpec, TaskSpec, TrialRecord, TrialResult
 from engine.search.optuna_terms import frozen_trial
 from engine.search.samplers import sampler_of

@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import pytest
 
+pytest.register_assert_rewrite("engine.testing")
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 #: Files that take longest, most of them since they start a Ray. They begin first, lest a worker

@@ -33,6 +33,7 @@ ORDER = (
     "report",
     "stages",
     "commands",
+    "testing",
 )
 
 

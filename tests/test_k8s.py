@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from engine import __version__
 from engine.plan.study import load_study
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -101,12 +102,10 @@ def test_lock_of_the_image_adds_to_the_lock_and_does_not_contradict_it() -> None
 
 
 def test_every_container_runs_the_image_of_this_version() -> None:
-    version = re.search(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text(), re.M)
-    assert version is not None
     images = all_values("image")
     assert len(images) >= 7
-    assert set(images) == {f"dnasweep:{version[1]}"}
-    assert f'image.version="{version[1]}"' in (ROOT / "Dockerfile").read_text()
+    assert set(images) == {f"dnasweep:{__version__}"}
+    assert f'image.version="{__version__}"' in (ROOT / "Dockerfile").read_text()
 
 
 def test_every_container_is_unprivileged_and_bounded() -> None:

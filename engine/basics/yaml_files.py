@@ -83,19 +83,25 @@ def dump_yaml(data: Any) -> str:
 
 def explain(error: ValidationError, model: type[BaseModel], source: str) -> str:
     """Put one fault of a validation into one line: file, key, value, what to do."""
+    key, said = find_fault(error, model)
+    return f"{source}: {key or 'top level'}: {said}"
+
+
+def find_fault(error: ValidationError, model: type[BaseModel]) -> tuple[str, str]:
+    """The fault of a validation that says most: its dotted key, and what is wrong there."""
     faults = error.errors()
     # A misspelt key is also a missing one: the misspelling says more.
     fault = next((f for f in faults if f["type"] == "extra_forbidden"), faults[0])
     location = ".".join(str(part) for part in fault["loc"] if not str(part).startswith("function"))
     if fault["type"] == "extra_forbidden":
         valid = _keys(model, fault["loc"][:-1])
-        return f"{source}: {location}: unknown key; {nearest(str(fault['loc'][-1]), valid)}"
+        return location, f"unknown key; {nearest(str(fault['loc'][-1]), valid)}"
     if fault["type"] == "missing":
-        return f"{source}: {location}: this key is missing"
+        return location, "this key is missing"
     value = repr(fault["input"])
     value = value if len(value) <= 60 else value[:57] + "..."
     message = fault["msg"].removeprefix("Value error, ")
-    return f"{source}: {location or 'top level'}: {value}: {message[:1].lower()}{message[1:]}"
+    return location, f"{value}: {message[:1].lower()}{message[1:]}"
 
 
 def _keys(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:

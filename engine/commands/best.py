@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.basics.errors import UserError, nearest
+from engine.basics.invocation import program
 from engine.commands.listing import Listing
 from engine.select.predict import CONFIG, Best, load_best
 
@@ -21,7 +22,7 @@ def winners(out: Path) -> list[Best]:
     if not found:
         raise UserError(
             f"{out}: has no winners; give the output folder of a finished run "
-            f"(python run_search.py status {out} says how far one has come)"
+            f"({program()} status {out} says how far one has come)"
         )
     return found
 
@@ -71,7 +72,7 @@ def winner_text(best: Best) -> Group:
 
 def how_to_predict(best: Best) -> str:
     """The command that scores new sequences."""
-    return f"python run_search.py predict {best.folder} FASTA_OR_CSV --out predictions.csv"
+    return f"{program()} predict {best.folder} FASTA_OR_CSV --out predictions.csv"
 
 
 def _row(best: Best) -> dict[str, Any]:

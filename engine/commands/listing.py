@@ -192,7 +192,7 @@ def _brief_methods() -> list[dict[str, Any]]:
 
 def _studies() -> list[dict[str, Any]]:
     from engine.basics.yaml_files import read_yaml
-    from engine.plan.study import study_names
+    from engine.plan.paths import study_names
 
     return [
         {"name": name, "description": read_yaml(path, "study").get("description", "")}

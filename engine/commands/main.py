@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import shlex
 import sys
 import time
 from pathlib import Path
@@ -14,14 +12,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
 
+from engine import __version__
 from engine.basics.errors import UserError
+from engine.basics.invocation import as_typed, program
 from engine.commands.compare import compare_command
 
 if TYPE_CHECKING:
     from engine.commands.listing import Listing
-    from engine.plan.cells import Plan
 
-DEFAULT_STUDY = "demo"
 DEFAULT_STORE = "runs/store"
 PIPE_COLUMNS = 160
 KEY_LETTERS = 12
@@ -35,8 +33,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Search which DNA foundation model, adapted how, is best for which task.\n\n"
-    "[bold]python run_search.py \\[STUDY.yaml] \\[OPTIONS][/] runs a study, the demo without one; "
-    "its options: [bold]python run_search.py run --help[/].",
+    "Without a command a study is run, the demo if none is named: [bold]\\[STUDY.yaml] "
+    "\\[OPTIONS][/], or [bold]-e ENCODER -t TASK -m METHOD[/]; more under [bold]run --help[/]. "
+    "[bold]--version[/] tells which one this is.",
 )
 store_app = typer.Typer(
     no_args_is_help=True, help="See what the store of embeddings holds, and make room."
@@ -47,9 +46,28 @@ out_console = Console(highlight=False)
 
 @app.command("run")
 def run_command(
-    study: Annotated[str, typer.Argument(help="A study file, or the name of a shipped one.")] = (
-        DEFAULT_STUDY
-    ),
+    study: Annotated[
+        str | None,
+        typer.Argument(
+            help="A study file, or the name of a shipped one. Without: what -e, -t and -m name, "
+            "else the demo."
+        ),
+    ] = None,
+    encoder: Annotated[
+        list[str] | None,
+        typer.Option("-e", "--encoder", help="Name, or a folder of weights; repeatable."),
+    ] = None,
+    task: Annotated[
+        list[str] | None, typer.Option("-t", "--task", help="Name, or a data file; repeatable.")
+    ] = None,
+    method: Annotated[
+        list[str] | None,
+        typer.Option("-m", "--method", help="Search space by name or file; repeatable."),
+    ] = None,
+    trials: Annotated[int | None, typer.Option("-n", "--trials", help="Trials per cell.")] = None,
+    seed: Annotated[
+        list[int] | None, typer.Option(help="Seed of a winner's fit; repeatable.")
+    ] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the study; repeatable."),
@@ -73,38 +91,21 @@ def run_command(
     ] = True,
 ) -> None:
     """Run a study: embed, search, select, compare, report."""
+    from engine.commands.plan_tables import memory_table, plan_table
+    from engine.commands.quick import Quick, chosen_study
     from engine.plan.cells import make_plan
-    from engine.plan.study import find_study, load_study
 
-    plan = make_plan(load_study(find_study(study), set_ or []))
+    quick = Quick(encoder or (), task or (), method or (), trials, seed or ())
+    plan = make_plan(chosen_study(study, quick, set_ or ()))
     folder = out or Path("runs") / plan.study.name
-    show_plan(plan, folder)
+    out_console.print(plan_table(plan, folder))
     if dry_run:
-        from engine.commands.plan_tables import memory_table
-
         out_console.print(memory_table(plan))
         return
-    from engine.tracking.mlflow_runs import check_server, tracking_uri
+    from engine.commands.run import run_plan, tracked_at
 
-    if plan.study.tracking.enabled:
-        check_server(tracking_uri(plan.study.tracking.uri, folder.resolve().parent))
-    if address:
-        from engine.cluster.workers import check_address
-
-        check_address(address)
-    if not resume:
-        set_aside(folder)
-    log_to(folder / "run.log")
     started = time.monotonic()
-
-    from engine.stages.progress import View
-    from engine.stages.run import Run
-    from engine.stages.study import run_study
-
-    try:
-        paths = run_study(Run(plan, folder, address, not resume, View(out_console)))
-    except KeyboardInterrupt:
-        paths = None
+    paths = run_plan(plan, folder, address, resume, out_console)
     if paths is None:
         out_console.print("\nStopped; everything finished is kept. To go on:")
         out_console.print(f"  {continuing(sys.argv)}", soft_wrap=True, markup=False)
@@ -117,43 +118,15 @@ def run_command(
         f"[bold]tables[/]       {folder}/scores.csv, comparisons.csv, predictions.parquet"
     )
     out_console.print(f"[bold]best models[/]  {folder}/best/")
-    if plan.study.tracking.enabled:
-        uri = tracking_uri(plan.study.tracking.uri, folder.resolve().parent)
+    if uri := tracked_at(plan, folder):
         there = uri if uri.startswith("http") else f"mlflow ui --backend-store-uri {uri}"
         out_console.print(f"[bold]runs[/]         {there}", soft_wrap=True)
     out_console.print(f"[dim]{time.monotonic() - started:.0f} s[/]")
 
 
-def show_plan(plan: Plan, folder: Path) -> None:
-    """Print what a study comes to."""
-    from engine.commands.plan_tables import plan_table
-
-    out_console.print(plan_table(plan, folder))
-
-
-def set_aside(folder: Path) -> None:
-    """Keep an earlier run under another name, so that starting anew loses nothing."""
-    if folder.exists():
-        stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(folder.stat().st_mtime))
-        aside = folder.with_name(f"{folder.name}.before-{stamp}")
-        folder.rename(aside)
-        out_console.print(f"[dim]the earlier run stands in {aside}[/]", soft_wrap=True)
-
-
-def log_to(path: Path) -> None:
-    """Send logs and warnings to a file; the screen is for progress."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    logging.captureWarnings(True)
-    handler = logging.FileHandler(path, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    root = logging.getLogger()
-    root.handlers = [handler]
-    root.setLevel(logging.INFO)
-
-
 def continuing(argv: list[str]) -> str:
     """Return the command that goes on: the same one, without ``--fresh``."""
-    return shlex.join(["python", *(a for a in argv if a != "--fresh")])
+    return as_typed([argument for argument in argv if argument != "--fresh"])
 
 
 @app.command("list")
@@ -336,10 +309,13 @@ def _print_table(table: Listing) -> None:
 def main() -> None:
     """Run the command line; a user's mistake is one line and exit code 2."""
     arguments = sys.argv[1:]
+    if arguments[:1] == ["--version"]:
+        print(f"dnasweep {__version__}")
+        return
     if not arguments or arguments[0] not in (*COMMANDS, "--help", "-h"):
         arguments = ["run", *arguments]
     try:
-        app(arguments, prog_name="run_search.py")
+        app(arguments, prog_name=program().removeprefix("python "))
     except UserError as error:
         line = " ".join(str(error).splitlines())
         Console(stderr=True).print(Text.assemble(("error:", "bold red"), " ", line), soft_wrap=True)

@@ -1,4 +1,4 @@
-"""`run_search.py store`: what lies in a store, and how to make room."""
+"""The command `store`: what lies in a store, and how to make room."""
 
 from __future__ import annotations
 

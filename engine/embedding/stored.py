@@ -16,6 +16,7 @@ from engine.embedding.embed import SHARD_PLAN, Recipe, Shard, check_recipe, embe
 from engine.embedding.windows import too_long
 from engine.encoders import Encoder, FeatureEncoder, best_device, find_card, load_encoder
 from engine.encoders.hub import cached_commit, hub_source
+from engine.encoders.registry import code_of
 from engine.records import EncoderSpec, TaskSpec, array_name
 from engine.store import Store
 from engine.tasks import Split, Task, load_task
@@ -346,8 +347,7 @@ def precision_of(encoder: Encoder | FeatureEncoder) -> str:
 def _files_hash(spec: EncoderSpec) -> str:
     """Hash of the encoders' code and of a local weight folder: a memo must not outlive either."""
     card = find_card(spec.card)
-    code = PACKAGE / "encoders"
-    files = sorted(code.rglob("*.py")) + sorted(code.glob(f"weights/{spec.card}/*"))
+    files = code_of(card) + sorted((PACKAGE / "encoders").glob(f"weights/{spec.card}/*"))
     source = hub_source(card, spec.weights) if card.kind == "network" else None
     if source is None and spec.weights not in ("hub", "random"):
         files += sorted(p for p in Path(spec.weights).iterdir() if p.is_file())

@@ -10,18 +10,21 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import pkgutil
+import sys
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 from engine.basics.errors import UserError, nearest
 from engine.basics.files import file_hash
+from engine.basics.package import PACKAGE
+from engine.basics.plugins import with_plugins
 from engine.encoders.base import Encoder, EncoderCard, FeatureEncoder, LoadRequest
 
 
 @cache
 def cards() -> dict[str, EncoderCard]:
-    """All registered encoders by name, found in the files of ``families/``."""
+    """All registered encoders by name: of the files of ``families/``, and of plug-ins."""
     package = importlib.import_module("engine.encoders.families")
     found: dict[str, EncoderCard] = {}
     for module in pkgutil.iter_modules(package.__path__):
@@ -30,7 +33,7 @@ def cards() -> dict[str, EncoderCard]:
             if card.name in found:
                 raise ValueError(f"two encoders are called {card.name!r}")
             found[card.name] = card
-    return found
+    return with_plugins("encoders", EncoderCard, found)
 
 
 def find_card(name: str) -> EncoderCard:
@@ -63,6 +66,47 @@ def check_package(card: EncoderCard) -> None:
             f"encoder '{card.name}' needs the package '{card.requires}', which is not installed; "
             f"run `pip install {card.requires}` (what else it needs: {card.source})"
         )
+
+
+def code_of(card: EncoderCard) -> list[Path]:
+    """Files of code that the values of an encoder may depend on: all of this package, a plug-in's.
+
+    Of a plug-in that is a package, all of its modules.
+    """
+    files = sorted((PACKAGE / "encoders").rglob("*.py"))
+    load = getattr(card.load, "func", card.load)  # a partial says whose it is by its function
+    top = load.__module__.split(".")[0]
+    if top == PACKAGE.name:
+        return files
+    file = Path(sys.modules[top].__file__ or sys.modules[load.__module__].__file__ or "")
+    return files + (sorted(file.parent.rglob("*.py")) if file.name == "__init__.py" else [file])
+
+
+def is_folder(name: str) -> bool:
+    """Whether the name of an encoder is meant as a folder: it has a slash, or starts with a dot."""
+    return "/" in name or name.startswith((".", "~"))
+
+
+def card_of_folder(folder: Path) -> str:
+    """Name of the card whose code a folder of weights runs on, as its ``config.json`` tells.
+
+    Raises
+    ------
+    UserError
+        If there is no such folder, or nothing in it says what network it holds.
+    """
+    from engine.encoders.checkpoint import read_config
+    from engine.encoders.families.native import own_card
+
+    if not folder.is_dir():
+        beside = folder.absolute().parent
+        there = [path.name for path in beside.iterdir() if path.is_dir()] if beside.is_dir() else []
+        hint = nearest(folder.name, there)
+        like = f"; {hint}" if hint.startswith("did you mean") else ""
+        raise UserError(f"encoder '{folder}': no such folder{like}")
+    config = read_config(folder)
+    shipped = str(config.get("encoder", ""))
+    return shipped if shipped in cards() else own_card(config) or "transformers"
 
 
 def best_device() -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from engine.basics.errors import UserError, nearest
+from engine.basics.plugins import with_plugins
 from engine.methods.hyperparameters import Hyperparameter, Role
 from engine.records import TaskKind
 
@@ -150,8 +151,8 @@ N = TypeVar("N", bound=Any)
 
 @cache
 def methods() -> dict[str, Method]:
-    """All registered methods by name, found in the files of this folder."""
-    return declared("engine.methods", Method)
+    """All registered methods by name: of the files of this folder, and of plug-ins."""
+    return with_plugins("methods", Method, declared("engine.methods", Method))
 
 
 def declared(package: str, sort: type[N]) -> dict[str, N]:

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.basics.errors import UserError, nearest
+from engine.basics.plugins import Registry
 from engine.metrics import classification, multilabel, regression
 from engine.metrics.base import FloatArray, Metric, Needs, Over, kind_of
 from engine.records import TaskKind
@@ -66,7 +67,7 @@ def _metric(
     return Metric(name, label, functions, overs, needs, better, range_)
 
 
-METRICS: dict[str, Metric] = {
+_OWN: Mapping[str, Metric] = {
     metric.name: metric
     for metric in (
         _metric("auroc", "AUROC", "scores", True, (0.0, 1.0)),
@@ -86,6 +87,9 @@ METRICS: dict[str, Metric] = {
         _metric("rmse", "RMSE", "scores", False, (0.0, inf)),
     )
 }
+
+#: All metrics by name: those of this package, and of plug-ins.
+METRICS: Mapping[str, Metric] = Registry("metrics", Metric, _OWN)
 
 
 def metrics_of(kind: TaskKind) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from engine.encoders.hub import HubSource, cached_commit, hub_source, offline
 from engine.encoders.registry import check_package
 from engine.methods import Method, find_method
 from engine.metrics import DEFAULT_METRICS, METRICS, metrics_of
+from engine.plan.source import Source
 from engine.plan.space import Scalar, Space
 from engine.plan.study import Study
 from engine.records import Cell, EncoderSpec, TaskKind, TaskSpec
@@ -154,7 +155,7 @@ def make_plan(study: Study) -> Plan:
     # Names first, files second: a typing error is told without reading a gigabyte.
     cards = {spec.name: _card(spec, study.source) for spec in study.encoders}
     if study.metric:
-        _check_metric(study.metric, f"{study.source}: metric")
+        _check_metric(study.metric, study.source.at("metric"))
     for spec in study.tasks:
         _check_task(spec, study.source)
     method_of = {name: _method(name, space, study.source) for name, space in study.methods.items()}
@@ -180,12 +181,14 @@ def make_plan(study: Study) -> Plan:
                 if card.kind == "features":
                     narrowed = narrowed.restricted("layer", (LAST,))
                 cells.append(CellPlan(cell, encoder, task, method, narrowed, metrics[task.name]))
-    for pattern in study.skip:
+    # Options may have taken away what a file leaves out.
+    gone = study.source.changed("encoders", "tasks", "methods")
+    for pattern in study.skip if study.source.changed("skip") or not gone else ():
         if pattern not in matched:
             every = "/".join((study.encoders[0].name, study.tasks[0].name, next(iter(method_of))))
             raise UserError(
-                f"{study.source}: skip: '{pattern}' matches no cell; write encoder/task/method "
-                f"with * as a wildcard, for example {every}"
+                f"{study.source.at('skip')}: '{pattern}' matches no cell; write encoder/task/"
+                f"method with * as a wildcard, for example {every}"
             )
     if not cells:
         raise UserError(
@@ -195,7 +198,7 @@ def make_plan(study: Study) -> Plan:
     if offline() and (missing := plan.downloads()):
         commands = " && ".join(plan.sources[name].command for name in missing)
         raise UserError(
-            f"{study.source}: encoders: the weights of {', '.join(missing)} are not here, and "
+            f"{study.source.at('encoders')}: the weights of {', '.join(missing)} are not here, and "
             f"HF_HUB_OFFLINE is set; unset it, or on a machine with network run `{commands}`"
         )
     return plan
@@ -213,47 +216,48 @@ def _cannot_run(cell: Cell, method: Method, card: EncoderCard, kind: TaskKind) -
     return "" if kind in method.kinds else f"{cell.method} cannot be fitted to a {kind} task"
 
 
-def _card(spec: EncoderSpec, source: str) -> EncoderCard:
+def _card(spec: EncoderSpec, source: Source) -> EncoderCard:
+    own = source.of("encoders", spec.name)
+    weights = source.at(f"encoders.{spec.name}.weights")
     try:
         card = find_card(spec.card)
         check_package(card)
     except UserError as error:
-        raise UserError(f"{source}: encoders: {error}") from None
+        raise UserError(f"{own}: {error}") from None
     if spec.weights != "hub" and card.kind != "network":
-        raise UserError(
-            f"{source}: encoders.{spec.name}.weights: {spec.card} has no weights; leave the key out"
-        )
+        raise UserError(f"{weights}: {spec.card} has no weights; leave the key out")
     if card.kind == "network" and not card.parameters and spec.weights in ("hub", "random"):
         raise UserError(
-            f"{source}: encoders.{spec.name}.weights: '{spec.card}' is whatever a folder holds; "
+            f"{weights}: '{spec.card}' is whatever a folder holds; "
             "give a folder or hub:OWNER/NAME@REVISION"
         )
     try:
         local = hub_source(card, spec.weights) is None and spec.weights not in ("hub", "random")
     except UserError as error:
-        raise UserError(f"{source}: encoders.{spec.name}: {error}") from None
+        raise UserError(f"{source.at(f'encoders.{spec.name}')}: {error}") from None
     if local and not Path(spec.weights).is_dir():
         raise UserError(
-            f"{source}: encoders.{spec.name}.weights: no such folder: {spec.weights}; "
+            f"{weights}: no such folder: {spec.weights}; "
             "give 'hub', hub:OWNER/NAME, 'random' or a folder"
         )
     return card
 
 
-def _check_task(spec: TaskSpec, source: str) -> None:
+def _check_task(spec: TaskSpec, source: Source) -> None:
     if spec.path is None:
         try:
             find_task(spec.name)
         except UserError as error:
-            raise UserError(f"{source}: tasks: {error}") from None
+            raise UserError(f"{source.of('tasks', spec.name)}: {error}") from None
     if spec.metric:
-        _check_metric(spec.metric, f"{source}: tasks.{spec.name}.metric")
+        _check_metric(spec.metric, source.at(f"tasks.{spec.name}.metric"))
     if spec.published and spec.published not in published_tasks():
         hint = nearest(spec.published, published_tasks())
-        raise UserError(f"{source}: tasks.{spec.name}.published: {spec.published}: {hint}")
+        where = source.at(f"tasks.{spec.name}.published")
+        raise UserError(f"{where}: {spec.published}: {hint}")
 
 
-def _method(name: str, space: Space, source: str) -> Method:
+def _method(name: str, space: Space, source: Source) -> Method:
     method = find_method(space.method, space.source)
     for parameter in space.parameters:
         where = f"{space.source}: parameters.{parameter.name}"
@@ -307,10 +311,10 @@ def _metric(study: Study, spec: TaskSpec, task: Task) -> str:
     name = spec.metric or study.metric or task.metric or DEFAULT_METRICS[task.kind]
     if task.kind not in METRICS[name].kinds:
         common = study.metric is not None and spec.metric is None
-        where = "metric" if common else f"tasks.{spec.name}.metric"
+        where = study.source.at("metric" if common else f"tasks.{spec.name}.metric")
         remedy = "; leave it out, or give the task a `metric` of its own" if common else ""
         raise UserError(
-            f"{study.source}: {where}: '{name}' does not fit {spec.name}, a {task.kind} task; "
+            f"{where}: '{name}' does not fit {spec.name}, a {task.kind} task; "
             f"valid: {', '.join(metrics_of(task.kind))}{remedy}"
         )
     return name

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,10 +11,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from engine.basics.errors import UserError, nearest
-from engine.basics.package import PACKAGE
+from engine.basics.errors import UserError
 from engine.basics.urls import without_password
-from engine.basics.yaml_files import explain, parse_yaml, read_yaml
+from engine.basics.yaml_files import find_fault, parse_yaml, read_yaml
+from engine.encoders.registry import card_of_folder, is_folder
+from engine.plan.paths import find_space, resolve_path
+from engine.plan.source import SET, Source
 from engine.plan.space import Space, parse_space
 from engine.plan.study_keys import (
     Compare,
@@ -26,9 +29,8 @@ from engine.plan.study_keys import (
     Tracking,
 )
 from engine.records import EncoderSpec, TaskSpec
-
-#: Where relative paths are looked for after the working directory and the study's folder.
-PROJECT = PACKAGE.parent
+from engine.tasks.reading.formats import file_format, task_name
+from engine.tasks.registry import task_cards
 
 #: Configurations of a grid, all of which are listed before the first runs.
 LARGEST_GRID = 100_000
@@ -50,8 +52,8 @@ class Study:
         The winner of each cell is fitted once with each.
     store : str or None
         Where embeddings are kept; none means beside the runs.
-    source : str
-        The file, for messages.
+    source : Source
+        Where its keys were said, for messages.
     """
 
     name: str
@@ -69,7 +71,7 @@ class Study:
     resources: Resources
     tracking: Tracking
     store: str | None
-    source: str
+    source: Source
 
     def to_dict(self) -> dict[str, Any]:
         """The study resolved: absolute paths, spaces inline; a study file again.
@@ -103,6 +105,28 @@ def _shown(url: str | None) -> str | None:
     return None if url is None else without_password(url)
 
 
+@dataclass(frozen=True)
+class Setting:
+    """A key that is set over what a study file says.
+
+    Attributes
+    ----------
+    key : str
+        May be dotted.
+    value : object
+        As YAML would give it.
+    option : str
+        What gave it, as it was typed.
+    entries : tuple of str
+        What gave each entry of a list, where that was an option each.
+    """
+
+    key: str
+    value: Any
+    option: str
+    entries: tuple[str, ...] = ()
+
+
 def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
     """Read and validate a study file; names of encoders, tasks and methods are checked by the plan.
 
@@ -116,25 +140,81 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
     UserError
         For anything wrong with the file, the overrides or a search space they name.
     """
-    data = read_yaml(path, "study")
-    if not isinstance(data, dict):
+    settings = [parse_override(override) for override in overrides]
+    return make_study(read_yaml(path, "study"), str(path), path.resolve().parent, settings)
+
+
+def parse_override(override: str) -> Setting:
+    """What ``--set key=value`` sets.
+
+    Raises
+    ------
+    UserError
+        If it is not of this form, or the value is no YAML.
+    """
+    key, equals, value = override.partition("=")
+    if not equals or not key.strip():
+        raise UserError(f"--set {override}: write it as key=value, for example trials_per_cell=8")
+    option = f"{SET} {override}"
+    return Setting(key.strip(), parse_yaml(value, option), option)
+
+
+def make_study(data: Any, name: str, folder: Path, settings: Sequence[Setting] = ()) -> Study:
+    """Validate what a study file holds.
+
+    Parameters
+    ----------
+    data : mapping
+        Keys of a study file.
+    name : str
+        The file, or what stands for one, for messages.
+    folder : Path
+        Where relative paths are looked for after the working directory.
+    settings : sequence of Setting
+        Keys that are set over the data, in this order.
+
+    Raises
+    ------
+    UserError
+        For anything wrong with the keys or a search space they name.
+    """
+    if not isinstance(data, Mapping):
         raise UserError(
-            f"{path}: a study is a mapping of keys (name, encoders, tasks, methods ...)"
+            f"{name}: a study is a mapping of keys (name, encoders, tasks, methods ...)"
         )
-    for override in overrides:
-        _override(data, override)
+    data = deepcopy(dict(data))
+    options: dict[str, str] = {}
+    for setting in settings:
+        _set(data, setting)
+        options[setting.key] = setting.option
+        options |= {f"{setting.key}.{n}": entry for n, entry in enumerate(setting.entries)}
+    source = Source(name, options)
     try:
         model = StudyModel.model_validate(data)
     except ValidationError as error:
-        raise UserError(explain(error, StudyModel, str(path))) from None
-    folder, source = path.resolve().parent, str(path)
+        key, said = find_fault(error, StudyModel)
+        raise UserError(f"{source.at(key)}: {said}") from None
+    tasks = [_task(e, folder, source.of("tasks", str(n))) for n, e in enumerate(model.tasks)]
+    encoders = [
+        _encoder(entry, model.embedding, folder, source.of("encoders", str(n)))
+        for n, entry in enumerate(model.encoders)
+    ]
+    names = {
+        "encoders": [encoder.name for encoder in encoders],
+        "tasks": [task.name for task in tasks],
+        "methods": list(model.methods),
+    }
+    for key, named in names.items():
+        source = source.naming(key, named)
+        _unique(named, key, source, "give one of them another `name`")
+    _unique([str(s) for s in model.seeds], "seeds", source, "list each seed once")
     warm = {"warm_start": [resolve_path(run, folder) for run in model.search.warm_start]}
     store = model.store
     if store is not None and "://" not in store:
         store = str(Path(store).expanduser().absolute())
     resolved: dict[str, Any] = {
-        "encoders": tuple(_encoder(entry, model.embedding, folder) for entry in model.encoders),
-        "tasks": tuple(_task(entry, folder, source) for entry in model.tasks),
+        "encoders": tuple(encoders),
+        "tasks": tuple(tasks),
         "methods": {n: _space(n, given, folder, source) for n, given in model.methods.items()},
         "skip": tuple(model.skip),
         "seeds": tuple(model.seeds),
@@ -143,53 +223,39 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
         "source": source,
     }
     study = Study(**dict(model) | resolved)
-    for key, named in (("encoders", study.encoders), ("tasks", study.tasks)):
-        _unique([one.name for one in named], f"{path}: {key}", "give one of them another `name`")
-    _unique([str(s) for s in study.seeds], f"{path}: seeds", "list each seed once")
     _check_sampler(study)
     _check_search(study)
     return study
 
 
-def resolve_path(given: str, folder: Path) -> str:
-    """Absolute form of a path that a study gives.
-
-    Looked for in the working directory, the study's folder, and the project; where it is nowhere,
-    the first of these stands in the message of whoever opens it.
-    """
-    path = Path(given).expanduser()
-    if path.is_absolute():
-        return str(path)
-    for base in (Path.cwd(), folder, PROJECT):
-        if (base / path).exists():
-            return str((base / path).resolve())
-    return str(Path.cwd() / path)
-
-
-def _override(data: dict[str, Any], override: str) -> None:
+def _set(data: dict[str, Any], setting: Setting) -> None:
     """Set one (dotted) key of the raw study."""
-    key, equals, value = override.partition("=")
-    if not equals or not key.strip():
-        raise UserError(f"--set {override}: write it as key=value, for example trials_per_cell=8")
-    *parents, last = key.strip().split(".")
+    *parents, last = setting.key.split(".")
     target = data
     for parent in parents:
         target = target.setdefault(parent, {})
         if not isinstance(target, dict):
-            raise UserError(f"--set {override}: '{parent}' has no keys of its own")
-    target[last] = parse_yaml(value, f"--set {override}")
+            raise UserError(f"{setting.option}: '{parent}' has no keys of its own")
+    target[last] = setting.value
 
 
-def _encoder(entry: EncoderEntry, embedding: Embedding, folder: Path) -> EncoderSpec:
+def _encoder(entry: EncoderEntry, embedding: Embedding, folder: Path, where: str) -> EncoderSpec:
     """Name an encoder so that trained, random and local weights of one card are told apart."""
-    weights, name = entry.weights, entry.name
+    name, card, weights = entry.name, entry.family or entry.name, entry.weights
     if entry.family is None and weights == "random":
         name = f"{name}@random" if entry.seed == 0 else f"{name}@random{entry.seed}"
-    if weights not in ("hub", "random") and not weights.startswith("hub:"):
+    if weights == "hub" and entry.family is None and is_folder(name):
+        weights = resolve_path(name, folder)
+        name = Path(weights).name
+        try:
+            card = card_of_folder(Path(weights))
+        except UserError as error:
+            raise UserError(f"{where}: {error}") from None
+    elif weights not in ("hub", "random") and not weights.startswith("hub:"):
         weights = resolve_path(weights, folder)
     return EncoderSpec(
         name=name,
-        card=entry.family or entry.name,
+        card=card,
         weights=weights,
         seed=entry.seed,
         truncate=entry.truncate or embedding.truncate,
@@ -198,18 +264,21 @@ def _encoder(entry: EncoderEntry, embedding: Embedding, folder: Path) -> Encoder
     )
 
 
-def _task(entry: TaskEntry, folder: Path, source: str) -> TaskSpec:
+def _task(entry: TaskEntry, folder: Path, where: str) -> TaskSpec:
     if entry.path is None and entry.name is None:
-        raise UserError(f"{source}: tasks: give each task a name, a path, or both")
-    path = resolve_path(entry.path, folder) if entry.path is not None else None
-    name = entry.name or Path(str(path)).name.split(".")[0]
+        raise UserError(f"{where}: give each task a name, a path, or both")
+    path, name = entry.path, entry.name
+    if path is None and name is not None and name not in task_cards() and file_format(name):
+        path, name = name, None
+    name = name or task_name(str(path))
+    path = None if path is None else resolve_path(path, folder)
     return TaskSpec(**dict(entry) | {"name": name, "path": path})
 
 
-def _space(name: str, given: str | dict[str, Any], folder: Path, source: str) -> Space:
+def _space(name: str, given: str | dict[str, Any], folder: Path, source: Source) -> Space:
     if isinstance(given, dict):
-        return parse_space(given, f"{source}: methods.{name}")
-    path = Path(resolve_path(given, folder))
+        return parse_space(given, source.at(f"methods.{name}"))
+    path = find_space(given, folder, source.of("methods", name))
     shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
     return parse_space(read_yaml(shown, "search space"), str(shown))
 
@@ -219,7 +288,7 @@ def _check_sampler(study: Study) -> None:
     sampler = study.search.sampler
     if sampler == "cmaes" and find_spec("cmaes") is None:
         raise UserError(
-            f"{study.source}: search.sampler: 'cmaes' needs the package cmaes; "
+            f"{study.source.at('search.sampler')}: 'cmaes' needs the package cmaes; "
             "run `pip install cmaes`, or choose tpe, gp or random"
         )
     for space in study.methods.values() if sampler == "grid" else ():
@@ -242,52 +311,35 @@ def _check_sampler(study: Study) -> None:
 
 def _check_search(study: Study) -> None:
     """Refuse keys of the search that do not go together."""
-    search, where = study.search, f"{study.source}: search"
+    search, at = study.search, study.source.at
     if search.allocation == "equal" and search.floor is not None:
         raise UserError(
-            f"{where}.floor: {search.floor} is for 'allocation: adaptive'; with equal budgets "
-            "every cell has trials_per_cell"
+            f"{at('search.floor')}: {search.floor} is for 'allocation: adaptive'; with equal "
+            "budgets every cell has trials_per_cell"
         )
     if search.floor is not None and search.floor > study.trials_per_cell:
         raise UserError(
-            f"{where}.floor: {search.floor} is more than trials_per_cell "
+            f"{at('search.floor')}: {search.floor} is more than trials_per_cell "
             f"({study.trials_per_cell}); lower one or raise the other"
         )
     if search.allocation == "adaptive" and search.sampler == "grid":
         raise UserError(
-            f"{where}.allocation: a grid has as many trials as points; choose 'equal', or another "
-            "sampler"
+            f"{at('search.allocation')}: a grid has as many trials as points; choose 'equal', or "
+            "another sampler"
         )
     if len(search.objectives) > 1 and search.sampler == "cmaes":
         raise UserError(
-            f"{where}.objectives: cmaes takes one; choose tpe, gp or random, or keep score alone"
+            f"{at('search.objectives')}: cmaes takes one; choose tpe, gp or random, or keep "
+            "score alone"
         )
     for run in search.warm_start:
         if not (Path(run) / "trials").is_dir():
             raise UserError(
-                f"{where}.warm_start: {run} holds no trials; name the output folder of a run"
+                f"{at('search.warm_start')}: {run} holds no trials; name the output folder of a run"
             )
 
 
-def _unique(names: list[str], where: str, remedy: str) -> None:
+def _unique(names: list[str], key: str, source: Source, remedy: str) -> None:
     for name in names:
         if names.count(name) > 1:
-            raise UserError(f"{where}: '{name}' is listed twice; {remedy}")
-
-
-def study_names() -> dict[str, Path]:
-    """Shipped studies by name."""
-    return {path.stem: path for path in sorted((PROJECT / "studies").glob("*.yaml"))}
-
-
-def find_study(given: str) -> Path:
-    """Path of a study given by path or by the name of a shipped one; UserError for neither."""
-    path = Path(given)
-    if path.is_file():
-        return path
-    shipped = study_names()
-    if given in shipped:
-        return shipped[given]
-    if path.suffix not in (".yaml", ".yml"):
-        raise UserError(f"study '{given}' is neither a file nor shipped; {nearest(given, shipped)}")
-    return path
+            raise UserError(f"{source.of(key, name)}: '{name}' is listed twice; {remedy}")

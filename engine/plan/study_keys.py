@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
@@ -25,8 +26,24 @@ def _named(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
 
 
+def _by_name(value: Any) -> Any:
+    """Let a list of methods stand for a mapping: a word is the name of a space, or its file."""
+    if not isinstance(value, list | tuple):
+        return value
+    named: dict[str, Any] = {}
+    for entry in value:
+        given = {PurePath(entry).stem: entry} if isinstance(entry, str) else entry
+        if not isinstance(given, dict):
+            raise ValueError("list names of search spaces, files, or mappings of a name to one")
+        for name in given:
+            if name in named:
+                raise ValueError(f"'{name}' is listed twice")
+        named |= given
+    return named
+
+
 class EncoderEntry(_Keys):
-    """An encoder of a study: a name, or a mapping."""
+    """An encoder of a study: a name, a folder of weights, or a mapping."""
 
     name: str
     family: str | None = None
@@ -36,7 +53,7 @@ class EncoderEntry(_Keys):
 
 
 class TaskEntry(_Keys):
-    """A task of a study: a name, or a mapping with the path of a local file."""
+    """A task of a study: a name, the path of a local file, or a mapping."""
 
     name: str | None = None
     path: str | None = None
@@ -134,7 +151,9 @@ class StudyModel(_Keys):
     description: str = ""
     encoders: list[Annotated[EncoderEntry, BeforeValidator(_named)]] = Field(min_length=1)
     tasks: list[Annotated[TaskEntry, BeforeValidator(_named)]] = Field(min_length=1)
-    methods: dict[str, str | dict[str, Any]] = Field(min_length=1)
+    methods: Annotated[dict[str, str | dict[str, Any]], BeforeValidator(_by_name)] = Field(
+        min_length=1
+    )
     skip: list[str] = []
     metric: str | None = None
     trials_per_cell: int = Field(default=16, ge=1)

@@ -5,6 +5,8 @@ from typing import Any
 
 import yaml
 
+from engine.basics.invocation import program
+
 PREDICTS = {
     "classification": "a probability for each of the classes",
     "multilabel": "a probability for each of the labels, on its own",
@@ -43,7 +45,7 @@ def _lines(config: Mapping[str, Any]) -> Iterator[str]:
         f" by `{config['method']}` to `{task['name']}`. The winner of its cell in the study"
         f" `{config['study']}`.\n"
     )
-    yield "```bash\npython run_search.py predict THIS_FOLDER new.fa --out predictions.csv\n```"
+    yield f"```bash\n{program()} predict THIS_FOLDER new.fa --out predictions.csv\n```"
     yield "\n## Scores\n"
     yield f"| {config['metric']} | value |\n|---|---|"
     yield f"| validation, this configuration | {_score(config['validation'])} |"

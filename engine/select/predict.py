@@ -93,6 +93,10 @@ class Best:
         assert self.method.load is not None, "see `check`"
         return self.method.load(self.folder / MODEL, self.spec)
 
+    def predict(self, sequences: Sequence[str], batch: int = BATCH) -> Predicted:
+        """Score sequences with the model; see `predict`."""
+        return predict(self, sequences, batch)
+
     @property
     def method(self) -> Method:
         """How it was adapted."""
@@ -129,6 +133,12 @@ def load_best(folder: Path | str) -> Best:
     ------
     UserError
         If the folder holds no model that this version reads.
+
+    Examples
+    --------
+    >>> model = dnasweep.load("runs/demo/best/kmer--splice_junctions--probe")
+    >>> model.predict(["ACGTACGTAACC"]).predictions
+    ['neither']
     """
     folder = Path(folder)
     file = folder / CONFIG
@@ -184,6 +194,12 @@ def predict(best: Best | Path | str, sequences: Sequence[str], batch: int = BATC
     UserError
         If the model cannot be loaded, a sequence is empty or holds another letter, or is longer
         than the encoder takes and the model refuses those.
+
+    Examples
+    --------
+    >>> found = dnasweep.predict("runs/demo/best/kmer--splice_junctions--probe", ["ACGTAACC"])
+    >>> found.scores.shape, found.predictions
+    ((1, 3), ['neither'])
     """
     model = best if isinstance(best, Best) else load_best(best)
     from engine.tasks.reading.rows import read_sequences

@@ -13,6 +13,7 @@ import pandas as pd
 
 from engine.basics import provenance
 from engine.basics.files import replacing, write_text
+from engine.basics.invocation import as_typed
 from engine.compare.cells import TaskFits
 from engine.compare.tasks import across_tasks
 from engine.embedding.quality import Measured, tables
@@ -130,7 +131,7 @@ def write_manifest(run: Run, searches: Mapping[str, CellSearch]) -> None:
         "description": plan.study.description,
         "created": first_started(run),
         "finished": now(),
-        "command": " ".join(["python", *sys.argv]),
+        "command": as_typed(sys.argv),
         "git_commit": provenance.git_commit(),
         "versions": versions,
         "hardware": provenance.hardware(),

@@ -89,8 +89,8 @@ class Run:
                     there = workers.with_gpu_memory(there, workers.gpu_memory)
                 elif 0 < most < asked:
                     raise UserError(
-                        f"{self.plan.study.source}: resources.{key}: {asked:g} asks for more than "
-                        f"any node has ({most:.0f}); ask for less"
+                        f"{self.plan.study.source.at(f'resources.{key}')}: {asked:g} asks for more "
+                        f"than any node has ({most:.0f}); ask for less"
                     )
             self._capacity = share_out(self.plan, there)
             for note in self._capacity.notes:

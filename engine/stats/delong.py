@@ -130,6 +130,12 @@ def auc_ci(
     ------
     ValueError
         As `auc_covariance`; a level outside (0, 1); an unknown transform.
+
+    Examples
+    --------
+    >>> found = dnasweep.auc_ci([0, 1, 0, 1, 1], [0.1, 0.8, 0.4, 0.3, 0.9])
+    >>> [round(value, 3) for value in (found.auc, found.ci_low, found.ci_high)]
+    [0.833, 0.371, 1.0]
     """
     auc, variance, _ = _auc_and_variance(y_true, scores, groups)
     return wald_interval(auc, variance, level, transform)
@@ -173,6 +179,13 @@ def delong_test(
     -----
     The contrast (1, -1) of DeLong et al. (1988). The standard error is taken from the rows'
     differences, not from ``var_a + var_b - 2 cov``, which cancels for similar models.
+
+    Examples
+    --------
+    >>> labels = [0, 1, 0, 1, 1]
+    >>> a, b = [0.1, 0.8, 0.4, 0.3, 0.9], [0.2, 0.6, 0.5, 0.7, 0.1]
+    >>> round(dnasweep.delong_test(labels, a, b).p, 3)
+    0.724
     """
     models = model_components(y_true, [scores_a, scores_b], groups)
     return paired_difference(*models, alternative, level)

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from engine.basics.errors import UserError
 from engine.basics.files import file_hash
+from engine.basics.invocation import program
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -105,7 +106,7 @@ def room_for(what: str, needed: int, folder: Path) -> Iterator[None]:
         free = shutil.disk_usage(folder).free
         raise UserError(
             f"{folder}: no space left: {what} needs {megabytes(needed)}, {megabytes(free)} is "
-            "free; make room (`run_search.py store prune`) or put the store elsewhere "
+            f"free; make room (`{program()} store prune`) or put the store elsewhere "
             "(key `store` of the study)"
         ) from error
 

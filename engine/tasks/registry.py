@@ -87,6 +87,12 @@ def load_task(task: str | Path | TaskSpec) -> Task:
     ------
     UserError
         For every mistake in the name or the file, in one line; see docs/tasks.md.
+
+    Examples
+    --------
+    >>> task = dnasweep.load_task("splice_junctions")
+    >>> task.classes, task.sizes["train"]
+    (('acceptor', 'donor', 'neither'), 2230)
     """
     from engine.tasks.reading.loading import build_task
 

@@ -43,5 +43,5 @@ def test_a_cell_is_found_by_its_name_or_its_folder(name: str, made: Exported) ->
 def test_a_wrong_cell_or_folder_is_told(made: Exported) -> None:
     with pytest.raises(UserError, match=r"cell 'tiny/mine/stub'; .*'tiny-bert@random/mine/stub'"):
         find_winner(Path("out"), "tiny/mine/stub")
-    with pytest.raises(UserError, match=r"has no winners; .* run_search.py status nowhere says"):
+    with pytest.raises(UserError, match=r"has no winners; .*dnasweep status nowhere says"):
         winners(Path("nowhere"))

@@ -13,7 +13,7 @@ from engine.basics.errors import UserError
 from engine.commands.listing import Count, Listing, listing
 from engine.encoders import cards, find_card
 from engine.methods import methods
-from engine.plan.study import study_names
+from engine.plan.paths import study_names
 from engine.tasks import task_cards
 from tests.commands.conftest import shown
 

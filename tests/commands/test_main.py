@@ -10,7 +10,9 @@ from types import ModuleType
 
 import pandas as pd
 import pytest
+from rich.console import Console
 
+from engine.commands.run import set_aside
 from tests.commands.conftest import THREE, assert_told, bad_data, study
 from tests.conftest import REPOSITORY, Run
 from tests.stages.exported import export
@@ -24,8 +26,8 @@ def test_a_dry_run_shows_the_plan_runs_nothing_and_leaves_nothing(
     def forbidden(*_: object) -> None:
         raise AssertionError("something ran")
 
-    monkeypatch.setattr(command, "log_to", forbidden)
-    monkeypatch.setattr(command, "set_aside", forbidden)
+    monkeypatch.setattr("engine.commands.run.logs_in", forbidden)
+    monkeypatch.setattr("engine.commands.run.set_aside", forbidden)
     before = sorted(tmp_path.rglob("*"))
     for arguments in (["mine.yaml"], ["run", "mine.yaml"], ["mine.yaml", "--fresh"]):
         done = run(*arguments, "--dry-run", "--out", "out", "--set", "trials_per_cell=7")
@@ -119,17 +121,18 @@ def test_a_winner_is_shown_and_scores_new_sequences(
 
 
 def test_an_earlier_run_is_set_aside_and_not_lost(
-    command: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
+    console = Console(width=300)
     folder = tmp_path / "runs" / "mine"
     folder.mkdir(parents=True)
     (folder / "report.html").write_text("earlier")
-    command.set_aside(folder)
+    set_aside(folder, console)
     (aside,) = folder.parent.iterdir()
     assert aside.name.startswith("mine.before-")
     assert (aside / "report.html").read_text() == "earlier"
     assert aside.name in capsys.readouterr().out
-    command.set_aside(folder)  # nothing there, nothing to do
+    set_aside(folder, console)  # nothing there, nothing to do
     assert list(folder.parent.iterdir()) == [aside]
 
 

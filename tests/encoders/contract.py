@@ -5,36 +5,17 @@ folder, and may declare ``FAST``: names that the fast step runs beside the first
 because their network is another.
 """
 
-import copy
-import dataclasses
 import importlib
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 import pytest
-import torch
 
 from engine.basics.errors import UserError
 from engine.encoders import EncoderCard, cards, load_encoder
 from engine.encoders.families.tiny import SHIPPED
 from engine.encoders.registry import check_package
-
-SEQUENCES = [
-    "ACGTACGTTGCAAGCTTGCATGCCTGCAGGTCGACTCTAGAGGATCCCCGGGTACCGAGC",
-    "TTGACA",
-    "GGGCGGCGACCTCGCGGGTTTTCGCTATTNATGAAAATTTTCC",
-    "CCACACCACACCCACACACCCACACACCACACCACACACCACACCACACCCACACACACACATCCTAACA",
-]
-
-#: 80 steps of float32: some layers, each sums of up to some thousand numbers of either sign.
-CLOSE = 1e-5
-
-#: Of float64, for networks that multiply rounding (2e-16) by up to 10,000.
-CLOSE_IN_FLOAT64 = 1e-11
-
-#: Encoders whose network runs in float32 at most, and why.
-NO_FLOAT64 = {"mistral-dna-1m": "torch multiplies its experts' matrices in float32 at most"}
 
 
 @cache
@@ -129,72 +110,3 @@ def follows_the_seed(name):
     """
     first, same, other = (load_encoder(name, weights="random", seed=seed) for seed in (1, 1, 2))
     assert first.fingerprint == same.fingerprint != other.fingerprint
-
-
-def on(encoder, device):
-    """The encoder on a device; a copy, where it has to move."""
-    if encoder.device.type == device:
-        return encoder
-    return dataclasses.replace(encoder, network=copy.deepcopy(encoder.network).to(device))
-
-
-def copied(encoder, device="cpu"):
-    """A copy of an encoder, to be changed."""
-    return dataclasses.replace(encoder, network=copy.deepcopy(encoder.network).to(device))
-
-
-def tokenized(encoder, sequences):
-    """Ids and mask of sequences where the network stands."""
-    tokens = encoder.tokenize(sequences)
-    return tokens.input_ids.to(encoder.device), tokens.attention_mask.to(encoder.device)
-
-
-def states(encoder, sequences):
-    """Hidden states of the tokens of each sequence, run as one batch."""
-    ids, mask = tokenized(encoder, sequences)
-    with torch.no_grad():
-        hidden = encoder(ids, mask)
-    return [row[kept.bool()] for row, kept in zip(hidden, mask, strict=True)]
-
-
-def in_float64(encoder):
-    """The encoder in float64, on a CPU."""
-    if encoder.name in NO_FLOAT64:
-        pytest.skip(f"'{encoder.name}' has no float64: {NO_FLOAT64[encoder.name]}")
-    network = copy.deepcopy(encoder.network).to("cpu").double()
-    return dataclasses.replace(encoder, network=network)
-
-
-def rounding(network, run):
-    """By how much rounding to float32 may change what ``run(network)`` gives, a tensor.
-
-    The largest change, found in float64, when each weight is moved by one float32 step either way.
-    Networks whose sines have a high frequency multiply it by hundreds.
-    """
-    network = copy.deepcopy(network).to("cpu").double()
-    draw = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        exact = run(network)
-        for weight in network.parameters():
-            signs = torch.randint(0, 2, weight.shape, generator=draw) * 2 - 1
-            weight.mul_(1 + torch.finfo(torch.float32).eps * signs)
-        return float((run(network) - exact).abs().max())
-
-
-def state_tolerance(encoder):
-    """For `assert_close` of states: steps of float32, or what rounding does if that is more."""
-    if encoder.name in NO_FLOAT64:
-        return CLOSE
-    ids, mask = (values.cpu() for values in tokenized(encoder, SEQUENCES))
-    return max(CLOSE, rounding(encoder.network, lambda network: network(ids, mask)[mask.bool()]))
-
-
-def scalar(hidden, mask):
-    """A loss that depends on every state of a token, even of one that is normalized."""
-    kept = hidden[mask.bool()].float()
-    draw = torch.Generator().manual_seed(0)
-    return (kept * torch.randn(kept.shape, generator=draw).to(kept.device)).mean()
-
-
-def assert_close(left, right, tolerance=CLOSE):
-    torch.testing.assert_close(left, right, atol=tolerance, rtol=tolerance)

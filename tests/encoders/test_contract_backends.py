@@ -5,21 +5,12 @@ import shutil
 import pytest
 import torch
 from safetensors.torch import save_file
-from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.overrides import TorchFunctionMode
 
 from engine.encoders import load_encoder
 from engine.encoders.networks.stock import Stock
-from tests.encoders.contract import (
-    SEQUENCES,
-    assert_close,
-    copied,
-    every_network,
-    networks,
-    state_tolerance,
-    states,
-    tokenized,
-)
+from engine.testing.networks import SEQUENCES, copied, state_tolerance, states, tokenized
+from engine.testing.rounding import assert_close
+from tests.encoders.contract import networks
 
 every_name = pytest.mark.parametrize("name", networks())
 
@@ -33,33 +24,6 @@ def test_bfloat16_is_close_to_float32(name, weights, device):
     for left, right in zip(full, half, strict=True):
         assert right.dtype == torch.bfloat16
         assert torch.cosine_similarity(left, right.float(), dim=-1).min() > 0.99
-
-
-class AttentionCalls(TorchFunctionMode):
-    """Counts calls of torch's attention."""
-
-    count = 0
-
-    def __torch_function__(self, func, types, args=(), kwargs=None):
-        self.count += func is torch.nn.functional.scaled_dot_product_attention
-        return func(*args, **(kwargs or {}))
-
-
-@every_network()
-def test_attention_does_not_depend_on_the_kernel(encoder):
-    with AttentionCalls() as calls:
-        default = states(encoder, SEQUENCES)
-    if not calls.count:
-        pytest.skip("no attention of torch in this network")
-    with sdpa_kernel(SDPBackend.MATH):
-        plain = states(encoder, SEQUENCES)
-    for left, right in zip(default, plain, strict=True):
-        assert_close(left, right)
-    if isinstance(encoder.network, Stock):
-        eager = copied(encoder)
-        eager.network.model.set_attn_implementation("eager")
-        for left, right in zip(default, states(eager, SEQUENCES), strict=True):
-            assert_close(left, right)
 
 
 @pytest.mark.slow

@@ -1,167 +1,27 @@
 """What every network owes to training: gradients, adapters, learned prompts, checkpointing."""
 
 import pytest
-import torch
-from peft import (
-    FourierFTConfig,
-    IA3Config,
-    LoKrConfig,
-    LoraConfig,
-    OFTConfig,
-    inject_adapter_in_model,
-)
-from transformers.pytorch_utils import Conv1D
 
 from engine.encoders import cards
-from tests.encoders.contract import (
-    SEQUENCES,
-    assert_close,
-    copied,
-    every_network,
-    on,
-    scalar,
-    state_tolerance,
-    tokenized,
-)
-
-ADAPTERS = {
-    "lora": lambda targets: LoraConfig(r=4, target_modules=targets),
-    "dora": lambda targets: LoraConfig(r=4, target_modules=targets, use_dora=True),
-    # A layer of the MLP is scaled at its input, any other at its output.
-    "ia3": lambda targets: IA3Config(target_modules=targets, feedforward_modules=targets[-1:]),
-    "lokr": lambda targets: LoKrConfig(r=4, target_modules=targets),
-    "oft": lambda targets: OFTConfig(r=0, oft_block_size=4, target_modules=targets),
-    "fourierft": lambda targets: FourierFTConfig(n_frequency=16, target_modules=targets),
-}
-PROMPT = 5
+from engine.testing import training
+from engine.testing.networks import on
+from tests.encoders.contract import every_network
 
 trained = every_network(lambda name: cards()[name].adaptable)
 
 
-def run_backward(encoder):
-    """Hidden states, gradients of all parameters, and bytes kept for the backward pass."""
-    ids, mask = tokenized(encoder, SEQUENCES)
-    weights = {p.untyped_storage().data_ptr() for p in encoder.network.parameters()}
-    kept = {}
-
-    def keep(tensor):
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in weights:
-            kept[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        hidden = encoder(ids, mask)
-    scalar(hidden, mask).backward()
-    gradients = {name: p.grad for name, p in encoder.network.named_parameters()}
-    return hidden[mask.bool()].detach(), gradients, sum(kept.values())
-
-
 @trained
 def test_every_weight_of_a_layer_gets_a_gradient(encoder):
-    encoder = copied(encoder)
-    _, gradients, _ = run_backward(encoder)
-    silent = [
-        name
-        for name, gradient in gradients.items()
-        if name.startswith(encoder.blocks) and (gradient is None or not gradient.isfinite().all())
-    ]
-    assert not silent
+    training.every_weight_of_a_layer_gets_a_gradient(encoder)
 
 
+@pytest.mark.parametrize("claim", training.CLAIMS_ON_DEVICES, ids=lambda claim: claim.__name__)
 @trained
-def test_checkpointed_gradients_are_the_same_for_less_memory(encoder, device):
-    plain, checkpointed = copied(encoder, device), copied(encoder, device)
-    checkpointed.checkpoint_gradients()
-    hidden, gradients, memory = run_backward(plain)
-    same_hidden, same_gradients, less_memory = run_backward(checkpointed)
-    assert_close(hidden, same_hidden, 1e-6)
-    assert gradients.keys() == same_gradients.keys()
-    for name, gradient in gradients.items():
-        if gradient is None:
-            assert same_gradients[name] is None
-        else:
-            assert_close(gradient, same_gradients[name], 1e-6)
-    assert less_memory < memory / 2
+def test_a_network_keeps_on_every_device(encoder, claim, device):
+    claim(on(encoder, device))
 
 
-@pytest.mark.parametrize("method", ADAPTERS)
+@pytest.mark.parametrize("method", training.ADAPTERS)
 @trained
 def test_every_adapter_acts(encoder, method, device):
-    # A fused kernel that reads `.weight` would bypass an adapter without any error.
-    encoder = copied(encoder, device)
-    targets = list(encoder.adapter_targets)
-    wanted = [
-        name
-        for name, module in encoder.network.named_modules()
-        if isinstance(module, torch.nn.Linear | Conv1D) and name.split(".")[-1] in targets
-    ]
-    ids, mask = tokenized(encoder, SEQUENCES)
-    with torch.no_grad():
-        before = encoder(ids, mask)[mask.bool()]
-    torch.manual_seed(0)
-    inject_adapter_in_model(ADAPTERS[method](targets), encoder.network)
-    encoder.network.to(device)
-    adapters = {n: p for n, p in encoder.network.named_parameters() if p.requires_grad}
-    adapted = {module for module in wanted if any(n.startswith(f"{module}.") for n in adapters)}
-    assert adapted == set(wanted) != set()
-    assert all(any(n.startswith(f"{module}.") for module in wanted) for n in adapters)
-    optimizer = torch.optim.Adam(adapters.values(), lr=0.01)
-
-    def backward():
-        optimizer.zero_grad()
-        hidden = encoder(ids, mask)
-        scalar(hidden, mask).backward()
-        assert all(p.grad is not None for p in adapters.values())
-        return hidden.detach()[mask.bool()]
-
-    backward()
-    optimizer.step()
-    after = backward()
-    # A factor that starts at zero hides the other; after one step all are seen.
-    assert [n for n, p in adapters.items() if not p.grad.any()] == []
-    assert torch.isfinite(after).all()
-    assert (after - before).abs().max() > 1e-4
-
-
-def prompted(encoder, prompt, sequences):
-    """States of the tokens behind a learned prompt, and their mask."""
-    ids, mask = tokenized(encoder, sequences)
-    rows, length = len(ids), len(prompt)
-    words = encoder.network.get_input_embeddings()(ids)
-    embeddings = torch.cat([prompt.expand(rows, -1, -1), words], dim=1)
-    longer = torch.cat([mask.new_ones(rows, length), mask], dim=1)
-    # What the ids of a prompt are cannot matter.
-    hidden = encoder(torch.cat([ids.new_zeros(rows, length), ids], 1), longer, embeddings)
-    return hidden[:, length:], mask
-
-
-@trained
-def test_a_prompt_of_embeddings_acts(encoder, device):
-    encoder = on(encoder, device)
-    ids, mask = tokenized(encoder, SEQUENCES)
-    words = encoder.network.get_input_embeddings()(ids[:1, :1])
-    generator = torch.Generator().manual_seed(0)
-    values = torch.randn(PROMPT, words.shape[-1], generator=generator) * float(words.std().detach())
-    prompt = values.to(device).requires_grad_()
-    hidden, _ = prompted(encoder, prompt, SEQUENCES)
-    assert hidden.shape == (*ids.shape, encoder.hidden_size)
-    (gradient,) = torch.autograd.grad(scalar(hidden, mask), prompt)
-    assert (gradient.abs().amax(-1) > 0).all()
-    with torch.no_grad():
-        plain = encoder(ids, mask)
-    for row, kept in enumerate(mask.bool()):
-        assert (hidden[row][kept] - plain[row][kept]).abs().max() > 1e-4
-
-
-@trained
-def test_padding_changes_nothing_behind_a_prompt(encoder, device):
-    encoder = on(encoder, device)
-    width = encoder.network.get_input_embeddings()(tokenized(encoder, ["A"])[0]).shape[-1]
-    prompt = torch.randn(PROMPT, width, generator=torch.Generator().manual_seed(0)).to(device)
-    tolerance = state_tolerance(encoder)
-    with torch.no_grad():
-        together, mask = prompted(encoder, prompt, SEQUENCES)
-        for row, sequence in enumerate(SEQUENCES):
-            alone, _ = prompted(encoder, prompt, [sequence])
-            assert_close(together[row][mask[row].bool()], alone[0], tolerance)
+    training.every_adapter_acts(on(encoder, device), method)

@@ -22,14 +22,9 @@ from engine.methods.training.objective import Objective
 from engine.methods.training.parameters import trainable, without_gradient
 from engine.methods.training.peft_adapters import merge
 from engine.methods.training.scoring import Scorer
-from tests.encoders.contract import (
-    NO_FLOAT64,
-    SEQUENCES,
-    networks,
-    rounding,
-    shipped,
-    small_folders,
-)
+from engine.testing.networks import SEQUENCES
+from engine.testing.rounding import NO_FLOAT64, rounding
+from tests.encoders.contract import networks, shipped, small_folders
 
 WORKS, NOT_LOOKED_AT = "works", "not looked at"
 SHOWN = {WORKS: "yes", NOT_LOOKED_AT: "-"}

@@ -6,8 +6,8 @@ from functools import cache, partial
 import pytest
 
 from engine.encoders import Encoder, cards
+from engine.testing.networks import copied
 from tests.conftest import REPOSITORY
-from tests.encoders.contract import copied
 from tests.methods.support import columns, outcome, read, render, rows, small_encoder
 
 DOCUMENT = REPOSITORY / "docs" / "methods.md"

@@ -6,24 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.metrics import METRICS
+from engine.testing.metrics import over_resamples_is_the_function_on_their_rows, rows_of
 
 CASES = [(name, kind) for name, metric in METRICS.items() for kind in metric.kinds]
-
-
-def rows_of(kind, n_rows, n_columns, rng, ties):
-    """Labels and scores of a kind of task."""
-    scores = rng.random((n_rows, n_columns))
-    if ties:
-        scores = np.round(scores * 3) + 1
-    if kind == "regression":
-        return rng.integers(0, 4, n_rows) + rng.random() * (not ties), scores[:, :1]
-    if kind == "multilabel":
-        y = rng.integers(0, 2, (n_rows, n_columns))
-        y[:2] = [[0], [1]]
-        return y, scores / scores.max()
-    y = rng.integers(0, n_columns, n_rows)
-    y[:n_columns] = range(n_columns)
-    return y, scores / scores.sum(axis=1, keepdims=True)
 
 
 @pytest.mark.parametrize(("name", "kind"), CASES)
@@ -37,15 +22,7 @@ def rows_of(kind, n_rows, n_columns, rng, ties):
 def test_over_resamples_is_the_function_on_their_rows(name, kind, seed, n_rows, n_columns, ties):
     rng = np.random.default_rng(seed)
     y, scores = rows_of(kind, n_rows, n_columns, rng, ties)
-    draws = [rng.integers(0, n_rows, size=n_rows + k) for k in range(4)]
-    # Every class, value and label is drawn, lest a metric be undefined; and some rows are not.
-    draws = [np.concatenate([np.arange(n_columns), rows]) for rows in draws]
-    weights = np.array([np.bincount(rows, minlength=n_rows) for rows in draws], dtype=float).T
-    over = METRICS[name].overs[kind](y, scores)
-    with np.errstate(all="raise"):
-        found = over(weights)
-    expected = [METRICS[name].function(y[rows], scores[rows]) for rows in draws]
-    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+    over_resamples_is_the_function_on_their_rows(name, kind, y, scores, rng, n_columns)
 
 
 def test_a_resample_without_a_class_has_the_mean_of_the_others():

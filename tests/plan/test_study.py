@@ -10,7 +10,8 @@ import pytest
 
 from engine.basics.errors import UserError
 from engine.basics.yaml_files import dump_yaml
-from engine.plan.study import PROJECT, Study, find_study, load_study, resolve_path, study_names
+from engine.plan.paths import PROJECT, find_study, resolve_path, study_names
+from engine.plan.study import Study, load_study
 from engine.records import EncoderSpec, TaskSpec
 
 SPACE = {"method": "probe", "parameters": {"pooling": {"constant": "mean"}}}

@@ -282,18 +282,24 @@ def dna(bases: int) -> str:
     return "".join(random.Random(0).choices("ACGT", k=bases))
 
 
-def _check_family(config: Mapping[str, Any], folder: Path) -> None:
-    """Refuse what a family here loads, what has code of its own, and what has two networks."""
-    where, code = folder / "config.json", config.get("auto_map")
-    said = json.dumps([code, config.get("architectures"), config.get("model_type")]).lower()
+def own_card(config: Mapping[str, Any]) -> str:
+    """Card of a family with a file here whose network a ``config.json`` tells of; empty if none."""
+    told = [config.get(key) for key in ("auto_map", "architectures", "model_type")]
+    said = json.dumps(told).lower()
     own = [card for mark, card in OWN_FAMILIES.items() if mark in said]
     own += [card for key, card in OWN_KEYS.items() if key in config]
     if config.get("model_type") == "esm" and config.get("vocab_size") in NUCLEOTIDE_TRANSFORMERS:
         own.append(NUCLEOTIDE_TRANSFORMERS[config["vocab_size"]])
-    if own:
+    return own[0] if own else ""
+
+
+def _check_family(config: Mapping[str, Any], folder: Path) -> None:
+    """Refuse what a family here loads, what has code of its own, and what has two networks."""
+    where, code = folder / "config.json", config.get("auto_map")
+    if own := own_card(config):
         raise UserError(
-            f"{where}: a network as that of '{own[0]}', which has code of its own here; write "
-            f"family: {own[0]}"
+            f"{where}: a network as that of '{own}', which has code of its own here; write "
+            f"family: {own}"
         )
     if code:
         raise UserError(

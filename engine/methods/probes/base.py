@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.basics.errors import UserError, nearest
+from engine.basics.plugins import with_plugins
 from engine.methods.base import declared
 from engine.methods.hyperparameters import POSITIVE, SWITCH, Hyperparameter, Range, named
 from engine.methods.probes.persistence import load_skops, save_skops
@@ -157,8 +158,8 @@ def coefficients(estimator: Any) -> int:
 
 @cache
 def probes() -> dict[str, Probe]:
-    """All registered probes by name, found in the files of this folder."""
-    return declared("engine.methods.probes", Probe)
+    """All registered probes by name: of the files of this folder, and of plug-ins."""
+    return with_plugins("probes", Probe, declared("engine.methods.probes", Probe))
 
 
 def find_probe(name: str) -> Probe:

@@ -14,6 +14,9 @@ from engine.report.facts.answer import answer
 from engine.report.facts.standings import Standing, leaderboard
 from engine.report.finished_run import read_run
 
+#: Of a leaderboard, after the cells' names.
+COLUMNS = ("mean", "sd", "95 % CI", "untuned", "p, best")
+
 
 def summary(out: Path) -> Group:
     """Leaderboard of every task of a finished run, with the answer below it.
@@ -34,23 +37,30 @@ def summary(out: Path) -> Group:
     return Group(*parts)
 
 
-def _table(task: str, standings: list[Standing]) -> Table:
+def title(task: str, standings: list[Standing]) -> str:
+    """What stands above a task's leaderboard."""
     metric = metric_label(standings[0].metric) if standings else ""
-    table = Table(
-        title=f"{task}, test {metric}", title_justify="left", title_style="bold", box=None
+    return f"{task}, test {metric}"
+
+
+def row(place: Standing) -> tuple[str, ...]:
+    """A cell's name, and what stands in `COLUMNS`."""
+    duel = place.against_best
+    return (
+        place.label,
+        score(place.mean),
+        score(place.sd),
+        interval(place.ci_low, place.ci_high),
+        score(place.default),
+        MISSING if duel is None else p_value(duel.p_adjusted),
     )
+
+
+def _table(task: str, standings: list[Standing]) -> Table:
+    table = Table(title=title(task, standings), title_justify="left", title_style="bold", box=None)
     table.add_column("", no_wrap=True)
-    for name in ("mean", "sd", "95 % CI", "untuned", "p, best"):
+    for name in COLUMNS:
         table.add_column(name, justify="right", no_wrap=True)
     for place in standings:
-        duel = place.against_best
-        table.add_row(
-            place.label,
-            score(place.mean),
-            score(place.sd),
-            interval(place.ci_low, place.ci_high),
-            score(place.default),
-            MISSING if duel is None else p_value(duel.p_adjusted),
-            style="bold" if place.status in ("best", "chosen") else "",
-        )
+        table.add_row(*row(place), style="bold" if place.status in ("best", "chosen") else "")
     return table

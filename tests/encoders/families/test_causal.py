@@ -12,7 +12,7 @@ from engine.basics.errors import UserError
 from engine.embedding.pooling import pool
 from engine.encoders import find_card, load_encoder
 from engine.encoders.families import causal, generator
-from tests.encoders.contract import SEQUENCES, states
+from engine.testing.networks import SEQUENCES, states
 from tests.encoders.small_causal import (
     GENERATOR_V1,
     GENERATOR_V2,

@@ -12,7 +12,8 @@ from engine.encoders import find_card, load_encoder
 from engine.encoders.families.dnabert2 import PUBLISHED, network_config, own_name
 from engine.encoders.networks.mosaicbert import MosaicBert
 from engine.encoders.tokenizers.published import stand_in
-from tests.encoders.contract import follows_the_seed, states
+from engine.testing.networks import states
+from tests.encoders.contract import follows_the_seed
 from tests.encoders.networks.packed import PACKED, double
 from tests.encoders.small import DNABERT2, SMALL, SPECIAL, dnabert2_shapes, tensors
 

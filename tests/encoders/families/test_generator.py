@@ -7,7 +7,7 @@ import pytest
 from engine.basics.errors import UserError
 from engine.encoders import load_encoder
 from engine.encoders.families import generator
-from tests.encoders.contract import SEQUENCES
+from engine.testing.networks import SEQUENCES
 from tests.encoders.small_causal import (
     GENERATOR_V1,
     GENERATOR_V2,

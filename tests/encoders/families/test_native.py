@@ -13,7 +13,7 @@ from transformers import BertTokenizer
 from engine.basics.errors import UserError
 from engine.encoders import cards, load_encoder
 from engine.encoders.families.native import NUCLEOTIDE_TRANSFORMERS, OWN_FAMILIES, OWN_KEYS
-from tests.encoders.contract import SEQUENCES
+from engine.testing.networks import SEQUENCES
 from tests.encoders.small import SPECIAL
 from tests.encoders.small_causal import LLAMA, MISTRAL, MIXTRAL, write_bert, write_bpe, write_causal
 

@@ -16,7 +16,8 @@ from engine.encoders.families.nucleotide_transformer import (
     vocabulary,
 )
 from engine.encoders.networks.esm import Esm
-from tests.encoders.contract import follows_the_seed, states
+from engine.testing.networks import states
+from tests.encoders.contract import follows_the_seed
 from tests.encoders.networks.packed import PACKED, double
 from tests.encoders.small import NT_V1, NT_V2, SMALL, nt_shapes, tensors
 

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from tests.encoders.contract import SEQUENCES, states
+from engine.testing.networks import SEQUENCES, states
 
 
 def double(encoder):

@@ -1,0 +1,21 @@
+"""The command as the user gave it, for messages that name another."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import PurePath
+
+SCRIPT, PROGRAM = "run_search.py", "dnasweep"
+
+
+def program() -> str:
+    """How the command line is called here: ``python run_search.py``, or ``dnasweep``."""
+    return f"python {SCRIPT}" if PurePath(sys.argv[0]).name == SCRIPT else PROGRAM
+
+
+def as_typed(argv: Sequence[str]) -> str:
+    """Arguments of a process as the command that a shell takes."""
+    installed = PurePath(argv[0]).name == PROGRAM
+    return shlex.join([PROGRAM, *argv[1:]] if installed else ["python", *argv])
