@@ -8,12 +8,20 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
 
 from engine.encoders import Encoder
 from engine.encoders.networks.stock import Stock
+from engine.testing.rounding import (
+    CLOSE,
+    CLOSE_IN_FLOAT64,
+    NO_FLOAT64,
+    assert_close,
+    in_float64,
+    rounding,
+)
 
 SEQUENCES = [
     "ACGTACGTTGCAAGCTTGCATGCCTGCAGGTCGACTCTAGAGGATCCCCGGGTACCGAGC",
@@ -21,15 +29,6 @@ SEQUENCES = [
     "GGGCGGCGACCTCGCGGGTTTTCGCTATTNATGAAAATTTTCC",
     "CCACACCACACCCACACACCCACACACCACACCACACACCACACACCACACCCACACACACACATCCTAACA",
 ]
-
-#: 80 steps of float32: some layers, each sums of up to some thousand numbers of either sign.
-CLOSE = 1e-5
-
-#: Of float64, for networks that multiply rounding (2e-16) by up to 10,000.
-CLOSE_IN_FLOAT64 = 1e-11
-
-#: Encoders whose network runs in float32 at most, and why.
-NO_FLOAT64 = {"mistral-dna-1m": "torch multiplies its experts' matrices in float32 at most"}
 
 
 def on(encoder: Encoder, device: str) -> Encoder:
@@ -56,39 +55,12 @@ def states(encoder: Encoder, sequences: Sequence[str]) -> list[Tensor]:
     return [row[kept.bool()] for row, kept in zip(hidden, mask, strict=True)]
 
 
-def in_float64(encoder: Encoder) -> Encoder:
-    """The encoder in float64, on a CPU."""
-    network = copy.deepcopy(encoder.network).to("cpu").double()
-    return dataclasses.replace(encoder, network=network)
-
-
-def rounding(network: nn.Module, run: Callable[[nn.Module], Tensor]) -> float:
-    """By how much rounding to float32 may change what ``run(network)`` gives, a tensor.
-
-    The largest change, found in float64, when each weight is moved by one float32 step either way.
-    Networks whose sines have a high frequency multiply it by hundreds.
-    """
-    network = copy.deepcopy(network).to("cpu").double()
-    draw = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        exact = run(network)
-        for weight in network.parameters():
-            signs = torch.randint(0, 2, weight.shape, generator=draw) * 2 - 1
-            weight.mul_(1 + torch.finfo(torch.float32).eps * signs)
-        return float((run(network) - exact).abs().max())
-
-
 def state_tolerance(encoder: Encoder) -> float:
     """For `assert_close` of states: steps of float32, or what rounding does if that is more."""
     if encoder.name in NO_FLOAT64:
         return CLOSE
     ids, mask = (values.cpu() for values in tokenized(encoder, SEQUENCES))
     return max(CLOSE, rounding(encoder.network, lambda network: network(ids, mask)[mask.bool()]))
-
-
-def assert_close(left: Tensor, right: Tensor, tolerance: float = CLOSE) -> None:
-    """Values that are equal but for rounding."""
-    torch.testing.assert_close(left, right, atol=tolerance, rtol=tolerance)
 
 
 def shape_is_batch_tokens_hidden(encoder: Encoder) -> None:
@@ -101,7 +73,8 @@ def shape_is_batch_tokens_hidden(encoder: Encoder) -> None:
 
 def padding_changes_nothing(encoder: Encoder) -> None:
     """A sequence has the same states alone and in a padded batch."""
-    together, tolerance = states(encoder, SEQUENCES), state_tolerance(encoder)
+    together = states(encoder, SEQUENCES)
+    tolerance = state_tolerance(encoder)
     for sequence, row in zip(SEQUENCES, together, strict=True):
         assert_close(row, states(encoder, [sequence])[0], tolerance)
 
@@ -198,16 +171,16 @@ def a_layer_that_is_not_there_is_told(encoder: Encoder) -> None:
 
 def padding_changes_no_layer(encoder: Encoder) -> None:
     """A sequence has the same states alone and in a padded batch, in every layer."""
-    _padding_changes_no_layer(encoder, state_tolerance(encoder))
+    _no_layer_changes(encoder, state_tolerance(encoder))
 
 
 def padding_changes_no_layer_in_float64(encoder: Encoder) -> None:
-    """Where rounding hides nothing that is larger than itself; not of those in `NO_FLOAT64`."""
+    """Where rounding hides nothing that is larger than itself."""
     if encoder.name not in NO_FLOAT64:
-        _padding_changes_no_layer(in_float64(encoder), CLOSE_IN_FLOAT64)
+        _no_layer_changes(in_float64(encoder), CLOSE_IN_FLOAT64)
 
 
-def _padding_changes_no_layer(encoder: Encoder, tolerance: float) -> None:
+def _no_layer_changes(encoder: Encoder, tolerance: float) -> None:
     numbers = range(encoder.depth + 1)
     ids, mask = tokenized(encoder, SEQUENCES)
     with torch.no_grad():

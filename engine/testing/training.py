@@ -18,7 +18,8 @@ from torch import Tensor
 from transformers.pytorch_utils import Conv1D
 
 from engine.encoders import Encoder
-from engine.testing.networks import SEQUENCES, assert_close, copied, state_tolerance, tokenized
+from engine.testing.networks import SEQUENCES, copied, state_tolerance, tokenized
+from engine.testing.rounding import assert_close
 
 ADAPTERS: dict[str, Callable[[list[str]], Any]] = {
     "lora": lambda targets: LoraConfig(r=4, target_modules=targets),
@@ -164,7 +165,8 @@ def padding_changes_nothing_behind_a_prompt(encoder: Encoder) -> None:
     """A sequence has the same states behind it alone and in a padded batch."""
     width = embedded(encoder, tokenized(encoder, ["A"])[0]).shape[-1]
     prompt = torch.randn(PROMPT, width, generator=torch.Generator().manual_seed(0))
-    prompt, tolerance = prompt.to(encoder.device), state_tolerance(encoder)
+    prompt = prompt.to(encoder.device)
+    tolerance = state_tolerance(encoder)
     with torch.no_grad():
         together, mask = prompted(encoder, prompt, SEQUENCES)
         for row, sequence in enumerate(SEQUENCES):

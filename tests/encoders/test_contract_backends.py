@@ -8,14 +8,8 @@ from safetensors.torch import save_file
 
 from engine.encoders import load_encoder
 from engine.encoders.networks.stock import Stock
-from engine.testing.networks import (
-    SEQUENCES,
-    assert_close,
-    copied,
-    state_tolerance,
-    states,
-    tokenized,
-)
+from engine.testing.networks import SEQUENCES, copied, state_tolerance, states, tokenized
+from engine.testing.rounding import assert_close
 from tests.encoders.contract import networks
 
 every_name = pytest.mark.parametrize("name", networks())

@@ -22,7 +22,8 @@ from engine.methods.training.objective import Objective
 from engine.methods.training.parameters import trainable, without_gradient
 from engine.methods.training.peft_adapters import merge
 from engine.methods.training.scoring import Scorer
-from engine.testing.networks import NO_FLOAT64, SEQUENCES, rounding
+from engine.testing.networks import SEQUENCES
+from engine.testing.rounding import NO_FLOAT64, rounding
 from tests.encoders.contract import networks, shipped, small_folders
 
 WORKS, NOT_LOOKED_AT = "works", "not looked at"

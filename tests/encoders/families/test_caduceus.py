@@ -13,7 +13,7 @@ from engine.embedding.pooling import pool
 from engine.encoders import cards, load_encoder
 from engine.encoders.families.caduceus import SIZES, published_config
 from engine.encoders.networks.caduceus import Caduceus, reversal
-from engine.testing.networks import CLOSE_IN_FLOAT64
+from engine.testing.rounding import CLOSE_IN_FLOAT64
 from tests.encoders.small_hyena_mamba import CADUCEUS, HUMAN_COMPLEMENT, SMALL, write_caduceus
 
 PH, PS, PLANT = "caduceus-ph-1k", "caduceus-ps-1k", "plantcaduceus-l20"

@@ -10,7 +10,7 @@ from engine.basics.errors import UserError
 from engine.encoders import cards, load_encoder
 from engine.encoders.families.hyenadna import SIZES, published_config
 from engine.encoders.networks.hyenadna import HyenaDna
-from engine.testing.networks import CLOSE_IN_FLOAT64, in_float64
+from engine.testing.rounding import CLOSE_IN_FLOAT64, in_float64
 from tests.encoders.small_hyena_mamba import HYENADNA, write_hyenadna
 
 NAME = "hyenadna-160k"

@@ -11,7 +11,7 @@ from engine.basics.errors import UserError
 from engine.encoders import load_encoder
 from engine.encoders.checkpoint import write_folder
 from engine.encoders.families.tiny import SHIPPED, SIZES
-from engine.testing.networks import CLOSE_IN_FLOAT64, assert_close, in_float64
+from engine.testing.rounding import CLOSE_IN_FLOAT64, assert_close, in_float64
 
 names = pytest.mark.parametrize("name", sorted(SIZES))
 

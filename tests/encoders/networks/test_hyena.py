@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from engine.encoders.networks.hyena import long_convolution
-from engine.testing.networks import CLOSE_IN_FLOAT64, assert_close
+from engine.testing.rounding import CLOSE_IN_FLOAT64, assert_close
 
 
 def direct_convolution(signal, kernel):

@@ -5,7 +5,7 @@ import torch
 
 from engine.encoders.networks import mamba
 from engine.encoders.networks.mamba import selective_scan
-from engine.testing.networks import assert_close
+from engine.testing.rounding import assert_close
 
 
 def scan_by_definition(u, delta, A, B, C, D):
