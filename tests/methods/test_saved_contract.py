@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from engine.embedding.stored import PrepareRequest, prepare
+from engine.kinds import kinds
 from engine.methods import methods
 from engine.records import Cell, EncoderSpec, TaskSpec, TrialSpec
 from engine.tasks import load_task
@@ -32,7 +33,8 @@ CASES = [
     )
     for method in methods().values()
     if method.load
-    for kind in method.kinds
+    for kind, known in kinds().items()
+    if method.fits(known)
 ]
 
 
@@ -49,7 +51,7 @@ def spec_of(tmp_path: Path) -> Callable[[str, str], TrialSpec]:
         ]
         (tmp_path / "mine.csv").write_text("sequence,label,split\n" + "\n".join(rows) + "\n")
         task = TaskSpec("mine", str(tmp_path / "mine.csv"))
-        assert load_task(task).kind == kind
+        assert load_task(task).kind.name == kind
         encoder = EncoderSpec("tiny-bert", "tiny-bert", "random")
         splits = ("train", "validation", "test")
         request = PrepareRequest(

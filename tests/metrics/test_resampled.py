@@ -44,7 +44,7 @@ def test_over_resamples_is_the_function_on_their_rows(name, kind, seed, n_rows, 
     over = METRICS[name].overs[kind](y, scores)
     with np.errstate(all="raise"):
         found = over(weights)
-    expected = [METRICS[name].function(y[rows], scores[rows]) for rows in draws]
+    expected = [METRICS[name].functions[kind](y[rows], scores[rows]) for rows in draws]
     np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
 
 
@@ -55,7 +55,7 @@ def test_a_resample_without_a_class_has_the_mean_of_the_others():
     for name in ("auprc", "f1", "balanced_accuracy"):
         over = METRICS[name].overs["classification"](y, scores)
         assert over(np.bincount(rows, minlength=5)[:, None].astype(float)) == pytest.approx(
-            METRICS[name].function(y[rows], scores[rows])
+            METRICS[name].functions["classification"](y[rows], scores[rows])
         )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from engine.basics.errors import UserError
+from engine.kinds import find_kind
 from engine.methods import InfeasibleError, methods
 from engine.methods.probes import find_probe, probes
 from engine.methods.probes.base import COMMON, hyperparameters
@@ -49,8 +50,10 @@ def data(kind: str, rows: int = 150, seed: int = 0, classes: int = 2):
 
 def fitted(name: str, kind: str, X, y, seed: int = 0, **params) -> FittedProbe:
     width = {"classification": int(y.max()) + 1, "regression": 1}.get(kind, y.shape[-1])
-    chosen = configuration({"classifier": name, **CHEAP.get(name, {}), **params}, kind, seed)
-    (model,) = fit_probes([chosen], [X], y, np.arange(len(y)), kind, width)
+    chosen = configuration(
+        {"classifier": name, **CHEAP.get(name, {}), **params}, find_kind(kind), seed
+    )
+    (model,) = fit_probes([chosen], [X], y, np.arange(len(y)), find_kind(kind), width)
     return model
 
 
@@ -183,7 +186,7 @@ def test_a_probe_that_does_not_take_a_kind_says_which_do(kind: str) -> None:
     for name, probe in probes().items():
         if kind not in probe.kinds:
             with pytest.raises(InfeasibleError, match=rf"'{name}' takes .* task is {kind}; valid"):
-                configuration({"classifier": name}, kind, 0)
+                configuration({"classifier": name}, find_kind(kind), 0)
 
 
 @pytest.mark.parametrize("name", ["ridge", "mlp", "xgboost"])
@@ -211,12 +214,14 @@ def test_one_class_only_is_told() -> None:
 
 def test_a_hyperparameter_of_another_probe_is_told_with_the_condition_it_lacks() -> None:
     with pytest.raises(UserError, match=r"'naive_bayes' does not take 'C'.* when: {classifier: "):
-        configuration({"classifier": "naive_bayes", "C": 1.0}, "classification", 0)
+        configuration({"classifier": "naive_bayes", "C": 1.0}, find_kind("classification"), 0)
 
 
 def test_weights_of_classes_are_refused_where_there_are_none() -> None:
     with pytest.raises(InfeasibleError, match="class_weight: a regression task has no classes"):
-        configuration({"classifier": "elastic_net", "class_weight": "balanced"}, "regression", 0)
+        configuration(
+            {"classifier": "elastic_net", "class_weight": "balanced"}, find_kind("regression"), 0
+        )
 
 
 def test_the_method_declares_the_hyperparameters_of_every_probe() -> None:
