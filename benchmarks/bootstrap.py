@@ -18,6 +18,7 @@ import numpy as np
 
 from engine.compare import evidence
 from engine.compare.evidence import gather, interval, method_test, paired_test
+from engine.kinds.classification import KIND as CLASSES
 from engine.metrics import METRICS
 from engine.stats import bootstrap_ci, method_metric_test, paired_bootstrap
 
@@ -34,7 +35,7 @@ def fits_of(cells: int, seeds: int, rows: int) -> tuple[np.ndarray, list[list[np
 
 
 def alone(metric: str, labels: np.ndarray, fits: list[list[np.ndarray]], b: int) -> list[float]:
-    function = METRICS[metric].function
+    function = METRICS[metric].function(CLASSES)
     for cell in fits:
         for scores in cell:
             bootstrap_ci(labels, scores, function, b)
@@ -47,7 +48,7 @@ def alone(metric: str, labels: np.ndarray, fits: list[list[np.ndarray]], b: int)
 
 def shared(metric: str, labels: np.ndarray, fits: list[list[np.ndarray]], b: int) -> list[float]:
     evidence.RESAMPLES = b
-    known = gather(metric, labels, [scores for cell in fits for scores in cell])
+    known = gather(metric, CLASSES, labels, [scores for cell in fits for scores in cell])
     for cell in fits:
         for scores in cell:
             interval(known, scores)

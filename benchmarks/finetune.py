@@ -33,6 +33,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from engine.encoders import TokenBatch, load_encoder
 from engine.encoders.registry import best_device
+from engine.kinds.classification import KIND as CLASSES
 from engine.methods.lora import attach
 from engine.methods.training.finetune import Training, batch_gradient, train
 from engine.methods.training.inputs import Inputs, epoch_batches
@@ -67,7 +68,7 @@ def our_way(name):
     encoder = load_encoder(name, weights="random", device=best_device())
     adapted = attach(encoder, {"rank": RANK, "alpha": 16.0}, 1)
     model = Model(encoder, "mean", 2).to(encoder.device)
-    scorer = Scorer(model, Ladder(encoder), Objective("classification", 2), "center")
+    scorer = Scorer(model, Ladder(encoder), Objective(CLASSES, 2), "center")
     training = Training(1, BATCH, RATE, RATE, DECAY, "accuracy", 0)
 
     def run(sequences, labels):

@@ -18,6 +18,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_info
 
+from engine.kinds.classification import KIND as CLASSES
 from engine.methods.probes.base import Batch, Request
 from engine.methods.probes.logistic_head import fit_many
 
@@ -48,9 +49,7 @@ def weights(y, name):
 
 
 def ours(chosen, y):
-    requests = tuple(
-        Request({"C": C}, "classification", y, np.arange(len(y)), 0) for _, C, _ in chosen
-    )
+    requests = tuple(Request({"C": C}, CLASSES, y, np.arange(len(y)), 0) for _, C, _ in chosen)
     designs = tuple(X for X, _, _ in chosen)
     return fit_many(Batch(requests, designs, y, tuple(weights(y, w) for _, _, w in chosen)))
 

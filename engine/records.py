@@ -15,9 +15,6 @@ TRIAL_FORMAT = 5
 Status = Literal["complete", "pruned", "failed", "infeasible"]
 Variant = Literal["tuned", "default"]
 
-#: What labels are: one class a row; several that hold or not, each on its own; a number.
-TaskKind = Literal["classification", "multilabel", "regression"]
-
 
 class Cell(NamedTuple):
     """One (encoder, task, method) combination."""
@@ -85,8 +82,8 @@ class TaskSpec:
         Tasks of one group are not independent evidence.
     seed : int
         Draws the split where the file has none.
-    kind : TaskKind or None
-        None leaves it to the labels.
+    kind : str or None
+        Name in `engine.kinds`; None leaves it to the labels, and is none of a trial.
     published : str or None
         Name under which others published scores of it (`engine.tasks.published`); None leaves it to
         the names of task and file.
@@ -97,7 +94,7 @@ class TaskSpec:
     metric: str | None = None
     group: str | None = None
     seed: int = 0
-    kind: TaskKind | None = None
+    kind: str | None = None
     published: str | None = None
 
 

@@ -16,7 +16,7 @@ from engine.basics.files import replacing_folder
 from engine.methods import Fitted, InfeasibleError, Report, methods
 from engine.metrics import compute, compute_all
 from engine.records import TrialResult, TrialSpec
-from engine.tasks import cached_task
+from engine.tasks import Task, cached_task
 
 if TYPE_CHECKING:
     import numpy as np
@@ -82,11 +82,11 @@ def _run_together(specs: Sequence[TrialSpec]) -> Sequence[TrialResult | None]:
         return [None] * len(specs)
     started = time.perf_counter()
     try:
-        labels = _labels(specs[0])
+        task = _task(specs[0])
         fits = many(specs)
         share = _since(started) / len(specs)
         return [
-            _result(spec, labels, fitted, share) for spec, fitted in zip(specs, fits, strict=True)
+            _result(spec, task, fitted, share) for spec, fitted in zip(specs, fits, strict=True)
         ]
     except Exception:
         # Each by itself tells which one is to blame.
@@ -119,9 +119,9 @@ def run_trial(
     """
     started = time.perf_counter()
     try:
-        labels = _labels(spec)
+        task = _task(spec)
         fitted = methods()[spec.method].fit(spec, report, checkpoint)
-        return _result(spec, labels, fitted, _since(started))
+        return _result(spec, task, fitted, _since(started))
     except InfeasibleError as error:
         return TrialResult("infeasible", None, seconds=_since(started), error=str(error))
     except Exception as error:
@@ -135,16 +135,14 @@ def run_trial(
         )
 
 
-def _result(
-    spec: TrialSpec, labels: npt.NDArray[np.int64 | np.float64], fitted: Fitted, seconds: float
-) -> TrialResult:
-    score = _score(spec, labels, fitted)
+def _result(spec: TrialSpec, task: Task, fitted: Fitted, seconds: float) -> TrialResult:
+    score = _score(spec, task, fitted)
     if not math.isfinite(score):
         raise InfeasibleError(f"{spec.metric} of the validation split is {score}")
     return TrialResult(
         status="complete",
         score=score,
-        metrics=compute_all(labels, fitted.validation),
+        metrics=compute_all(task.validation.labels, fitted.validation, task.kind),
         curve=fitted.curve,
         seconds=seconds,
         trainable_parameters=fitted.trainable_parameters,
@@ -191,7 +189,7 @@ def refit(spec: TrialSpec, model: Path | None = None, checkpoint: Path | None = 
         The fit's own folder, from which it goes on.
     """
     started = time.perf_counter()
-    labels = _labels(spec)
+    task = _task(spec)
     fitted = methods()[spec.method].fit(spec, ignore, checkpoint)
     test = fitted.test()
     if model:
@@ -199,25 +197,25 @@ def refit(spec: TrialSpec, model: Path | None = None, checkpoint: Path | None = 
             if fitted.save:
                 fitted.save(temporary)
     return Refit(
-        validation=_score(spec, labels, fitted),
+        validation=_score(spec, task, fitted),
         test=test,
         seconds=_since(started),
         trainable_parameters=fitted.trainable_parameters,
     )
 
 
-def _score(spec: TrialSpec, labels: npt.NDArray[np.int64 | np.float64], fitted: Fitted) -> float:
+def _score(spec: TrialSpec, task: Task, fitted: Fitted) -> float:
     """What the search goes by: the validation score, unless the method says otherwise."""
     if fitted.score is not None:
         return fitted.score
-    return compute(spec.metric, labels, fitted.validation)
+    return compute(spec.metric, task.validation.labels, fitted.validation, task.kind)
 
 
-def _labels(spec: TrialSpec) -> npt.NDArray[np.int64 | np.float64]:
-    """Labels of the validation split, of the very data that the study was planned on."""
+def _task(spec: TrialSpec) -> Task:
+    """The very data that the study was planned on."""
     task = cached_task(spec.task)
     task.check_unchanged(spec.task_fingerprint)
-    return task.validation.labels
+    return task
 
 
 def _since(started: float) -> float:

@@ -17,6 +17,7 @@ ORDER = (
     "basics",
     "stats",
     "records",
+    "kinds",
     "metrics",
     "store",
     "encoders",

@@ -9,7 +9,7 @@ from tests.conftest import REPOSITORY
 ENGINE, TESTS = REPOSITORY / "engine", REPOSITORY / "tests"
 
 #: Folders of tests whose subject is not one room of the engine.
-ELSEWHERE = {"dnasweep", "kinds"}
+ELSEWHERE = {"dnasweep"}
 
 LONGEST = 400
 

@@ -1,4 +1,6 @@
-"""What other installed packages add: one file each, named by an entry point.
+"""What the files of a package declare, and what other installed packages add to it.
+
+A file of ours is found by its folder; one of another package is named by an entry point.
 
 A package says in its ``pyproject.toml``
 
@@ -14,7 +16,8 @@ docs/plugins.md.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Mapping
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property, partial
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
@@ -72,6 +75,16 @@ def _named(point: EntryPoint) -> str:
     return f"package '{package}': entry point {point.group}: {point.name}"
 
 
+def declared(package: str, kind: type[Declared]) -> dict[str, Declared]:
+    """What the files of a package declare of a kind, by name, in the order of the names."""
+    found: dict[str, Declared] = {}
+    for module in pkgutil.iter_modules(importlib.import_module(package).__path__):
+        if not module.ispkg:
+            inner = importlib.import_module(f"{package}.{module.name}")
+            found.update({one.name: one for one in _held(inner, kind)})
+    return dict(sorted(found.items()))
+
+
 def with_plugins(
     group: str, kind: type[Declared], own: Mapping[str, Declared]
 ) -> dict[str, Declared]:
@@ -93,10 +106,10 @@ def with_plugins(
     """
     found = dict(own)
     for module, said in plugins(group):
-        declared = [one for one in _held(module, kind) if own.get(one.name) is not one]
-        if not declared:
+        added = [one for one in _held(module, kind) if own.get(one.name) is not one]
+        if not added:
             raise UserError(f"{said}: {module.__name__} declares no {kind.__name__}")
-        for one in declared:
+        for one in added:
             if one.name in found:
                 raise UserError(f"{said}: the name '{one.name}' is taken; give it another")
             found[one.name] = one
@@ -115,17 +128,23 @@ class Registry(Mapping[str, Declared]):
 
     Parameters
     ----------
-    group, kind, own
+    group, kind
         As in `with_plugins`.
+    own : callable
+        Name -> what the engine's files declare; asked once, when it is needed.
     """
 
-    def __init__(self, group: str, kind: type[Declared], own: Mapping[str, Declared]):
-        self._own = dict(own)
-        self._found = partial(with_plugins, group, kind, self._own)
+    def __init__(self, group: str, kind: type[Declared], own: Callable[[], Mapping[str, Declared]]):
+        self._find_own = own
+        self._find_others = partial(with_plugins, group, kind)
+
+    @cached_property
+    def _own(self) -> Mapping[str, Declared]:
+        return self._find_own()
 
     @cached_property
     def _all(self) -> dict[str, Declared]:
-        return self._found()
+        return self._find_others(self._own)
 
     def register(self, one: Declared) -> None:
         """Add what was made in this process.

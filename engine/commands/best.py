@@ -54,7 +54,7 @@ def winner_text(best: Best) -> Group:
     interval = "" if low is None else f" (95 % CI {low:.4f} to {high:.4f})"
     rows = [
         ("study", config["study"]),
-        ("kind", f"{best.kind}: {', '.join(best.classes)}"),
+        ("kind", f"{best.kind.name}: {', '.join(best.classes)}"),
         ("validation", f"{config['metric']} {config['validation']:.4f}"),
         *(
             (f"test, seed {seed}", f"{value:.4f}{interval if seed == config['seed'] else ''}")

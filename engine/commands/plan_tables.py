@@ -20,11 +20,10 @@ def plan_table(plan: Plan, folder: Path) -> Group:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("task", "labels", "train", "validation", "test"):
         table.add_column(name, justify="left" if name in ("task", "labels") else "right")
-    noun = {"classification": "classes", "multilabel": "labels", "regression": "numbers"}
     for name, task in plan.tasks.items():
-        count = "" if task.kind == "regression" else f"{len(task.classes)} "
+        count = "" if task.kind.numeric else f"{len(task.classes)} "
         rows = [f"{task.sizes[split]:,}" for split in ("train", "validation", "test")]
-        table.add_row(Text(name), f"{count}{noun[task.kind]}", *rows)
+        table.add_row(Text(name), f"{count}{task.kind.words.noun}", *rows)
     study = plan.study
     lines: list[Any] = [
         Text.assemble((study.name, "bold"), "  ", study.description),

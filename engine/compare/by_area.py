@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from engine.kinds.classification import KIND as CLASSES
 from engine.metrics import compute
 from engine.stats.checks import Alternative, FloatArray, IntArray
 from engine.stats.clustered import group_numbers, units_of_evidence
@@ -56,7 +57,7 @@ class Areas:
 
     def value(self, scores: FloatArray) -> float:
         """AUROC of one fitted model."""
-        return compute("auroc", self.labels, scores)
+        return compute("auroc", self.labels, scores, CLASSES)
 
     def interval(self, scores: FloatArray, level: float) -> tuple[float, float]:
         """Wald interval of one fitted model's AUROC, within [0, 1]."""

@@ -14,6 +14,7 @@ from engine.compare.evidence import Evidence, Labels, gather, interval
 from engine.compare.families import Correction, Family, corrected
 from engine.compare.pairs import Valued, compare_pair
 from engine.compare.rows import ComparisonRow, ScoreRow
+from engine.kinds import Kind
 from engine.metrics import METRICS, compute, compute_all
 from engine.records import Cell
 from engine.select.winners import FinalFit
@@ -36,6 +37,7 @@ class TaskFits:
 
     task: str
     metric: str
+    kind: Kind
     labels: Labels
     fits: Sequence[FinalFit]
     groups: Sequence[str] | None = None
@@ -44,12 +46,12 @@ class TaskFits:
     def evidence(self) -> Evidence:
         """Of all its fits."""
         fits = [fit.scores for fit in self.fits]
-        return gather(self.metric, self.labels, fits, self.groups)
+        return gather(self.metric, self.kind, self.labels, fits, self.groups)
 
     @cached_property
     def values(self) -> list[float]:
         """The metric of each of its fits."""
-        return [compute(self.metric, self.labels, fit.scores) for fit in self.fits]
+        return [compute(self.metric, self.labels, fit.scores, self.kind) for fit in self.fits]
 
     def over(self, cell: Cell, seeds: Sequence[int]) -> list[Valued]:
         """A cell's tuned fits with their values, by seed."""
@@ -81,7 +83,7 @@ def score_table(tasks: Sequence[TaskFits]) -> pd.DataFrame:
                     value=value,
                     ci_low=low,
                     ci_high=high,
-                    metrics=compute_all(task.labels, fit.scores),
+                    metrics=compute_all(task.labels, fit.scores, task.kind),
                     n_test=len(task.labels),
                     seconds=fit.seconds,
                     trainable_parameters=fit.trainable_parameters,

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from engine.compare.by_area import Areas
 from engine.compare.by_resampling import Resamples
-from engine.metrics import METRICS, kind_of
+from engine.kinds import Kind
+from engine.metrics import METRICS
 from engine.stats.checks import Alternative, FloatArray
 from engine.stats.inference import Difference
 from engine.stats.method_level import Fits, MethodResult
@@ -46,26 +47,30 @@ class Evidence(Protocol):
 
 
 def gather(
-    metric: str, labels: Labels, fits: Sequence[FloatArray], groups: npt.ArrayLike | None = None
+    metric: str,
+    kind: Kind,
+    labels: Labels,
+    fits: Sequence[FloatArray],
+    groups: npt.ArrayLike | None = None,
 ) -> Evidence:
     """Evidence on a task, drawn once for all of its fits: by area for AUROC of classes.
 
     Parameters
     ----------
     metric : str
+    kind : Kind
+        Of the task.
     labels : ndarray
-        Of the test split, shaped by the kind of the task.
+        Of the test split, shaped by the kind.
     fits : sequence of ndarray, shape (N, K)
         Every fit that is to be looked at.
     groups : array_like, shape (N,), optional
         Rows of one group are not independent.
     """
-    kind = kind_of(labels, fits[0])
-    if (metric, kind) == ("auroc", "classification"):
+    if metric == "auroc" and kind.exclusive:
         return Areas(labels.astype(np.int64), groups)
-    known = METRICS[metric]
-    over, by_class = known.overs.get(kind), kind == "classification"
-    return Resamples(labels, fits, known.function, by_class, groups, over, RESAMPLES)
+    function, over = METRICS[metric].function(kind), METRICS[metric].over(kind)
+    return Resamples(labels, fits, function, kind.exclusive, groups, over, RESAMPLES)
 
 
 def interval(evidence: Evidence, scores: FloatArray, level: float = 0.95) -> tuple[float, float]:

@@ -18,6 +18,7 @@ from engine.compare.by_resampling import Resamples
 from engine.compare.evidence import RESAMPLES, Evidence
 from engine.compare.families import Correction
 from engine.compare.prediction_files import Model
+from engine.kinds.classification import KIND as CLASSES
 from engine.metrics import METRICS, compute, metrics_of
 from engine.metrics.base import Needs, Over
 from engine.metrics.resampled import area_over, macro_over
@@ -30,7 +31,7 @@ from engine.stats.partial import partial_auc
 CORRECTIONS: tuple[Correction, ...] = ("holm", "bh", "by", "none")
 ALTERNATIVES: tuple[Alternative, ...] = ("two-sided", "greater", "less")
 #: Metrics of classes: those that a study can be ranked by, and two more.
-METRICS_OF_FILES = (*metrics_of("classification"), "partial_auroc", "hand_till")
+METRICS_OF_FILES = (*metrics_of(CLASSES), "partial_auroc", "hand_till")
 TESTS = ("delong", "bootstrap", "permutation", "mcnemar")
 MAX_FPR = 0.1
 
@@ -88,7 +89,7 @@ class Question:
             )
         try:
             if self.metric in METRICS:
-                return compute(self.metric, model.labels, model.scores)
+                return compute(self.metric, model.labels, model.scores, CLASSES)
             return float(self._function(model.labels, model.scores))
         except ValueError as error:
             raise UserError(f"{model.name}: {error}") from None
@@ -112,14 +113,14 @@ class Question:
         if self.metric == "partial_auroc":
             return partial(_partial, self.max_fpr)
         ours = {"auroc": _auroc, "hand_till": _hand_till}
-        return ours.get(self.metric) or METRICS[self.metric].function
+        return ours.get(self.metric) or METRICS[self.metric].function(CLASSES)
 
     @property
     def _over(self) -> Callable[[Any, FloatArray], Over] | None:
         if self.metric == "hand_till":
             return _hand_till_over
         known = METRICS.get(self.metric)
-        return known.overs.get("classification") if known else None
+        return known.over(CLASSES) if known else None
 
 
 def _auroc(labels: npt.NDArray[np.int64], scores: FloatArray) -> float:

@@ -6,18 +6,16 @@ sampled; the method says which exist.
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
 from engine.basics.errors import UserError, nearest
-from engine.basics.plugins import with_plugins
+from engine.basics.plugins import declared, with_plugins
+from engine.kinds import Kind
 from engine.methods.hyperparameters import Hyperparameter, Role
-from engine.records import TaskKind
 
 if TYPE_CHECKING:
     import numpy as np
@@ -85,7 +83,7 @@ class Method:
         trial's own: a method that takes long keeps its state there after every epoch and goes on
         from what it finds, first reporting again the epochs that are done.
     kinds : tuple of str
-        Kinds of tasks that it can be fitted to.
+        Kinds of tasks that it can be fitted to; empty for all.
     load : callable or None
         ``load(folder, spec) -> score``, where ``score(sequences)`` gives the scores of new
         sequences, shape (N, K), with the model that `Fitted.save` wrote.
@@ -106,12 +104,16 @@ class Method:
     summary: str
     parameters: Mapping[str, Hyperparameter[Any]]
     fit: Callable[[TrialSpec, Report, Path | None], Fitted]
-    kinds: tuple[TaskKind, ...] = ("classification",)
+    kinds: tuple[str, ...] = ()
     load: Callable[[Path, TrialSpec], Callable[[Sequence[str]], Scores]] | None = None
     encoder: str = ""
     fit_many: Callable[[Sequence[TrialSpec]], list[Fitted]] | None = None
     adaptation: Adaptation | None = None
     citation: str = ""
+
+    def fits(self, kind: Kind) -> bool:
+        """Whether it can be fitted to a kind of task."""
+        return not self.kinds or kind.name in self.kinds
 
     def takes(self, params: Mapping[str, Any]) -> int:
         """Tokens of an encoder's window that are not left to a sequence."""
@@ -146,23 +148,10 @@ def check_encoder(fingerprint: str, spec: TrialSpec, folder: Path) -> None:
         )
 
 
-N = TypeVar("N", bound=Any)
-
-
 @cache
 def methods() -> dict[str, Method]:
     """All registered methods by name: of the files of this folder, and of plug-ins."""
     return with_plugins("methods", Method, declared("engine.methods", Method))
-
-
-def declared(package: str, sort: type[N]) -> dict[str, N]:
-    """What the files of a package declare of a sort, by name, in the order of the names."""
-    found = {}
-    for module in pkgutil.iter_modules(importlib.import_module(package).__path__):
-        if not module.ispkg:
-            held = vars(importlib.import_module(f"{package}.{module.name}")).values()
-            found.update({one.name: one for one in held if isinstance(one, sort)})
-    return dict(sorted(found.items()))
 
 
 def find_method(name: str, where: str) -> Method:

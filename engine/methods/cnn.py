@@ -36,8 +36,8 @@ def fit(spec: TrialSpec, report: Report, checkpoint: Path | None = None) -> Fitt
 
     task, params = cached_task(spec.task), spec.params
     balanced = CLASS_WEIGHT.of(params) == "balanced"
-    if task.kind == "regression" and balanced:
-        raise InfeasibleError("class_weight: a regression task has no classes; leave it out")
+    if task.kind.numeric and balanced:
+        raise InfeasibleError(f"class_weight: a {task.kind.name} task has no classes; leave it out")
     try:
         model = LetterNetwork.of(CHANNELS.of(params), task, spec.seed)
         curve = train_on_letters(
@@ -82,7 +82,6 @@ METHOD = Method(
     summary="a three-layer convolutional network on letters, trained from scratch",
     parameters=named(CHANNELS, LEARNING_RATE, WEIGHT_DECAY, BATCH_SIZE, EPOCHS, CLASS_WEIGHT),
     fit=fit,
-    kinds=("classification", "multilabel", "regression"),
     load=load,
     encoder="onehot",
 )

@@ -61,7 +61,8 @@ def fit_many(specs: Sequence[TrialSpec]) -> list[Fitted]:
     ):
         validation = model.scores(own)
         mean = in_folds.get(number)
-        score = compute(spec.metric, task.validation.labels, validation) if mean is None else mean
+        labels, kind = task.validation.labels, task.kind
+        score = compute(spec.metric, labels, validation, kind) if mean is None else mean
         fits.append(
             Fitted(
                 validation=validation,
@@ -105,14 +106,14 @@ def _fold_scores(
             for number, model in zip(numbers, models, strict=True):
                 held = model.scores(features[number][held_rows])
                 truth = task.train.labels[held_rows]
-                collected[number].append(compute(specs[number].metric, truth, held))
+                collected[number].append(compute(specs[number].metric, truth, held, task.kind))
         scores.update({number: float(np.mean(values)) for number, values in collected.items()})
     return scores
 
 
 def _folds(task: Task, count: int, seed: int) -> list[tuple[Any, Any]]:
     """Rows to fit and to score of each fold."""
-    labels, stratified = task.train.labels, task.kind == "classification"
+    labels, stratified = task.train.labels, task.kind.exclusive
     try:
         return folds(labels, bound_rows(task.train), count, seed, stratified)
     except ValueError as error:
@@ -196,7 +197,6 @@ METHOD = Method(
     summary="a classifier or regressor on frozen, pooled embeddings",
     parameters=hyperparameters(),
     fit=fit,
-    kinds=("classification", "multilabel", "regression"),
     load=load,
     fit_many=fit_many,
 )

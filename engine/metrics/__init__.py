@@ -9,65 +9,45 @@ regression             (N,) float          (N, 1), predicted values
 =====================  ==================  ==================================================
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from math import inf
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from engine.basics.errors import UserError, nearest
 from engine.basics.plugins import Registry
+from engine.kinds import Kind
 from engine.metrics import classification, multilabel, regression
-from engine.metrics.base import FloatArray, Metric, Needs, Over, kind_of
-from engine.records import TaskKind
+from engine.metrics.base import Metric, Needs
 
 __all__ = [
-    "DEFAULT_METRICS",
     "METRICS",
     "Metric",
     "compute",
     "compute_all",
     "find_metric",
-    "kind_of",
     "metric_label",
     "metrics_of",
+    "register",
 ]
 
-#: What ranks the models of a task that names no metric. Spearman's correlation of a regression does
-#: not depend on the scale on which a target was measured, nor on a few extreme values.
-DEFAULT_METRICS: Mapping[TaskKind, str] = {
-    "classification": "auroc",
-    "multilabel": "auroc",
-    "regression": "spearman",
-}
-
-_BY_KIND: Mapping[TaskKind, Mapping[str, Callable[[Any, FloatArray], float]]] = {
-    "classification": classification.FUNCTIONS,
-    "multilabel": multilabel.FUNCTIONS,
-    "regression": regression.FUNCTIONS,
-}
-_OVERS: Mapping[TaskKind, Mapping[str, Callable[[Any, FloatArray], Over]]] = {
-    "classification": classification.OVERS,
-    "multilabel": multilabel.OVERS,
-    "regression": regression.OVERS,
-}
-_CHECKS: Mapping[TaskKind, Callable[[Any, npt.ArrayLike], tuple[Any, FloatArray]]] = {
-    "classification": classification.checked,
-    "multilabel": multilabel.checked,
-    "regression": regression.checked,
+_OF_KIND = {
+    "classification": classification,
+    "multilabel": multilabel,
+    "regression": regression,
 }
 
 
 def _metric(
     name: str, label: str, needs: Needs, better: bool, range_: tuple[float, float]
 ) -> Metric:
-    functions = {kind: of[name] for kind, of in _BY_KIND.items() if name in of}
-    overs = {kind: of[name] for kind, of in _OVERS.items() if name in of}
+    functions = {k: of.FUNCTIONS[name] for k, of in _OF_KIND.items() if name in of.FUNCTIONS}
+    overs = {kind: of.OVERS[name] for kind, of in _OF_KIND.items() if name in of.OVERS}
     return Metric(name, label, functions, overs, needs, better, range_)
 
 
-_OWN: Mapping[str, Metric] = {
+_OWN = {
     metric.name: metric
     for metric in (
         _metric("auroc", "AUROC", "scores", True, (0.0, 1.0)),
@@ -89,12 +69,12 @@ _OWN: Mapping[str, Metric] = {
 }
 
 #: All metrics by name: those of this package, and of plug-ins.
-METRICS: Mapping[str, Metric] = Registry("metrics", Metric, _OWN)
+METRICS: Registry[Metric] = Registry("metrics", Metric, lambda: _OWN)
 
 
-def metrics_of(kind: TaskKind) -> tuple[str, ...]:
+def metrics_of(kind: Kind) -> tuple[str, ...]:
     """Names of the metrics that fit a kind of task."""
-    return tuple(name for name, metric in METRICS.items() if kind in metric.kinds)
+    return tuple(name for name, metric in METRICS.items() if metric.fits(kind))
 
 
 def find_metric(name: str) -> Metric:
@@ -116,7 +96,7 @@ def metric_label(metric: str) -> str:
     return known.label if known else metric
 
 
-def compute(name: str, y_true: npt.ArrayLike, scores: npt.ArrayLike) -> float:
+def compute(name: str, y_true: npt.ArrayLike, scores: npt.ArrayLike, kind: Kind) -> float:
     """Score a model by one metric.
 
     Parameters
@@ -124,10 +104,11 @@ def compute(name: str, y_true: npt.ArrayLike, scores: npt.ArrayLike) -> float:
     name : str
         A key of `METRICS`.
     y_true : array_like, shape (N,) or (N, K)
-        Class numbers 0 ... K-1; 0 and 1 per label; or floating-point values. With `scores` it tells
-        the kind of task: see `kind_of`.
+        Class numbers 0 ... K-1; 0 and 1 per label; or floating-point values.
     scores : array_like, shape (N, K)
         Finite.
+    kind : Kind
+        Of the task.
 
     Returns
     -------
@@ -141,17 +122,20 @@ def compute(name: str, y_true: npt.ArrayLike, scores: npt.ArrayLike) -> float:
         A metric of another kind of task; labels that do not differ or do not fit the scores; scores
         that are not finite, or not probabilities where those are needed.
     """
-    return compute_all(y_true, scores, [name])[name]
+    return compute_all(y_true, scores, kind, [name])[name]
 
 
 def compute_all(
-    y_true: npt.ArrayLike, scores: npt.ArrayLike, names: Iterable[str] | None = None
+    y_true: npt.ArrayLike,
+    scores: npt.ArrayLike,
+    kind: Kind,
+    names: Iterable[str] | None = None,
 ) -> dict[str, float]:
     """Score a model by several metrics.
 
     Parameters
     ----------
-    y_true, scores : array_like
+    y_true, scores, kind
         As in `compute`.
     names : iterable of str, optional
         Keys of `METRICS`; by default all of the kind, which needs probabilities of classes.
@@ -165,19 +149,12 @@ def compute_all(
     UserError, ValueError
         As `compute`.
     """
-    labels, matrix = np.asarray(y_true), np.asarray(scores)
-    kind = kind_of(labels, matrix)
     metrics = [find_metric(name) for name in (metrics_of(kind) if names is None else names)]
     for metric in metrics:
-        if kind not in metric.kinds:
-            raise ValueError(f"{metric.name} is no metric of a {kind} task")
-    checked_labels, checked_scores = _CHECKS[kind](labels, matrix)
-    return {m.name: _value(m, kind, checked_labels, checked_scores) for m in metrics}
-
-
-def _value(
-    metric: Metric, kind: TaskKind, labels: npt.NDArray[np.generic], scores: FloatArray
-) -> float:
-    if metric.needs == "probabilities":
-        classification.check_probabilities(metric.name, scores)
-    return metric.functions[kind](labels, scores)
+        if not metric.fits(kind):
+            raise ValueError(f"{metric.name} is no metric of a {kind.name} task")
+    labels, matrix = kind.check(np.asarray(y_true), scores)
+    for metric in metrics:
+        if metric.needs == "probabilities":
+            classification.check_probabilities(metric.name, matrix)
+    return {metric.name: metric.function(kind)(labels, matrix) for metric in metrics}

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from engine.metrics.base import FloatArray, IntArray, Over, check_rows, finite_matrix
+from engine.metrics.base import FloatArray, IntArray, Over
 from engine.metrics.resampled import area_over, macro_over, mean_of_held, mean_over, precision_over
 
 
@@ -137,33 +137,6 @@ def _macro_over(
     if scores.shape[1] == 2:
         return area(y == 1, scores[:, 1])
     return macro_over([area(y == label, scores[:, label]) for label in np.unique(y)])
-
-
-def checked(y_true: npt.NDArray[np.generic], scores: npt.ArrayLike) -> tuple[IntArray, FloatArray]:
-    """Labels and scores that every metric of scores or labels takes.
-
-    Raises
-    ------
-    ValueError
-        Labels of one class only or outside 0 ... K-1, scores that are not finite or not (N, K).
-    """
-    if y_true.dtype.kind not in "biuf":
-        raise ValueError(f"labels must be class numbers, not {y_true.dtype}")
-    matrix = finite_matrix(scores, "a column per class", 2)
-    check_rows(y_true, (len(matrix),), len(matrix))
-    valid = np.isin(y_true, np.arange(matrix.shape[1]))
-    if not valid.all():
-        row = int(np.argmin(valid))
-        raise ValueError(
-            f"labels must be class numbers 0 to {matrix.shape[1] - 1}, but row {row} is "
-            f"{y_true[row]}"
-        )
-    classes = np.unique(y_true)
-    if len(classes) < 2:
-        raise ValueError(
-            f"the labels hold only {classes.tolist()}: a metric needs at least two classes"
-        )
-    return y_true.astype(np.int64), matrix
 
 
 def check_probabilities(name: str, matrix: FloatArray) -> None:

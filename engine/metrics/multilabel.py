@@ -10,7 +10,8 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from engine.metrics.base import FloatArray, IntArray, Over, check_rows, finite_matrix
+from engine.kinds.multilabel import ranked
+from engine.metrics.base import FloatArray, IntArray, Over
 from engine.metrics.resampled import area_over, macro_over, mean_of_held, mean_over, precision_over
 
 
@@ -18,17 +19,17 @@ def auroc(y: IntArray, scores: FloatArray) -> float:
     """Area under the ROC curve, macro: by ranks, so that it is cheap enough to be resampled."""
     from scipy.stats import rankdata
 
-    ranked = _ranked(y)
-    positive = y[:, ranked].sum(axis=0)
+    columns = ranked(y)
+    positive = y[:, columns].sum(axis=0)
     # The Mann-Whitney form: ranks of the positives, those among themselves taken off.
-    ranks = (rankdata(scores[:, ranked], axis=0) * y[:, ranked]).sum(axis=0)
+    ranks = (rankdata(scores[:, columns], axis=0) * y[:, columns]).sum(axis=0)
     pairs = positive * (len(y) - positive)
     return float(((ranks - positive * (positive + 1) / 2) / pairs).mean())
 
 
 def auprc(y: IntArray, scores: FloatArray) -> float:
     """Area under the precision-recall curve as average precision, macro."""
-    return float(np.mean([_average_precision(y[:, k], scores[:, k]) for k in _ranked(y)]))
+    return float(np.mean([_average_precision(y[:, k], scores[:, k]) for k in ranked(y)]))
 
 
 def f1(y: IntArray, scores: FloatArray) -> float:
@@ -56,39 +57,6 @@ OVERS: dict[str, Callable[[IntArray, FloatArray], Over]] = {
     "f1_micro": lambda y, scores: _counts_over(_f1_micro, y, scores),
     "hamming": lambda y, scores: mean_over(((scores > 0.5) != (y == 1)).mean(axis=1)),
 }
-
-
-def checked(y_true: npt.NDArray[np.generic], scores: npt.ArrayLike) -> tuple[IntArray, FloatArray]:
-    """Labels and scores that every metric here takes.
-
-    Raises
-    ------
-    ValueError
-        Labels other than 0 and 1, scores that are no probabilities, shapes that do not fit, or no
-        label that holds in some rows and not in others.
-    """
-    matrix = finite_matrix(scores, "a column per label", 2)
-    check_rows(y_true, matrix.shape, len(matrix))
-    valid = np.isin(y_true, (0, 1)).all(axis=1)
-    if not valid.all():
-        row = int(np.argmin(valid))
-        raise ValueError(f"labels must be 0 and 1, but row {row} is {y_true[row].tolist()}")
-    likely = ((matrix >= 0) & (matrix <= 1)).all(axis=1)
-    if not likely.all():
-        row = int(np.argmin(likely))
-        raise ValueError(f"scores must be probabilities, but row {row} is {matrix[row].tolist()}")
-    labels = y_true.astype(np.int64)
-    if len(_ranked(labels)) == 0:
-        raise ValueError(
-            "every label holds in none or all of the rows: a metric needs one that holds in some"
-        )
-    return labels, matrix
-
-
-def _ranked(y: IntArray) -> IntArray:
-    """Labels whose rows can be ranked: some hold, some do not."""
-    held = y.sum(axis=0)
-    return np.flatnonzero((held > 0) & (held < len(y)))
 
 
 def _f1(hits: FloatArray, predicted: FloatArray, true: FloatArray) -> FloatArray:
@@ -124,7 +92,7 @@ def _macro_over(
     area: Callable[[npt.NDArray[np.bool_], FloatArray], Over], y: IntArray, scores: FloatArray
 ) -> Over:
     """Mean over the labels that hold in some rows of the resample and not in others."""
-    areas = [_where_ranked(area(y[:, k] == 1, scores[:, k]), y[:, k]) for k in _ranked(y)]
+    areas = [_where_ranked(area(y[:, k] == 1, scores[:, k]), y[:, k]) for k in ranked(y)]
     return macro_over(areas)
 
 

@@ -7,9 +7,8 @@ correlation of a constant class is. A constant ``y`` is refused.
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 
-from engine.metrics.base import FloatArray, Over, check_rows, finite_matrix
+from engine.metrics.base import FloatArray, Over
 from engine.metrics.resampled import correlation_over, mean_over, ranks_over, same_everywhere
 
 
@@ -52,30 +51,6 @@ OVERS: dict[str, Callable[[FloatArray, FloatArray], Over]] = {
     "mse": lambda y, scores: mean_over((y - scores[:, 0]) ** 2),
     "rmse": lambda y, scores: _root(mean_over((y - scores[:, 0]) ** 2)),
 }
-
-
-def checked(
-    y_true: npt.NDArray[np.generic], scores: npt.ArrayLike
-) -> tuple[FloatArray, FloatArray]:
-    """Values and predictions that every metric here takes.
-
-    Raises
-    ------
-    ValueError
-        Not finite, not as many, or all values the same.
-    """
-    matrix = finite_matrix(scores, "one column", 1)
-    check_rows(y_true, (len(matrix),), len(matrix))
-    values = y_true.astype(np.float64)
-    finite = np.isfinite(values)
-    if not finite.all():
-        row = int(np.argmin(finite))
-        raise ValueError(f"values must be finite, but row {row} is {values[row]}")
-    if len(values) == 0 or (values == values[0]).all():
-        raise ValueError(
-            f"the values hold only {np.unique(values).tolist()}: a metric needs two or more"
-        )
-    return values, matrix
 
 
 def _r2_over(y: FloatArray, predicted: FloatArray) -> Over:

@@ -12,12 +12,13 @@ from engine.encoders import EncoderCard, cards, find_card
 from engine.encoders.base import LEARNED_POOLINGS, pooled_width
 from engine.encoders.hub import HubSource, cached_commit, hub_source, offline
 from engine.encoders.registry import check_package
+from engine.kinds import Kind
 from engine.methods import Method, find_method
-from engine.metrics import DEFAULT_METRICS, METRICS, metrics_of
+from engine.metrics import METRICS, metrics_of
 from engine.plan.source import Source
 from engine.plan.space import Scalar, Space
 from engine.plan.study import Study
-from engine.records import Cell, EncoderSpec, TaskKind, TaskSpec
+from engine.records import Cell, EncoderSpec, TaskSpec
 from engine.tasks import Task, load_task
 from engine.tasks.published import published_tasks
 from engine.tasks.registry import find_task
@@ -180,7 +181,8 @@ def make_plan(study: Study) -> Plan:
                 narrowed = space.restricted("pooling", (*card.poolings, *learned))
                 if card.kind == "features":
                     narrowed = narrowed.restricted("layer", (LAST,))
-                cells.append(CellPlan(cell, encoder, task, method, narrowed, metrics[task.name]))
+                loaded = tasks[task.name].spec
+                cells.append(CellPlan(cell, encoder, loaded, method, narrowed, metrics[task.name]))
     # Options may have taken away what a file leaves out.
     gone = study.source.changed("encoders", "tasks", "methods")
     for pattern in study.skip if study.source.changed("skip") or not gone else ():
@@ -204,7 +206,7 @@ def make_plan(study: Study) -> Plan:
     return plan
 
 
-def _cannot_run(cell: Cell, method: Method, card: EncoderCard, kind: TaskKind) -> str:
+def _cannot_run(cell: Cell, method: Method, card: EncoderCard, kind: Kind) -> str:
     """Why a method does not go with an encoder or a kind of task; empty where it does."""
     adapts = method.needs == "network" and not method.encoder
     if method.encoder and card.name != method.encoder:
@@ -213,7 +215,7 @@ def _cannot_run(cell: Cell, method: Method, card: EncoderCard, kind: TaskKind) -
         return f"{cell.encoder} has no network that {cell.method} could adapt"
     if adapts and not card.adaptable:
         return f"{cell.encoder} gives no gradients, so {cell.method} cannot adapt it"
-    return "" if kind in method.kinds else f"{cell.method} cannot be fitted to a {kind} task"
+    return "" if method.fits(kind) else f"{cell.method} cannot be fitted to a {kind.name} task"
 
 
 def _card(spec: EncoderSpec, source: Source) -> EncoderCard:
@@ -308,13 +310,13 @@ def _check_metric(name: str, where: str) -> None:
 
 def _metric(study: Study, spec: TaskSpec, task: Task) -> str:
     """What ranks the models of a task: as the study says, else its card, else by its kind."""
-    name = spec.metric or study.metric or task.metric or DEFAULT_METRICS[task.kind]
-    if task.kind not in METRICS[name].kinds:
+    name = spec.metric or study.metric or task.metric or task.kind.metric
+    if not METRICS[name].fits(task.kind):
         common = study.metric is not None and spec.metric is None
         where = study.source.at("metric" if common else f"tasks.{spec.name}.metric")
         remedy = "; leave it out, or give the task a `metric` of its own" if common else ""
         raise UserError(
-            f"{where}: '{name}' does not fit {spec.name}, a {task.kind} task; "
+            f"{where}: '{name}' does not fit {spec.name}, a {task.kind.name} task; "
             f"valid: {', '.join(metrics_of(task.kind))}{remedy}"
         )
     return name

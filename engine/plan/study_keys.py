@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
-from engine.records import TaskKind
+from engine.basics.errors import nearest
+from engine.kinds import kinds
 
 #: What NumPy and scikit-learn take.
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
@@ -60,8 +61,15 @@ class TaskEntry(_Keys):
     metric: str | None = None
     group: str | None = None
     seed: Seed = 0
-    kind: TaskKind | None = None
+    kind: str | None = None
     published: str | None = None
+
+    @field_validator("kind")
+    @classmethod
+    def _known_kind(cls, value: str | None) -> str | None:
+        if value is None or value in kinds():
+            return value
+        raise ValueError(f"unknown kind; {nearest(value, kinds())}")
 
 
 class Embedding(_Keys):

@@ -12,6 +12,8 @@ import pandas as pd
 from engine.basics.errors import UserError
 from engine.basics.yaml_files import parse_yaml
 from engine.compare.rows import ComparisonRow, ScoreRow
+from engine.kinds import Kind, find_kind
+from engine.kinds.classification import KIND as CLASSES
 from engine.metrics import METRICS
 from engine.records import TrialRow
 from engine.stats import EmbeddingQuality
@@ -114,9 +116,10 @@ class FinishedRun:
         rows = self.scores.drop_duplicates("task")
         return dict(zip(rows["task"], rows["metric"], strict=True))
 
-    def kind(self, task: str) -> str:
-        """What the labels of a task are."""
-        return str(self.task(task).get("kind") or "classification")
+    def kind(self, task: str) -> Kind:
+        """What the labels of a task are; a run of an earlier version does not say."""
+        name = self.task(task).get("kind")
+        return find_kind(name) if name else CLASSES
 
     def sign(self, task: str) -> int:
         """1 where more of the headline metric is better, -1 where it is a loss."""

@@ -6,12 +6,8 @@ from typing import Any
 import yaml
 
 from engine.basics.invocation import program
+from engine.kinds import find_kind
 
-PREDICTS = {
-    "classification": "a probability for each of the classes",
-    "multilabel": "a probability for each of the labels, on its own",
-    "regression": "a number",
-}
 #: What is done with a sequence that is too long, by ``truncate``.
 CUT = {
     "center": "only its centre is read",
@@ -34,14 +30,14 @@ def model_card(config: Mapping[str, Any]) -> str:
 
 def _lines(config: Mapping[str, Any]) -> Iterator[str]:
     encoder, source = config["encoder"], config["encoder_source"]
-    task, data = config["task"], config["task_source"]
-    front = {"library_name": "dnasweep", "tags": ["dna", "genomics", config["kind"]]}
+    task, data, kind = config["task"], config["task_source"], find_kind(config["kind"])
+    front = {"library_name": "dnasweep", "tags": ["dna", "genomics", kind.name]}
     if source["licence"]:
         front |= {"license": "other", "license_name": source["licence"]}
     yield f"---\n{yaml.safe_dump(front, sort_keys=False)}---"
     yield f"\n# {config['cell']}\n"
     yield (
-        f"DNA sequences in, {PREDICTS[config['kind']]} out: the encoder `{encoder['name']}` adapted"
+        f"DNA sequences in, {kind.words.predicts} out: the encoder `{encoder['name']}` adapted"
         f" by `{config['method']}` to `{task['name']}`. The winner of its cell in the study"
         f" `{config['study']}`.\n"
     )
@@ -65,8 +61,8 @@ def _lines(config: Mapping[str, Any]) -> Iterator[str]:
         f" encoder takes: {CUT[encoder['truncate']]}. Letters other than IUPAC nucleotides are"
         " refused."
     )
-    if config["kind"] != "regression":
-        yield f"\n{_noun(config)}: {', '.join(config['classes'])}."
+    if not kind.numeric:
+        yield f"\n{kind.words.noun.capitalize()}: {', '.join(config['classes'])}."
     yield "\n## Data\n"
     rows = ", ".join(f"{number:,} {name}" for name, number in data["rows"].items())
     longest = config["max_bases"]
@@ -99,10 +95,6 @@ def _lines(config: Mapping[str, Any]) -> Iterator[str]:
         f" {config['created']}, commit {config['git_commit'] or 'unknown'}; {versions}."
         " Files and their SHA-256 are listed in `config.yaml`."
     )
-
-
-def _noun(config: Mapping[str, Any]) -> str:
-    return "Classes" if config["kind"] == "classification" else "Labels"
 
 
 def _score(value: float | None) -> str:

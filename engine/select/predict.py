@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from engine.basics.errors import UserError, nearest
 from engine.basics.files import file_hash
 from engine.basics.yaml_files import parse_yaml
+from engine.kinds import Kind, find_kind
 from engine.methods import Method, find_method
-from engine.records import Cell, EncoderSpec, TaskKind, TaskSpec, TrialSpec
+from engine.records import Cell, EncoderSpec, TaskSpec, TrialSpec
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,10 +52,9 @@ class Best:
     spec: TrialSpec
 
     @property
-    def kind(self) -> TaskKind:
+    def kind(self) -> Kind:
         """Kind of the task that it was fitted to."""
-        kind: TaskKind = self.config["kind"]
-        return kind
+        return find_kind(self.config["kind"])
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -245,7 +245,7 @@ def predict_file(best: Best, path: str, batch: int = BATCH) -> tuple[pd.DataFram
     ids = [(name or "").strip() or number for name, number in zip(given, numbers, strict=True)]
     predicted = _predicted(best, sequences, batch)
     table = pd.DataFrame({"id": ids, "prediction": predicted.predictions})
-    if best.kind != "regression":
+    if not best.kind.numeric:
         scores = predicted.scores.T
         named = {f"score_{c}": s for c, s in zip(best.classes, scores, strict=True)}
         table = pd.concat([table, pd.DataFrame(named)], axis=1)
@@ -280,27 +280,12 @@ def _predicted(best: Best, sequences: Sequence[str], batch: int) -> Predicted:
     scores = np.concatenate(parts) if parts else np.empty((0, len(best.classes)))
     if scores.shape != (len(sequences), len(best.classes)):
         raise RuntimeError(f"scores of shape {scores.shape} for {len(best.classes)} classes")
-    return Predicted(scores, _decided(best, scores), too_long)
+    return Predicted(scores, best.kind.decide(scores, best.classes), too_long)
 
 
 def _renumbered(message: str, start: int) -> str:
     """Rows that a message counts within its part, counted over all."""
     return re.sub(r"^row (\d+)", lambda found: f"row {int(found[1]) + start}", message)
-
-
-def _decided(best: Best, scores: Scores) -> list[str] | list[float]:
-    """What is predicted: a class, a set of labels, or a number."""
-    from engine.tasks.reading.labels import SEPARATOR
-
-    if best.kind == "regression":
-        values: list[float] = scores[:, 0].tolist()
-        return values
-    if best.kind == "classification":
-        return [best.classes[k] for k in scores.argmax(axis=1)]
-    return [
-        SEPARATOR.join(c for c, held in zip(best.classes, row, strict=True) if held) or SEPARATOR
-        for row in scores > 0.5
-    ]
 
 
 def _count_too_long(best: Best, sequences: Sequence[str]) -> int:

@@ -18,11 +18,10 @@ def embed(run: Run, pairs: Sequence[tuple[str, str]], splits: tuple[str, ...]) -
     """Identify encoders, and embed the splits of tasks that a cell probes, once."""
     plan = run.plan
     encoders = {spec.name: spec for spec in plan.study.encoders}
-    tasks = {spec.name: spec for spec in plan.study.tasks}
     requests = {
         pair: PrepareRequest(
             encoder=encoders[pair[0]],
-            task=tasks[pair[1]],
+            task=plan.tasks[pair[1]].spec,
             task_fingerprint=plan.tasks[pair[1]].fingerprint,
             poolings=plan.poolings(*pair),
             layers=plan.layers(*pair),
@@ -61,7 +60,7 @@ def measure_embeddings(run: Run) -> list[Measured]:
     requests = []
     for (encoder, name), prepared in run.prepared.items():
         task, train = run.plan.tasks[name], prepared.embeddings.get("train")
-        if task.kind == "classification" and train:
+        if task.kind.exclusive and train:
             requests.append(
                 QualityRequest(encoder, name, task.spec, task.fingerprint, train, run.store)
             )

@@ -80,7 +80,7 @@ def _config(run: Run, winner: Winner, scores: pd.DataFrame) -> dict[str, Any]:
             "rows": dict(task.sizes),
             "warnings": list(task.warnings),
         },
-        "kind": task.kind,
+        "kind": task.kind.name,
         "classes": list(task.classes),
         "max_bases": task.max_bases,
         "trial": winner.best.number,

@@ -233,7 +233,7 @@ def _predictions(run: Run, tasks: Sequence[TaskFits]) -> pd.DataFrame:
             frame.insert(1, "variant", fit.variant)
             frame.insert(2, "seed", fit.seed)
             frame.insert(3, "id", ids)
-            if task.labels.ndim == 1:
+            if not task.kind.independent:
                 frame.insert(4, "label", task.labels)
             else:
                 for k, held in enumerate(task.labels.T):
@@ -280,7 +280,7 @@ def _about_task(run: Run, name: str) -> dict[str, Any]:
         "n_train": task.sizes["train"],
         "n_validation": task.sizes["validation"],
         "n_test": task.sizes["test"],
-        "kind": task.kind,
+        "kind": task.kind.name,
         "classes": list(task.classes),
         "counts": {split: dict(of) for split, of in task.counts.items()},
         "max_bases": task.max_bases,

@@ -49,7 +49,11 @@ def select_winners(
     tasks = []
     for task, test in opened.items():
         of_task = [fit for cell in winners if cell.task == task for fit in fits[cell]]
-        tasks.append(TaskFits(task, metric[task], test.labels, of_task, test.groups))
+        tasks.append(
+            TaskFits(
+                task, metric[task], run.plan.tasks[task].kind, test.labels, of_task, test.groups
+            )
+        )
     return winners, tasks
 
 

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from engine.basics.errors import UserError
-from engine.records import TaskKind, TaskSpec
+from engine.records import TaskSpec
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+
+    from engine.kinds import Kind
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,6 @@ class TaskCard:
         Which score ranks the encoders, unless the study says otherwise.
     group : str
         Tasks of one group ("splice", "promoter") are not independent evidence.
-    species : str
     label_meaning : mapping of str to str
         What each class stands for.
     source, doi, licence, citation : str
@@ -41,8 +42,8 @@ class TaskCard:
         What a user must know of the data.
     caution : str
         What may make a score mean something else; a warning wherever the task is used.
-    kind : {"classification", "multilabel", "regression"} or None
-        None leaves it to the labels.
+    kind : str or None
+        Name in `engine.kinds`; None leaves it to the labels.
     """
 
     name: str
@@ -59,7 +60,7 @@ class TaskCard:
     citation: str
     notes: str
     caution: str = ""
-    kind: TaskKind | None = None
+    kind: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +74,6 @@ class Split:
     labels : ndarray
         By `Task.kind`: (N,) int64, index into `Task.classes`; (N, K) int64, 1 where a label holds;
         (N,) float64.
-    ids : tuple of str, length N
     groups : tuple of str, length N, or None
         Rows of one group (chromosome, gene family) depend on one another.
     """
@@ -95,12 +95,10 @@ class Task:
 
     Attributes
     ----------
-    name : str
     classes : tuple of str
         What the columns of a model's scores stand for: classes or labels, in numeric order where
         all are integers, else sorted (labels that have a column each: in the file's order); of a
         regression ``("value",)``.
-    train, validation : Split
     counts : mapping
         ``counts[split][class]`` rows, for all three splits; of multilabel tasks a row counts for
         every label that it holds.
@@ -121,13 +119,13 @@ class Task:
     file : str
         Absolute path of the file.
     spec : TaskSpec
-        How it was asked for.
+        How it was asked for, with its kind.
     read_test : callable
         Reads the test split of a task from its file.
-    kind : {"classification", "multilabel", "regression"}
     """
 
     name: str
+    kind: Kind
     classes: tuple[str, ...]
     train: Split = field(repr=False)
     validation: Split = field(repr=False)
@@ -146,7 +144,6 @@ class Task:
     file: str
     spec: TaskSpec
     read_test: Callable[[Task], Split] = field(repr=False)
-    kind: TaskKind = "classification"
 
     @property
     def rows(self) -> int:

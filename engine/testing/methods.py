@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -10,31 +10,35 @@ from typing import Any
 import numpy as np
 
 from engine.embedding.stored import PrepareRequest, prepare
+from engine.kinds import Kind, kinds
 from engine.methods import find_method
-from engine.metrics import DEFAULT_METRICS
-from engine.records import Cell, EncoderSpec, TaskKind, TaskSpec, TrialSpec
+from engine.records import Cell, EncoderSpec, TaskSpec, TrialSpec
 from engine.tasks import load_task
 from engine.testing.check import Check, told
 from engine.trial import refit, run_trial
 
 #: Files that a model may consist of; a pickle is none of them.
 SUFFIXES = {".json", ".safetensors", ".skops", ".md", ".ubj"}
-LABELS: dict[str, Callable[[int], str]] = {
-    "classification": lambda i: "abc"[i % 3],
-    "multilabel": lambda i: ("a;" if i % 2 else "") + ("b" if i % 3 else "") or ";",
-    "regression": lambda i: repr(0.25 * i),
-}
+
+
+def label(kind: Kind, i: int) -> str:
+    """Label of a row as it stands in a file."""
+    if kind.numeric:
+        return repr(0.25 * i)
+    if kind.independent:
+        return ("a;" if i % 2 else "") + ("b" if i % 3 else "") or ";"
+    return "abc"[i % 3]
 
 
 def small_spec(
-    name: str, kind: TaskKind, folder: Path, params: Mapping[str, Any] | None = None
+    name: str, kind: Kind, folder: Path, params: Mapping[str, Any] | None = None
 ) -> TrialSpec:
     """A trial of a method on 60 random sequences of one kind of labels, all splits embedded.
 
     Parameters
     ----------
     name : str
-    kind : {"classification", "multilabel", "regression"}
+    kind : Kind
     folder : Path
         Where the task's file and the embeddings go.
     params : mapping, optional
@@ -42,12 +46,12 @@ def small_spec(
     """
     rng = np.random.default_rng(0)
     rows = [
-        f"{''.join(rng.choice(list('ACGT'), 24 + i % 5))},{LABELS[kind](i)},{split}"
+        f"{''.join(rng.choice(list('ACGT'), 24 + i % 5))},{label(kind, i)},{split}"
         for i in range(60)
         for split in [("train", "train", "train", "validation", "test")[i // 3 % 5]]
     ]
     (folder / "mine.csv").write_text("sequence,label,split\n" + "\n".join(rows) + "\n")
-    task = TaskSpec("mine", str(folder / "mine.csv"))
+    task = TaskSpec("mine", str(folder / "mine.csv"), kind=kind.name)
     assert load_task(task).kind == kind
     method = find_method(name, "the contract suite")
     encoder = EncoderSpec("tiny-bert", "tiny-bert", "random")
@@ -65,7 +69,7 @@ def small_spec(
         task=task,
         encoder_fingerprint=prepared.encoder_fingerprint,
         task_fingerprint=request.task_fingerprint,
-        metric=DEFAULT_METRICS[kind],
+        metric=kind.metric,
         seed=0,
         store=str(folder / "store"),
         embeddings=prepared.embeddings if method.needs == "embeddings" else {},
@@ -73,7 +77,7 @@ def small_spec(
 
 
 def a_loaded_model_scores_as_the_fitted_one(
-    name: str, kind: TaskKind, params: Mapping[str, Any] | None = None
+    name: str, kind: Kind, params: Mapping[str, Any] | None = None
 ) -> None:
     """Whatever a sequence is scored with; and no file of the model is a pickle."""
     load = find_method(name, "the contract suite").load
@@ -92,7 +96,7 @@ def a_loaded_model_scores_as_the_fitted_one(
 
 
 def the_same_trial_has_the_same_score(
-    name: str, kind: TaskKind, params: Mapping[str, Any] | None = None
+    name: str, kind: Kind, params: Mapping[str, Any] | None = None
 ) -> None:
     """And a curve that tells of it."""
     with TemporaryDirectory() as made:
@@ -124,7 +128,8 @@ def checks(name: str, params: Mapping[str, Any] | None = None) -> list[Check]:
     if method.load is not None:
         claims.append(a_loaded_model_scores_as_the_fitted_one)
     return [
-        told(f"{name}, {kind}", claim, name, kind, params)
-        for kind in method.kinds
+        told(f"{name}, {kind.name}", claim, name, kind, params)
+        for kind in kinds().values()
+        if method.fits(kind)
         for claim in claims
     ]

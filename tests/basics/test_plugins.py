@@ -137,7 +137,7 @@ def test_what_is_made_in_a_process_is_registered_once_by_its_name() -> None:
         name: str
         value: int
 
-    registry = Registry("none", One, {"a": One("a", 1)})
+    registry = Registry("none", One, {"a": One("a", 1)}.copy)
     mine = One("b", 2)
     registry.register(mine)
     registry.register(mine)

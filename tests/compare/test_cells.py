@@ -12,6 +12,7 @@ from sklearn.metrics import matthews_corrcoef, roc_auc_score
 from engine.compare.cells import TaskFits, comparison_table, score_table
 from engine.compare.evidence import gather, interval
 from engine.compare.families import verdict
+from engine.kinds.classification import KIND as CLASSES
 from engine.metrics import METRICS, metrics_of
 from engine.records import Cell
 from engine.select.winners import FinalFit
@@ -29,7 +30,7 @@ from tests.compare.fits import BINARY, THREE, fit, scores, welch_df
 
 def table(fits: Sequence[FinalFit], labels=BINARY, seeds=(0,), metric="auroc", **how):
     how = {"family": "per_task", "correction": "holm", **how}
-    return comparison_table([TaskFits("t", metric, labels, fits)], seeds, **how)
+    return comparison_table([TaskFits("t", metric, CLASSES, labels, fits)], seeds, **how)
 
 
 def test_two_binary_models_are_tested_by_delong():
@@ -103,7 +104,7 @@ def test_a_class_of_one_row_allows_no_test_and_a_note_says_so(labels, metric, te
     for name in ("ci_low", "ci_high", "z", "df", "p", "log10_p", "p_adjusted"):
         assert np.isnan(row[name])
     assert "at least two" in row["note"]
-    assert all(np.isnan(interval(gather(metric, labels, [a]), a)))
+    assert all(np.isnan(interval(gather(metric, CLASSES, labels, [a]), a)))
 
 
 def test_a_difference_without_variance_allows_no_test():
@@ -129,7 +130,7 @@ def two_tasks() -> list[TaskFits]:
             fit(name, scores(BINARY, strength, 10 * number + i), task=task)
             for i, (name, strength) in enumerate([("a", 1.5), ("b", 0.8), ("c", 0.2)])
         ]
-        made.append(TaskFits(task, "auroc", BINARY, fits))
+        made.append(TaskFits(task, "auroc", CLASSES, BINARY, fits))
     return made
 
 
@@ -253,7 +254,7 @@ def test_rows_of_one_group_are_not_independent():
     groups = tuple(f"g{row // 2}" for row in range(len(labels)))
     alone = delong_test(BINARY, a[::2, 1], b[::2, 1])
     fits = [fit("a", a), fit("b", b), fit("a", a, 1), fit("b", b, 1)]
-    tasks = [TaskFits("t", "auroc", labels, fits, groups)]
+    tasks = [TaskFits("t", "auroc", CLASSES, labels, fits, groups)]
     (row,) = comparison_table(tasks, (0, 1), "per_task", "holm").to_dict("records")
     assert row["n_groups"] == 60
     assert row["se"] == pytest.approx(alone.se, rel=1e-9)
@@ -307,7 +308,7 @@ def test_untuned_fits_are_scored_and_not_compared():
     a, b = scores(BINARY, 1.0, 1), scores(BINARY, 0.5, 2)
     fits = [fit("a", a), fit("a", b, variant="default"), fit("b", b)]
     assert len(table(fits)) == 1
-    assert len(score_table([TaskFits("t", "auroc", BINARY, fits)])) == 3
+    assert len(score_table([TaskFits("t", "auroc", CLASSES, BINARY, fits)])) == 3
 
 
 def test_a_single_model_gives_an_empty_table_with_all_columns():
@@ -319,12 +320,14 @@ def test_a_single_model_gives_an_empty_table_with_all_columns():
 
 def test_scores_have_an_interval_and_every_metric():
     a = scores(BINARY, 1.0, 1)
-    (row,) = score_table([TaskFits("t", "auroc", BINARY, [fit("a", a, seed=4)])]).to_dict("records")
+    (row,) = score_table([TaskFits("t", "auroc", CLASSES, BINARY, [fit("a", a, seed=4)])]).to_dict(
+        "records"
+    )
     expected = auc_ci(BINARY, a[:, 1])
     assert row["value"] == pytest.approx(expected.auc, abs=1e-12)
     assert (row["ci_low"], row["ci_high"]) == (expected.ci_low, expected.ci_high)
     assert row["mcc"] == pytest.approx(matthews_corrcoef(BINARY, a.argmax(axis=1)), abs=1e-12)
-    assert row.keys() >= set(metrics_of("classification"))
+    assert row.keys() >= set(metrics_of(CLASSES))
     assert (row["cell"], row["encoder"], row["task"], row["method"]) == (
         "a/t/probe",
         "a",
@@ -340,7 +343,7 @@ def test_equivalence_over_few_groups_has_few_degrees_of_freedom():
     a, b = scores(BINARY, 1.5, 1), scores(BINARY, 0.8, 2)
     plain = delong_test(BINARY, a[:, 1], b[:, 1], groups=groups)
     (row,) = comparison_table(
-        [TaskFits("t", "auroc", BINARY, [fit("a", a), fit("b", b)], groups)],
+        [TaskFits("t", "auroc", CLASSES, BINARY, [fit("a", a), fit("b", b)], groups)],
         (0,),
         "per_task",
         "holm",

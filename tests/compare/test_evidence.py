@@ -7,6 +7,7 @@ from sklearn.metrics import matthews_corrcoef
 
 from engine.compare.by_area import Areas
 from engine.compare.evidence import gather, interval, method_test, paired_test
+from engine.kinds.classification import KIND as CLASSES
 from engine.stats import auc_ci, delong_test, macro_auc_ci
 from tests.compare.fits import BINARY, THREE, scores, welch_df
 
@@ -16,7 +17,7 @@ def test_a_bootstrap_is_the_test_of_methods_without_luck_of_seeds(monkeypatch):
     groups = [f"g{row % 8}" for row in range(len(BINARY))]
     a, b = scores(BINARY, 1.0, 1), scores(BINARY, 0.5, 2)
     for known in (None, groups):
-        evidence = gather("mcc", BINARY, [a, b], known)
+        evidence = gather("mcc", CLASSES, BINARY, [a, b], known)
         of_fits = paired_test(evidence, a, b)
         of_methods = method_test(evidence, [a, a], [b, b]).result
         assert of_methods is not None
@@ -27,7 +28,7 @@ def test_a_value_by_mcc_is_that_of_scikit_learn(monkeypatch):
     monkeypatch.setattr("engine.compare.evidence.RESAMPLES", 50)
     a = scores(BINARY, 1.0, 1)
     b = scores(BINARY, 0.5, 2)
-    result = paired_test(gather("mcc", BINARY, [a, b]), a, b)
+    result = paired_test(gather("mcc", CLASSES, BINARY, [a, b]), a, b)
     expected = matthews_corrcoef(BINARY, a.argmax(axis=1)) - matthews_corrcoef(
         BINARY, b.argmax(axis=1)
     )
@@ -38,7 +39,7 @@ def test_few_groups_are_tested_with_few_degrees_of_freedom():
     groups = [f"g{row % 8}" for row in range(len(BINARY))]
     a, b = scores(BINARY, 1.5, 1), scores(BINARY, 0.8, 2)
     plain = delong_test(BINARY, a[:, 1], b[:, 1], groups=groups)
-    found = paired_test(gather("auroc", BINARY, [a, b], groups), a, b)
+    found = paired_test(gather("auroc", CLASSES, BINARY, [a, b], groups), a, b)
     assert (found["se"], found["z"]) == (plain.se, plain.z)
     df = welch_df(BINARY, groups, a, b)
     assert found["df"] == pytest.approx(df)
@@ -52,10 +53,13 @@ def test_intervals_follow_the_metric_and_the_number_of_classes(monkeypatch):
     monkeypatch.setattr("engine.compare.evidence.RESAMPLES", 200)
     three = scores(THREE, 1.0, 1)
     expected = macro_auc_ci(THREE, three)
-    assert interval(gather("auroc", THREE, [three]), three) == (expected.ci_low, expected.ci_high)
-    low, high = interval(gather("accuracy", THREE, [three]), three)
+    assert interval(gather("auroc", CLASSES, THREE, [three]), three) == (
+        expected.ci_low,
+        expected.ci_high,
+    )
+    low, high = interval(gather("accuracy", CLASSES, THREE, [three]), three)
     assert low < np.mean(three.argmax(axis=1) == THREE) < high
-    narrow = interval(gather("auroc", THREE, [three]), three, level=0.5)
+    narrow = interval(gather("auroc", CLASSES, THREE, [three]), three, level=0.5)
     assert expected.ci_low < narrow[0] < narrow[1] < expected.ci_high
 
 
@@ -86,6 +90,6 @@ def test_intervals_over_eight_groups_hold_the_truth(metric, monkeypatch):
         luck = rng.normal(0, 0.3, size=(8, 2))[groups, y]
         score = stats.norm.cdf(1.2 * y - 0.6 + luck + rng.normal(size=200))
         both = np.column_stack([1 - score, score])
-        low, high = interval(gather(metric, y, [both], groups), both)
+        low, high = interval(gather(metric, CLASSES, y, [both], groups), both)
         held += low <= truth <= high
     assert 0.92 <= held / 300 <= 0.98

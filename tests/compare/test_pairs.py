@@ -8,6 +8,8 @@ from sklearn.metrics import r2_score
 
 from engine.compare.evidence import gather, method_test
 from engine.compare.families import equivalence_p
+from engine.kinds.classification import KIND as CLASSES
+from engine.kinds.regression import KIND as NUMBERS
 
 LABELS = np.random.default_rng(0).normal(size=80)
 
@@ -20,7 +22,7 @@ def predicted(error: float, draw: int) -> np.ndarray:
 def test_other_metrics_are_compared_by_a_bootstrap_of_the_rows(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("engine.compare.evidence.RESAMPLES", 200)
     a, b = [predicted(0.3, s) for s in (1, 2)], [predicted(1.0, s) for s in (3, 4)]
-    found = method_test(gather("r2", LABELS, [*a, *b]), a, b).result
+    found = method_test(gather("r2", NUMBERS, LABELS, [*a, *b]), a, b).result
     assert found is not None
     assert found.value_a == pytest.approx(np.mean([r2_score(LABELS, s[:, 0]) for s in a]))
     assert found.p < 0.05
@@ -30,7 +32,7 @@ def test_other_metrics_are_compared_by_a_bootstrap_of_the_rows(monkeypatch: pyte
 def test_a_method_that_does_not_depend_on_the_seed_is_told(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("engine.compare.evidence.RESAMPLES", 50)
     a, b = [predicted(0.3, 1)] * 2, [predicted(1.0, s) for s in (3, 4)]
-    found = method_test(gather("r2", LABELS, [*a, *b]), a, b)
+    found = method_test(gather("r2", NUMBERS, LABELS, [*a, *b]), a, b)
     assert found.note == "same model with every seed: a"
     assert found.result is not None
     assert found.result.sd_seed_a == 0
@@ -39,7 +41,7 @@ def test_a_method_that_does_not_depend_on_the_seed_is_told(monkeypatch: pytest.M
 def test_where_rows_allow_no_test_a_note_says_why():
     labels = np.array([0] * 10 + [1])
     fits = [np.random.default_rng(s).dirichlet([1, 1], 11) for s in range(4)]
-    found = method_test(gather("auroc", labels, fits), fits[:2], fits[2:])
+    found = method_test(gather("auroc", CLASSES, labels, fits), fits[:2], fits[2:])
     assert found.result is None
     assert "at least two" in found.note
 

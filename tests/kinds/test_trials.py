@@ -17,6 +17,7 @@ from engine.basics.errors import UserError
 from engine.basics.yaml_files import dump_yaml
 from engine.compare.cells import TaskFits, comparison_table, score_table
 from engine.compare.evidence import gather, interval, paired_test
+from engine.kinds import find_kind
 from engine.methods import Fitted, Method, methods
 from engine.metrics import metrics_of
 from engine.plan.cells import Plan, make_plan
@@ -77,7 +78,7 @@ def test_every_kind_has_its_default_metric():
 @pytest.mark.usefixtures("all_kinds")
 def test_a_study_can_declare_the_kind():
     made = plan([{"path": "classes.csv", "kind": "regression"}])
-    assert (made.tasks["classes"].kind, made.cells[0].metric) == ("regression", "spearman")
+    assert (made.tasks["classes"].kind.name, made.cells[0].metric) == ("regression", "spearman")
     again = load_study_of(made)
     assert again.tasks == made.study.tasks
 
@@ -167,7 +168,7 @@ def test_a_trial_has_every_metric_of_its_kind(name: str, monkeypatch: pytest.Mon
     labels = load_task(asked.task).validation.labels
     result = run_trial(asked)
     assert result.error is None
-    assert tuple(result.metrics) == metrics_of(KINDS[name])
+    assert tuple(result.metrics) == metrics_of(find_kind(KINDS[name]))
     if name == "numbers.csv":
         assert result.score == pytest.approx(sk.r2_score(labels, guesses(labels)[:, 0]))
     else:
@@ -197,7 +198,8 @@ def task_fits(name: str, metric: str) -> TaskFits:
         made = [FinalFit(Cell("a", name, "p"), "tuned", 0, 0.9, scores, 1.0, 3)]
     else:
         made = fits(name, labels)
-    return TaskFits(name, metric, labels, made)
+    kind = find_kind(KINDS.get(f"{name}.csv", "classification"))
+    return TaskFits(name, metric, kind, labels, made)
 
 
 @pytest.fixture
@@ -226,7 +228,7 @@ def test_a_study_of_several_kinds_has_one_table_with_gaps():
     table = score_table(tasks).set_index(["task", "encoder"])
     for task, kind in (("classes", "classification"), ("numbers", "regression")):
         row = table.loc[(task, "a")]
-        assert row[list(metrics_of(kind))].notna().all()
+        assert row[list(metrics_of(find_kind(kind)))].notna().all()
     assert np.isnan(table.loc[("numbers", "a"), "auroc"])
     assert np.isnan(table.loc[("classes", "a"), "r2"])
     assert table.loc[("numbers", "a"), "spearman"] == pytest.approx(
@@ -242,7 +244,9 @@ def test_the_interval_of_a_correlation_is_that_of_fisher(monkeypatch: pytest.Mon
     scores = 0.7 * y + np.sqrt(1 - 0.7**2) * rng.normal(size=400)
     r = stats.pearsonr(y, scores).statistic
     expected = np.tanh(np.arctanh(r) + np.array([-1.96, 1.96]) / np.sqrt(397))
-    found = interval(gather("pearson", y, [scores[:, None]]), scores[:, None])
+    found = interval(
+        gather("pearson", find_kind("regression"), y, [scores[:, None]]), scores[:, None]
+    )
     assert found == pytest.approx(expected, abs=0.015)
 
 
@@ -252,7 +256,7 @@ def test_where_rows_allow_no_test_a_note_says_why():
     labels = np.zeros((6, 2), dtype=np.int64)
     labels[0, 0] = 1
     a, b = guesses(labels, 1), guesses(labels, 2)
-    evidence = gather("auroc", labels, [a, b])
+    evidence = gather("auroc", find_kind("multilabel"), labels, [a, b])
     result = paired_test(evidence, a, b)
     assert np.isnan(result["p"])
     assert "must be finite" in str(result["note"])

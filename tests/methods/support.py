@@ -13,6 +13,7 @@ import torch
 from peft.tuners.tuners_utils import BaseTunerLayer
 
 from engine.encoders import Encoder, cards, load_encoder
+from engine.kinds.classification import KIND as CLASSES
 from engine.methods import InfeasibleError, methods
 from engine.methods.training.finetune import batch_gradient
 from engine.methods.training.inputs import Inputs
@@ -106,7 +107,7 @@ def prepared(encoder: Encoder, column: str) -> Case:
     adapted = adaptation.attach(encoder, params, STEPS)
     assert adapted.encoder.max_tokens == encoder.max_tokens - method.takes(params)
     model = Model(adapted.encoder, params["pooling"], 2).to(encoder.device)
-    scorer = Scorer(model, Ladder(adapted.encoder), Objective("classification", 2), "center")
+    scorer = Scorer(model, Ladder(adapted.encoder), Objective(CLASSES, 2), "center")
     return Case(model, scorer, adapted, declared)
 
 

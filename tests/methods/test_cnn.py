@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from engine.basics.errors import UserError
+from engine.kinds import find_kind
 from engine.methods.cnn import METHOD, fit, training_of
 from engine.methods.training.convolutions import (
     PADDING,
@@ -87,7 +88,9 @@ def fake(spec: TrialSpec, kind: str, rows: Any, labels: Any = lambda y: y, class
         sequences=[task.train.sequences[n] for n in rows], labels=labels(task.train.labels[rows])
     )
     names = tuple(str(number) for number in range(classes))
-    return SimpleNamespace(train=train, validation=task.validation, kind=kind, classes=names)
+    return SimpleNamespace(
+        train=train, validation=task.validation, kind=find_kind(kind), classes=names
+    )
 
 
 @pytest.mark.parametrize(
@@ -103,7 +106,7 @@ def test_other_kinds_are_learned_too(
     seen = []
     monkeypatch.setattr(
         "engine.methods.training.convolutions.compute",
-        lambda metric, y, scores: seen.append(scores) or float(len(seen)),
+        lambda metric, y, scores, _: seen.append(scores) or float(len(seen)),
     )
     task = fake(spec, kind, range(len(load_task(spec.task).train.labels)), labels, classes)
     model = LetterNetwork.of(16, task, 0)

@@ -55,6 +55,6 @@ def test_the_best_of_eight_strengths_on_validation_reaches_its_mark_on_test(
     strengths = np.logspace(-5, 1, 8)
     fits = fit_many([replace(spec, params={**params, "C": float(C)}) for C in strengths])
     best = max(fits, key=lambda fitted: fitted.curve[0])
-    score = compute("auroc", loaded.unseal_test().labels, best.test())
+    score = compute("auroc", loaded.unseal_test().labels, best.test(), loaded.kind)
     print(f"{encoder} {name}: validation {best.curve[0]:.4f}, test {score:.4f}")
     assert score >= least

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from engine.basics.yaml_files import read_yaml
+from engine.kinds import find_kind
 from engine.methods import find_method, methods
 from engine.methods.probes import probes
 from engine.methods.probes.fitted import configuration
@@ -50,7 +51,8 @@ def test_every_configuration_of_a_probe_space_is_one_that_its_classifier_takes(n
     read = space(name)
     for params in [read.default_point(), *(read.draw(Dice(seed)) for seed in range(100))]:
         kinds = probes()[str(params["classifier"])].kinds
-        configuration(params, "classification" if "classification" in kinds else "regression", 0)
+        kind = "classification" if "classification" in kinds else "regression"
+        configuration(params, find_kind(kind), 0)
 
 
 def test_every_probe_has_a_space_of_its_own_over_its_hyperparameters() -> None:

@@ -8,7 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
+from engine.kinds import find_kind
 from engine.metrics import METRICS, compute, compute_all
+
+KIND = find_kind("classification")
 
 NAMES = ["auroc", "auprc", "mcc", "f1", "accuracy", "balanced_accuracy", "log_loss", "brier"]
 
@@ -58,13 +61,13 @@ def by_scikit_learn(y, p):
 @given(st.sampled_from([2, 3, 5]).flatmap(predictions))
 def test_all_metrics_are_those_of_scikit_learn(case):
     y, p = case
-    assert compute_all(y, p) == pytest.approx(by_scikit_learn(y, p), abs=1e-12)
+    assert compute_all(y, p, KIND) == pytest.approx(by_scikit_learn(y, p), abs=1e-12)
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.sampled_from([2, 4]).flatmap(predictions))
 def test_values_lie_in_the_stated_range(case):
-    for name, value in compute_all(*case).items():
+    for name, value in compute_all(*case, KIND).items():
         low, high = METRICS[name].range
         assert low - 1e-12 <= value <= high + 1e-12
 
@@ -82,12 +85,12 @@ def test_closed_forms():
         "log_loss": -math.log(0.9 * 0.4 * 0.4 * 0.8) / 4,
         "brier": (0.01 + 0.36 + 0.36 + 0.04) / 4,
     }
-    assert compute_all(y, np.column_stack([1 - p, p])) == pytest.approx(expected)
+    assert compute_all(y, np.column_stack([1 - p, p]), KIND) == pytest.approx(expected)
 
 
 def test_perfect_predictions_have_the_best_value():
     y = [0, 1, 2, 2, 1, 0]
-    for name, value in compute_all(y, np.eye(3)[y]).items():
+    for name, value in compute_all(y, np.eye(3)[y], KIND).items():
         low, high = METRICS[name].range
         assert value == pytest.approx(high if METRICS[name].greater_is_better else low, abs=1e-15)
 
@@ -95,7 +98,7 @@ def test_perfect_predictions_have_the_best_value():
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_constant_predictions(n_classes):
     y = np.repeat(np.arange(n_classes), 10)
-    values = compute_all(y, np.full((len(y), n_classes), 1 / n_classes))
+    values = compute_all(y, np.full((len(y), n_classes), 1 / n_classes), KIND)
     assert values["mcc"] == 0
     assert values["auroc"] == 0.5
     assert values["auprc"] == pytest.approx(1 / n_classes)
@@ -106,7 +109,7 @@ def test_constant_predictions(n_classes):
 def test_a_majority_class_model_has_high_accuracy_and_no_mcc():
     y = np.repeat([0, 1], [83, 17])
     p = np.tile([0.9, 0.1], (100, 1))
-    values = compute_all(y, p)
+    values = compute_all(y, p, KIND)
     assert values["accuracy"] == pytest.approx(0.83)
     assert (values["mcc"], values["f1"], values["balanced_accuracy"]) == (0, 0, 0.5)
 
@@ -116,26 +119,30 @@ def test_macro_averages_run_over_the_classes_that_have_rows():
     y = rng.integers(0, 3, size=60)
     p = probabilities(rng, y, 3)
     with_empty = np.insert(p, 1, 0.0, axis=1)
-    assert compute_all(np.array([0, 2, 3])[y], with_empty) == pytest.approx(compute_all(y, p))
+    assert compute_all(np.array([0, 2, 3])[y], with_empty, KIND) == pytest.approx(
+        compute_all(y, p, KIND)
+    )
 
 
 def test_a_true_class_of_probability_zero_has_a_finite_log_loss():
-    assert compute("log_loss", [0, 1], [[0, 1], [0, 1]]) == pytest.approx(36.0436 / 2, abs=1e-4)
+    assert compute("log_loss", [0, 1], [[0, 1], [0, 1]], KIND) == pytest.approx(
+        36.0436 / 2, abs=1e-4
+    )
 
 
 def test_ranking_and_label_metrics_need_no_probabilities():
     y, logits = [0, 1, 0, 1], [[3, -2], [-1, 5], [0, 1], [2, 4]]
-    assert compute("auroc", y, logits) == 1
-    assert compute_all(y, logits, ["accuracy", "mcc"]).keys() == {"accuracy", "mcc"}
+    assert compute("auroc", y, logits, KIND) == 1
+    assert compute_all(y, logits, KIND, ["accuracy", "mcc"]).keys() == {"accuracy", "mcc"}
     with pytest.raises(ValueError, match=r"log_loss needs probabilities .* row 0"):
-        compute("log_loss", y, logits)
+        compute("log_loss", y, logits, KIND)
 
 
 @pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64, np.float32])
 def test_the_type_of_labels_does_not_matter(dtype):
     y = np.array([0, 1, 0, 1, 1])
     p = probabilities(np.random.default_rng(0), y, 2)
-    assert compute_all(y.astype(dtype), p) == compute_all(y, p)
+    assert compute_all(y.astype(dtype), p, KIND) == compute_all(y, p, KIND)
 
 
 HALF = np.full((4, 2), 0.5)
@@ -160,5 +167,5 @@ HALF = np.full((4, 2), 0.5)
 )
 def test_wrong_input_is_a_value_error_of_one_line(name, y, scores, words):
     with pytest.raises(ValueError, match=words) as caught:
-        compute(name, y, scores)
+        compute(name, y, scores, KIND)
     assert "\n" not in str(caught.value)

@@ -8,9 +8,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
+from engine.kinds import find_kind
 from engine.metrics import METRICS, compute, compute_all, metrics_of
 
-NAMES = metrics_of("multilabel")
+KIND = find_kind("multilabel")
+
+NAMES = metrics_of(KIND)
 
 
 @st.composite
@@ -42,7 +45,7 @@ def by_scikit_learn(y, p):
 @given(predictions())
 def test_all_metrics_are_those_of_scikit_learn(case):
     y, p = case
-    found = compute_all(y, p)
+    found = compute_all(y, p, KIND)
     assert found == pytest.approx(by_scikit_learn(y, p), abs=1e-12)
     for name, value in found.items():
         low, high = METRICS[name].range
@@ -52,17 +55,17 @@ def test_all_metrics_are_those_of_scikit_learn(case):
 def test_perfect_and_constant_predictions():
     y = np.array([[1, 0, 0], [0, 1, 0], [1, 1, 0], [0, 0, 1]])
     perfect = {"auroc": 1, "auprc": 1, "f1": 1, "f1_micro": 1, "hamming": 0}
-    assert compute_all(y, y.astype(float)) == pytest.approx(perfect)
+    assert compute_all(y, y.astype(float), KIND) == pytest.approx(perfect)
     # Nothing is predicted at 0.5; the average precision of equal scores is the share that holds.
     constant = {"auroc": 0.5, "auprc": (2 + 2 + 1) / 12, "f1": 0, "f1_micro": 0, "hamming": 5 / 12}
-    assert compute_all(y, np.full((4, 3), 0.5)) == pytest.approx(constant)
+    assert compute_all(y, np.full((4, 3), 0.5), KIND) == pytest.approx(constant)
 
 
 def test_a_label_that_no_row_holds_does_not_take_part_in_the_averages():
     y = np.array([[1, 0], [0, 0], [1, 0]])
     p = np.array([[0.9, 0.1], [0.2, 0.8], [0.4, 0.3]])
-    assert compute("auroc", y, p) == 1
-    assert compute("f1", y, p) == pytest.approx(2 / 3)
+    assert compute("auroc", y, p, KIND) == 1
+    assert compute("f1", y, p, KIND) == pytest.approx(2 / 3)
 
 
 HALF = np.full((2, 2), 0.5)
@@ -83,5 +86,5 @@ HALF = np.full((2, 2), 0.5)
 )
 def test_wrong_input_is_a_value_error_of_one_line(name, y, scores, words):
     with pytest.raises(ValueError, match=words) as caught:
-        compute(name, y, scores)
+        compute(name, y, scores, KIND)
     assert "\n" not in str(caught.value)

@@ -9,9 +9,12 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn import metrics as sk
 
+from engine.kinds import find_kind
 from engine.metrics import METRICS, compute, compute_all, metrics_of
 
-NAMES = metrics_of("regression")
+KIND = find_kind("regression")
+
+NAMES = metrics_of(KIND)
 
 
 @st.composite
@@ -38,7 +41,7 @@ def test_all_metrics_are_those_of_scipy_and_scikit_learn(case):
         "mse": sk.mean_squared_error(y, predicted),
         "rmse": sk.root_mean_squared_error(y, predicted),
     }
-    found = compute_all(y, predicted[:, None])
+    found = compute_all(y, predicted[:, None], KIND)
     assert found == pytest.approx(expected, rel=1e-9, abs=1e-9)
     for name, value in found.items():
         low, high = METRICS[name].range
@@ -48,9 +51,9 @@ def test_all_metrics_are_those_of_scipy_and_scikit_learn(case):
 def test_closed_forms():
     y, predicted = np.array([1.0, 2.0, 4.0]), np.array([[1.0], [4.0], [2.0]])
     expected = {"spearman": 0.5, "mse": 8 / 3, "rmse": math.sqrt(8 / 3), "r2": 1 - 8 / (14 / 3)}
-    found = compute_all(y, predicted)
+    found = compute_all(y, predicted, KIND)
     assert {name: found[name] for name in expected} == pytest.approx(expected)
-    assert compute_all(y, y[:, None]) == pytest.approx(
+    assert compute_all(y, y[:, None], KIND) == pytest.approx(
         {"spearman": 1, "pearson": 1, "r2": 1, "mse": 0, "rmse": 0}
     )
 
@@ -59,8 +62,8 @@ def test_closed_forms():
 def test_constant_predictions_correlate_with_nothing(constant):
     y = np.arange(10.0)
     scores = np.full((10, 1), constant)
-    assert compute("pearson", y, scores) == compute("spearman", y, scores) == 0
-    assert compute("r2", y, np.full((10, 1), y.mean())) == 0
+    assert compute("pearson", y, scores, KIND) == compute("spearman", y, scores, KIND) == 0
+    assert compute("r2", y, np.full((10, 1), y.mean()), KIND) == 0
 
 
 @pytest.mark.parametrize("scale", [1e-200, 1e200])
@@ -69,7 +72,9 @@ def test_correlations_do_not_depend_on_the_scale(scale):
     y = rng.normal(size=20)
     scores = y[:, None] + rng.normal(size=(20, 1))
     for name in ("pearson", "spearman"):
-        assert compute(name, y, scores * scale) == pytest.approx(compute(name, y, scores))
+        assert compute(name, y, scores * scale, KIND) == pytest.approx(
+            compute(name, y, scores, KIND)
+        )
 
 
 COLUMN = np.arange(3.0)[:, None]
@@ -89,5 +94,5 @@ COLUMN = np.arange(3.0)[:, None]
 )
 def test_wrong_input_is_a_value_error_of_one_line(name, y, scores, words):
     with pytest.raises(ValueError, match=words) as caught:
-        compute(name, y, scores)
+        compute(name, y, scores, KIND)
     assert "\n" not in str(caught.value)

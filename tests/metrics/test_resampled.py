@@ -5,13 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.kinds import find_kind
 from engine.metrics import METRICS
 from engine.testing.metrics import over_resamples_is_the_function_on_their_rows, rows_of
 
-CASES = [(name, kind) for name, metric in METRICS.items() for kind in metric.kinds]
+CASES = [(name, kind) for name, metric in METRICS.items() for kind in map(find_kind, metric.kinds)]
 
 
-@pytest.mark.parametrize(("name", "kind"), CASES)
+@pytest.mark.parametrize(("name", "kind"), CASES, ids=lambda one: getattr(one, "name", one))
 @settings(max_examples=25, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
@@ -32,7 +33,7 @@ def test_a_resample_without_a_class_has_the_mean_of_the_others():
     for name in ("auprc", "f1", "balanced_accuracy"):
         over = METRICS[name].overs["classification"](y, scores)
         assert over(np.bincount(rows, minlength=5)[:, None].astype(float)) == pytest.approx(
-            METRICS[name].function(y[rows], scores[rows])
+            METRICS[name].functions["classification"](y[rows], scores[rows])
         )
 
 

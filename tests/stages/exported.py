@@ -53,7 +53,7 @@ def shares(sequences: Sequence[str], kind: str, width: int, weight: float) -> Sc
 def fit(spec: TrialSpec, *_: object) -> Fitted:
     task = cached_task(spec.task)
     score = partial(
-        shares, kind=task.kind, width=len(task.classes), weight=float(spec.params["weight"])
+        shares, kind=task.kind.name, width=len(task.classes), weight=float(spec.params["weight"])
     )
 
     def save(folder: Path) -> None:
@@ -78,7 +78,6 @@ STUB = Method(
     summary="",
     parameters=named(*(Hyperparameter(name, None, None, "") for name in ("pooling", "weight"))),
     fit=fit,
-    kinds=("classification", "multilabel", "regression"),
     load=load,
 )
 
@@ -132,7 +131,7 @@ def export(
     )  # fmt: skip
     fits = list(final_fits(requests, lambda asked: ((r, fit_once(r)) for r in asked)))
     labels = run.plan.tasks["mine"].unseal_test().labels
-    tasks = [TaskFits("mine", cell.metric, labels, fits)]
+    tasks = [TaskFits("mine", cell.metric, run.plan.tasks["mine"].kind, labels, fits)]
     scores = score_table(tasks)
     write_best(run, winner, scores)
     return Exported(run, tasks, scores, load_best(run.file(f"best/{cell.cell.slug}")))

@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.basics.errors import UserError, nearest
-from engine.basics.plugins import with_plugins
-from engine.methods.base import declared
+from engine.basics.plugins import declared, with_plugins
+from engine.kinds import Kind, kinds
 from engine.methods.hyperparameters import POSITIVE, SWITCH, Hyperparameter, Range, named
 from engine.methods.probes.persistence import load_skops, save_skops
-from engine.records import TaskKind
 
 if TYPE_CHECKING:
     import numpy as np
@@ -74,7 +73,7 @@ class Request:
     """
 
     params: Mapping[str, Any]
-    kind: TaskKind
+    kind: Kind
     labels: npt.NDArray[Any]
     bound: npt.NDArray[np.int64]
     seed: int
@@ -110,8 +109,6 @@ class Probe:
         What a space's ``classifier`` calls it.
     summary : str
         One line for people.
-    kinds : tuple of str
-        Kinds of tasks that it takes.
     parameters : mapping
         Name -> hyperparameter, beside `COMMON`. One that several probes take can be the same in
         all.
@@ -120,6 +117,8 @@ class Probe:
         ``fit(X, y, sample_weight)`` where the probe takes ``class_weight``; then ``predict_proba``
         or, for regression, ``predict``. Labels are class numbers 0 to K - 1 that all occur,
         numbers of mean 0 and standard deviation 1, or, for a native multilabel one, (N, K) of 0/1.
+    of_classes, of_numbers : bool
+        Whether it takes tasks whose labels are classes, or hold or not; and numbers.
     standardize : bool
         Whether features are brought to mean 0 and standard deviation 1 where a configuration does
         not say.
@@ -137,9 +136,10 @@ class Probe:
 
     name: str
     summary: str
-    kinds: tuple[TaskKind, ...]
-    parameters: Mapping[str, Hyperparameter[Any]]
+    parameters: Mapping[str, Any]
     build: Callable[[Request], Any]
+    of_classes: bool = True
+    of_numbers: bool = True
     standardize: bool = True
     native_multilabel: bool = False
     count: Callable[[Any], int] = lambda _: 0
@@ -147,6 +147,15 @@ class Probe:
     save: Callable[[Any, Path], None] = save_skops
     load: Callable[[Path], Any] = load_skops
     fit_many: Callable[[Batch], Sequence[Any]] | None = None
+
+    def takes(self, kind: Kind) -> bool:
+        """Whether it can be fitted to a kind of task."""
+        return self.of_numbers if kind.numeric else self.of_classes
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Kinds of tasks that it takes, by name."""
+        return tuple(kind.name for kind in kinds().values() if self.takes(kind))
 
 
 def coefficients(estimator: Any) -> int:

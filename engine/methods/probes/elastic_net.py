@@ -19,7 +19,7 @@ def build(request: Request) -> Any:
     from sklearn.linear_model import ElasticNet, LogisticRegression
 
     C, l1_ratio = STRENGTH.of(request.params), L1_RATIO.of(request.params)
-    if request.kind == "regression":
+    if request.kind.numeric:
         # Its loss is the mean over rows.
         return ElasticNet(alpha=1 / (C * len(request.labels)), l1_ratio=l1_ratio, max_iter=5000)
     return LogisticRegression(
@@ -30,7 +30,6 @@ def build(request: Request) -> Any:
 PROBE = Probe(
     name="elastic_net",
     summary="logistic (classes) or least-squares (numbers) regression, L1 and L2",
-    kinds=("classification", "multilabel", "regression"),
     parameters=named(STRENGTH, L1_RATIO, CLASS_WEIGHT),
     build=build,
     count=coefficients,

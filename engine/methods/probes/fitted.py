@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.basics.errors import UserError
 from engine.basics.files import write_text
+from engine.kinds import Kind, find_kind
 from engine.methods.base import InfeasibleError
 from engine.methods.class_weights import CLASS_WEIGHT, balanced_weights
 from engine.methods.probes.base import (
@@ -24,7 +25,6 @@ from engine.methods.probes.base import (
     probes,
 )
 from engine.methods.probes.persistence import load_skops, save_skops
-from engine.records import TaskKind
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,12 +34,8 @@ if TYPE_CHECKING:
     Features = npt.NDArray[np.float32]
 
 FORMAT = 1
-#: Classifier of a configuration that names none.
-DEFAULTS: Mapping[TaskKind, str] = {
-    "classification": "logistic_regression",
-    "multilabel": "logistic_regression",
-    "regression": "ridge",
-}
+#: Of a configuration that names none, on classes or labels and on numbers.
+DEFAULT_CLASSIFIER, DEFAULT_REGRESSOR = "logistic_regression", "ridge"
 
 #: By which class probabilities in float32 may miss the sum 1.
 ROUNDING = 1e-5
@@ -77,7 +73,7 @@ class FittedProbe:
     """
 
     probe: Probe
-    kind: TaskKind
+    kind: Kind
     width: int
     columns: tuple[int, ...]
     constants: Mapping[int, int]
@@ -110,11 +106,11 @@ class FittedProbe:
         for column, label in self.constants.items():
             result[:, column] = label
         try:
-            if self.kind == "regression":
+            if self.kind.numeric:
                 # In float64, lest a small spread around a large mean is rounded away.
                 values = np.asarray(self.estimators[0].predict(X), dtype=np.float64)
                 result[:, 0] = values * self.scale + self.center
-            elif self.kind == "classification" or self.probe.native_multilabel:
+            elif self.kind.exclusive or self.probe.native_multilabel:
                 result[:, self.columns] = self.estimators[0].predict_proba(X)
             else:
                 for column, estimator in zip(self.columns, self.estimators, strict=True):
@@ -123,7 +119,7 @@ class FittedProbe:
             raise _refused(self.probe, X, str(error)) from None
         if not np.isfinite(result).all():
             raise _refused(self.probe, X, "scores are not finite")
-        return _normalized(result) if self.kind == "classification" else result
+        return _normalized(result) if self.kind.exclusive else result
 
     def save(self, folder: Path, more: Mapping[str, Any]) -> None:
         """Write the model's files, and what else is to be known of it."""
@@ -134,7 +130,7 @@ class FittedProbe:
         about = {
             "format": FORMAT,
             "classifier": self.probe.name,
-            "kind": self.kind,
+            "kind": self.kind.name,
             "width": self.width,
             "columns": list(self.columns),
             "constants": list(self.constants.items()),
@@ -168,7 +164,7 @@ def load_fitted(folder: Path) -> tuple[FittedProbe, Mapping[str, Any]]:
     probe = find_probe(about["classifier"])
     fitted = FittedProbe(
         probe=probe,
-        kind=about["kind"],
+        kind=find_kind(about["kind"]),
         width=about["width"],
         columns=tuple(about["columns"]),
         constants=dict(about["constants"]),
@@ -183,7 +179,7 @@ def load_fitted(folder: Path) -> tuple[FittedProbe, Mapping[str, Any]]:
     return fitted, about
 
 
-def configuration(params: Mapping[str, Any], kind: TaskKind, seed: int) -> Configuration:
+def configuration(params: Mapping[str, Any], kind: Kind, seed: int) -> Configuration:
     """The probe that hyperparameters describe.
 
     Raises
@@ -193,12 +189,13 @@ def configuration(params: Mapping[str, Any], kind: TaskKind, seed: int) -> Confi
     UserError
         If it does not take one of the hyperparameters.
     """
-    probe = find_probe(CLASSIFIER.of(params) or DEFAULTS[kind])
-    if kind not in probe.kinds:
-        others = [other.name for other in probes().values() if kind in other.kinds]
+    default = DEFAULT_REGRESSOR if kind.numeric else DEFAULT_CLASSIFIER
+    probe = find_probe(CLASSIFIER.of(params) or default)
+    if not probe.takes(kind):
+        others = [other.name for other in probes().values() if other.takes(kind)]
         raise InfeasibleError(
             f"classifier '{probe.name}' takes {' and '.join(probe.kinds)}, and this task is "
-            f"{kind}; valid: {', '.join(others)}"
+            f"{kind.name}; valid: {', '.join(others)}"
         )
     for name in params:
         if name not in COMMON and name not in probe.parameters:
@@ -207,8 +204,8 @@ def configuration(params: Mapping[str, Any], kind: TaskKind, seed: int) -> Confi
                 f"classifier '{probe.name}' does not take '{name}': in the search space, give it "
                 f"a condition, for example when: {{classifier: [{taker}]}}"
             )
-    if kind == "regression" and CLASS_WEIGHT.of(params) != "none":
-        raise InfeasibleError("class_weight: a regression task has no classes; leave it out")
+    if kind.numeric and CLASS_WEIGHT.of(params) != "none":
+        raise InfeasibleError(f"class_weight: a {kind.name} task has no classes; leave it out")
     return Configuration(probe, params, seed)
 
 
@@ -217,7 +214,7 @@ def fit_probes(
     features: Sequence[npt.NDArray[Any]],
     labels: npt.NDArray[Any],
     bound: npt.NDArray[np.int64],
-    kind: TaskKind,
+    kind: Kind,
     width: int,
 ) -> list[FittedProbe]:
     """Fit configurations to the same labels, those of a batched probe together.
@@ -231,7 +228,7 @@ def fit_probes(
         (N,) int64, (N, K) int64 of 0/1, or (N,) float64.
     bound : ndarray, shape (N,), int64
         Rows of one number are not divided where a probe sets a part of the rows aside.
-    kind : {"classification", "multilabel", "regression"}
+    kind : Kind
     width : int
         Columns K of the scores: classes, labels, or 1.
 
@@ -296,13 +293,13 @@ class _Target:
     scale: float = 1.0
 
     @staticmethod
-    def of(labels: npt.NDArray[Any], kind: TaskKind) -> _Target:
+    def of(labels: npt.NDArray[Any], kind: Kind) -> _Target:
         import numpy as np
 
-        if kind == "regression":
-            center, scale = float(labels.mean()), float(labels.std()) or 1.0
+        if kind.numeric:
+            center, scale = kind.scale(labels)
             return _Target((labels - center) / scale, (0,), {}, center, scale)
-        if kind == "multilabel":
+        if kind.independent:
             varies = (labels != labels[0]).any(axis=0)
             if not varies.any():
                 raise InfeasibleError("each label is the same in all rows to fit to")

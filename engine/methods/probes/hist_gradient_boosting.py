@@ -28,8 +28,8 @@ def build(request: Request) -> Any:
     """Trees of at most so many leaves, the best leaf first (Ke et al. 2017)."""
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-    params, of_numbers = request.params, request.kind == "regression"
-    boosting = HistGradientBoostingRegressor if of_numbers else HistGradientBoostingClassifier
+    params, numeric = request.params, request.kind.numeric
+    boosting = HistGradientBoostingRegressor if numeric else HistGradientBoostingClassifier
     return boosting(
         max_iter=TREES.of(params),
         learning_rate=RATE.of(params),
@@ -44,7 +44,6 @@ def build(request: Request) -> Any:
 PROBE = Probe(
     name="hist_gradient_boosting",
     summary="gradient boosting on histograms",
-    kinds=("classification", "multilabel", "regression"),
     parameters=named(TREES, RATE, LEAVES, FEWEST_ROWS, PENALTY, CLASS_WEIGHT),
     build=build,
     standardize=False,

@@ -18,7 +18,7 @@ def build(request: Request) -> Any:
     """Share of the classes, or mean, of the k nearest train rows; all distances are computed."""
     from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
-    neighbors = KNeighborsRegressor if request.kind == "regression" else KNeighborsClassifier
+    neighbors = KNeighborsRegressor if request.kind.numeric else KNeighborsClassifier
     return neighbors(
         n_neighbors=NEIGHBORS.of(request.params),
         weights=WEIGHTS.of(request.params),
@@ -30,7 +30,6 @@ def build(request: Request) -> Any:
 PROBE = Probe(
     name="k_nearest_neighbors",
     summary="k nearest neighbours",
-    kinds=("classification", "multilabel", "regression"),
     parameters=named(NEIGHBORS, WEIGHTS, DISTANCE),
     build=build,
 )

@@ -47,7 +47,7 @@ def save(estimator: Any, path: Path) -> None:
 PROBE = Probe(
     name="linear_svm",
     summary="linear support vector machine, scores calibrated by a sigmoid",
-    kinds=("classification", "multilabel"),
+    of_numbers=False,
     parameters=named(STRENGTH, CLASS_WEIGHT),
     build=build,
     count=lambda model: coefficients(model.calibrated_classifiers_[0].estimator),

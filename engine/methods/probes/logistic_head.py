@@ -13,7 +13,6 @@ from engine.encoders import best_device
 from engine.methods.class_weights import CLASS_WEIGHT
 from engine.methods.hyperparameters import named
 from engine.methods.probes.base import STRENGTH, Batch, Probe, Request
-from engine.records import TaskKind
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,7 +63,7 @@ class LogisticHead:
 
 def build(request: Request) -> LogisticHead:
     """Minimise C x the weighted log loss + half the squared norm of the weights."""
-    return LogisticHead(request, request.kind == "classification")
+    return LogisticHead(request, request.kind.exclusive)
 
 
 def fit_many(batch: Batch) -> Sequence[LogisticHead]:
@@ -91,10 +90,10 @@ def _fit_width(batch: Batch, chosen: Sequence[int]) -> list[LogisticHead]:
     designs = [Design.of(torch.as_tensor(np.array(m), device=device)) for m in matrices.values()]
     design_of = [place[id(batch.designs[number])] for number in chosen]
     order = sorted(range(len(chosen)), key=design_of.__getitem__)
-    targets = _targets(batch.labels, requests[0].kind)
+    exclusive = requests[0].kind.exclusive
+    targets = _targets(batch.labels, exclusive)
     weights = np.stack([_filled(batch.weights[chosen[i]], batch.labels) for i in order])
     strengths = np.array([STRENGTH.of(requests[i].params) for i in order])
-    exclusive = requests[0].kind == "classification"
     solutions = solve(
         designs,
         [design_of[i] for i in order],
@@ -112,11 +111,11 @@ def _fit_width(batch: Batch, chosen: Sequence[int]) -> list[LogisticHead]:
     return [heads[i] for i in range(len(chosen))]
 
 
-def _targets(labels: Any, kind: TaskKind) -> Array:
+def _targets(labels: Any, exclusive: bool) -> Array:
     """0 and 1 of each output, (K, N): one output for two exclusive classes, the second."""
     import numpy as np
 
-    if kind == "multilabel":
+    if not exclusive:
         return np.ascontiguousarray(labels.T, dtype=np.float64)
     one_hot: Array = np.eye(labels.max() + 1)[:, labels]
     return one_hot[1:] if len(one_hot) == 2 else one_hot
@@ -153,7 +152,7 @@ def load(path: Path) -> LogisticHead:
 PROBE = Probe(
     name="logistic_head",
     summary="logistic regression, L2, the configurations of a cell fitted together",
-    kinds=("classification", "multilabel"),
+    of_numbers=False,
     parameters=named(STRENGTH, CLASS_WEIGHT),
     build=build,
     native_multilabel=True,

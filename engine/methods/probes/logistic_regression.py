@@ -19,7 +19,7 @@ def build(request: Request) -> Any:
 PROBE = Probe(
     name="logistic_regression",
     summary="logistic regression, L2",
-    kinds=("classification", "multilabel"),
+    of_numbers=False,
     parameters=named(STRENGTH, CLASS_WEIGHT),
     build=build,
     count=coefficients,

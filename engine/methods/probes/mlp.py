@@ -44,7 +44,7 @@ def build(request: Request) -> Any:
     from engine.methods.training.short import ShortTraining
 
     params, labels, seed = request.params, request.labels, request.seed
-    shape = Shape(0, HIDDEN.of(params), LAYERS.of(params), 0, DROPOUT.of(params), request.kind)
+    shape = Shape(0, HIDDEN.of(params), LAYERS.of(params), 0, DROPOUT.of(params), request.kind.name)
     training = ShortTraining(
         epochs=EPOCHS.of(params),
         batch_size=BATCH_SIZE.of(params),
@@ -76,7 +76,6 @@ def load(path: Path) -> Any:
 PROBE = Probe(
     name="mlp",
     summary="multi-layer perceptron, early stopping on a part of train",
-    kinds=("classification", "multilabel", "regression"),
     parameters=named(HIDDEN, LAYERS, DROPOUT, EPOCHS, BATCH_SIZE, RATE, WEIGHT_DECAY, CLASS_WEIGHT),
     build=build,
     native_multilabel=True,

@@ -23,7 +23,7 @@ def build(request: Request) -> Any:
 PROBE = Probe(
     name="naive_bayes",
     summary="Gaussian naive Bayes",
-    kinds=("classification", "multilabel"),
+    of_numbers=False,
     parameters=named(SMOOTHING, CLASS_WEIGHT),
     build=build,
     standardize=False,

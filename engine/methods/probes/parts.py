@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from engine.records import TaskKind
+from engine.kinds import Kind
 from engine.tasks import Split
 
 if TYPE_CHECKING:
@@ -66,9 +66,7 @@ def folds(
     return list(splitter.split(labels, labels if stratified else None, groups))
 
 
-def held_out(
-    labels: npt.NDArray[Any], bound: Rows, share: float, seed: int, kind: TaskKind
-) -> Rows:
+def held_out(labels: npt.NDArray[Any], bound: Rows, share: float, seed: int, kind: Kind) -> Rows:
     """Rows of about a share that are not to be fitted; balanced as a task's splits are.
 
     Returns
@@ -79,11 +77,8 @@ def held_out(
     """
     import numpy as np
 
-    from engine.tasks.reading.balance import strata
-    from engine.tasks.reading.labels import Labels
     from engine.tasks.reading.splits import assign
 
-    balanced = strata(Labels(kind, labels, ()))
     shares = {"fitted": 1 - share, "held": share}
-    sides = assign([str(number) for number in bound], balanced, None, shares, seed)
+    sides = assign([str(number) for number in bound], kind.strata(labels), None, shares, seed)
     return np.flatnonzero(np.array(sides) == "held")

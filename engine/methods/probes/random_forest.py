@@ -26,7 +26,7 @@ def build(request: Request) -> Any:
     from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
     params = request.params
-    forest = RandomForestRegressor if request.kind == "regression" else RandomForestClassifier
+    forest = RandomForestRegressor if request.kind.numeric else RandomForestClassifier
     return forest(
         n_estimators=TREES.of(params),
         max_features=FEATURES.of(params),
@@ -40,7 +40,6 @@ def build(request: Request) -> Any:
 PROBE = Probe(
     name="random_forest",
     summary="random forest",
-    kinds=("classification", "multilabel", "regression"),
     parameters=named(TREES, FEATURES, DEPTH, FEWEST_TO_SPLIT, FEWEST_ROWS, CLASS_WEIGHT),
     build=build,
     standardize=False,

@@ -18,7 +18,7 @@ def build(request: Request) -> Any:
 PROBE = Probe(
     name="ridge",
     summary="least squares, L2",
-    kinds=("regression",),
+    of_classes=False,
     parameters=named(STRENGTH),
     build=build,
     count=coefficients,

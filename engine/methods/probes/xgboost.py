@@ -35,7 +35,7 @@ def build(request: Request) -> Any:
     from xgboost import XGBClassifier, XGBRegressor
 
     params = request.params
-    boosting = XGBRegressor if request.kind == "regression" else XGBClassifier
+    boosting = XGBRegressor if request.kind.numeric else XGBClassifier
     return boosting(
         n_estimators=TREES.of(params),
         learning_rate=RATE.of(params),
@@ -70,7 +70,6 @@ def load(path: Path) -> Any:
 PROBE = Probe(
     name="xgboost",
     summary="gradient boosting, XGBoost",
-    kinds=("classification", "multilabel", "regression"),
     parameters=named(TREES, RATE, DEPTH, FEWEST, ROWS, COLUMNS, PENALTY, CLASS_WEIGHT),
     build=build,
     standardize=False,

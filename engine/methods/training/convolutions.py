@@ -15,12 +15,12 @@ from torch.nn import functional
 from engine.basics.errors import UserError
 from engine.encoders import best_device
 from engine.encoders.tokenizers.tiny_tokens import N_CODE, encode
+from engine.kinds import Kind, find_kind
 from engine.methods.base import Report
 from engine.methods.class_weights import balanced_weights
 from engine.methods.training.parameters import load_state, save_module, seeded
 from engine.methods.training.short import ShortTraining, mean_loss, scores, target_tensor, train
 from engine.metrics import METRICS, compute
-from engine.records import TaskKind
 from engine.tasks import Task
 
 #: A, C, G, T, N.
@@ -87,14 +87,14 @@ class LetterNetwork:
     Attributes
     ----------
     outputs : int
-        Columns K of the scores.
+        Of the network.
     center, scale : float
         Mean and standard deviation of the train values of a regression.
     """
 
     network: Convolutions
     channels: int
-    kind: TaskKind
+    kind: Kind
     outputs: int
     center: float = 0.0
     scale: float = 1.0
@@ -102,13 +102,11 @@ class LetterNetwork:
     @staticmethod
     def of(channels: int, task: Task, seed: int) -> LetterNetwork:
         """Untrained network for a task, on the device of this process."""
-        device = torch.device(best_device())
+        device, outputs = torch.device(best_device()), task.kind.outputs(len(task.classes))
         with seeded(seed, device):
-            network = Convolutions(channels, len(task.classes)).to(device)
-        center, scale = 0.0, 1.0
-        if task.kind == "regression":
-            center, scale = float(task.train.labels.mean()), float(task.train.labels.std()) or 1.0
-        return LetterNetwork(network, channels, task.kind, len(task.classes), center, scale)
+            network = Convolutions(channels, outputs).to(device)
+        center, scale = task.kind.scale(task.train.labels)
+        return LetterNetwork(network, channels, task.kind, outputs, center, scale)
 
     def scores(self, sequences: Sequence[str]) -> npt.NDArray[np.float64]:
         """Class or label probabilities, or values, shape (N, K)."""
@@ -117,8 +115,9 @@ class LetterNetwork:
 
     def save(self, path: Path) -> None:
         """Write weights and what they mean."""
-        names = (field.name for field in fields(self) if field.name != "network")
-        save_module(self.network, path, {"about": {name: getattr(self, name) for name in names}})
+        names = (field.name for field in fields(self) if field.name not in ("network", "kind"))
+        about = {name: getattr(self, name) for name in names} | {"kind": self.kind.name}
+        save_module(self.network, path, {"about": about})
 
     @staticmethod
     def load(path: Path) -> LetterNetwork:
@@ -135,6 +134,7 @@ class LetterNetwork:
         about = told["about"]
         network = Convolutions(about["channels"], about["outputs"])
         network.load_state_dict(state)
+        about["kind"] = find_kind(about["kind"])
         return LetterNetwork(network.to(best_device()), **about)
 
 
@@ -180,7 +180,7 @@ def train_on_letters(
 
     def score(epoch: int) -> float:
         found = model.scores(task.validation.sequences)
-        value = compute(metric, task.validation.labels, found)
+        value = compute(metric, task.validation.labels, found, task.kind)
         report(epoch, value)
         return sign * value
 

@@ -311,7 +311,7 @@ def _note(
 ) -> None:
     """Take down the scores of a round, and its weights where they are the best so far."""
     pick = max if METRICS[training.metric].greater_is_better else min
-    score = compute(training.metric, task.validation.labels, scores)
+    score = compute(training.metric, task.validation.labels, scores, task.kind)
     curve = progress.curve
     if not curve or pick(score, pick(curve)) != pick(curve):
         progress.best_round = progress.rounds + 1

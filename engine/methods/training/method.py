@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from engine.basics.errors import UserError
 from engine.basics.files import write_text
 from engine.encoders import Encoder, best_device, load_encoder
+from engine.kinds import find_kind
 from engine.methods.base import Fitted, InfeasibleError, Method, Report, check_encoder
 from engine.methods.hyperparameters import Hyperparameter, named
 from engine.methods.training.adaptation import Adaptation, Adapted
@@ -53,7 +54,6 @@ def fine_tuning(
         summary=summary,
         parameters=named(*own, *TRAINING),
         fit=partial(_fit, adaptation),
-        kinds=("classification", "multilabel", "regression"),
         load=partial(_load, adaptation),
         adaptation=adaptation,
         citation=citation,
@@ -160,7 +160,7 @@ def _save(
     save_parameters(model.head_modules(), folder / HEAD_FILE)
     about = {
         "method": adaptation.name,
-        "kind": objective.kind,
+        "kind": objective.kind.name,
         "outputs": objective.outputs,
         "center": objective.center,
         "scale": objective.scale,
@@ -186,7 +186,7 @@ def _load(
     about: dict[str, Any] = json.loads((folder / ABOUT_FILE).read_text(encoding="utf-8"))
     if (saved := about.pop("method")) != adaptation.name:
         raise UserError(f"{folder / ABOUT_FILE}: method '{saved}', not '{adaptation.name}'")
-    objective = Objective(**about)
+    objective = Objective(find_kind(about.pop("kind")), **about)
     encoder = _encoder(spec)
     check_encoder(encoder.fingerprint, spec, folder)
     # What is drawn here is overwritten with what was saved.

@@ -9,11 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
+from engine.kinds import PLAIN, Kind
 from engine.methods.base import InfeasibleError
 from engine.methods.training.parameters import seeded
-from engine.records import TaskKind
 
 #: Values of the input that are scored at once.
 SCORED_VALUES = 2**20
@@ -108,45 +107,35 @@ def train(
     return tuple(curve)
 
 
-def mean_loss(kind: TaskKind, outputs: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
-    """Mean over rows of the cross entropy, of one per label, or of the squared error.
+def mean_loss(kind: Kind, outputs: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
+    """Mean of the plain loss of a kind of task.
 
     Parameters
     ----------
-    kind : {"classification", "multilabel", "regression"}
+    kind : Kind
     outputs : Tensor, shape (B, K), float32
     targets : Tensor
         (B,) int64, (B, K) float32, or (B, 1) float32.
     weights : Tensor or None
         (B,), or (B, K) where labels are weighted each on its own.
     """
-    if kind == "classification":
-        losses = functional.cross_entropy(outputs, targets, reduction="none")
-    elif kind == "multilabel":
-        losses = functional.binary_cross_entropy_with_logits(outputs, targets, reduction="none")
-    else:
-        losses = functional.mse_loss(outputs, targets, reduction="none")
+    losses = kind.losses(outputs, targets, PLAIN)
     return (losses if weights is None else losses * weights).mean()
 
 
-def scores(network: nn.Module, inputs: Tensor, kind: TaskKind) -> npt.NDArray[np.float64]:
+def scores(network: nn.Module, inputs: Tensor, kind: Kind) -> npt.NDArray[np.float64]:
     """Class or label probabilities, or values, shape (N, K), of inputs (N, ...) on any device."""
     device = next(network.parameters()).device
     network.eval()
     with torch.inference_mode():
         rows = max(1, SCORED_VALUES // max(1, inputs.shape[1]))
         parts = [network(part.to(device)).double() for part in torch.split(inputs, rows)]
-    outputs = torch.cat(parts)
-    if kind == "classification":
-        outputs = outputs.softmax(dim=1)
-    elif kind == "multilabel":
-        outputs = outputs.sigmoid()
-    return outputs.cpu().numpy()
+    return kind.scores(torch.cat(parts)).cpu().numpy()
 
 
-def target_tensor(labels: npt.NDArray[np.generic], kind: TaskKind) -> Tensor:
-    """Labels as `mean_loss` takes them."""
-    if kind == "classification":
+def target_tensor(labels: npt.NDArray[np.generic], kind: Kind) -> Tensor:
+    """Labels as `Kind.losses` takes them; numbers are to be standardised before."""
+    if kind.exclusive:
         return torch.as_tensor(labels.astype(np.int64))
     values = torch.as_tensor(labels.astype(np.float32))
     return values if values.dim() == 2 else values[:, None]

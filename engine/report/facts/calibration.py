@@ -64,7 +64,7 @@ def calibrations(run: FinishedRun, board: Leaderboard) -> dict[str, list[Calibra
     rows_of = dict(tuple(predictions.groupby("cell")))
     found: dict[str, list[Calibration]] = {}
     for task, standings in board.items():
-        if run.kind(task) == "classification":
+        if run.kind(task).exclusive:
             cells = [s for s in standings if s.status != "no score" and s.cell in rows_of]
             found[task] = [_calibration(cell, rows_of[cell.cell]) for cell in cells]
     return {task: cells for task, cells in found.items() if cells}

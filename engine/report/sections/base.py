@@ -1,11 +1,10 @@
 """What a file of this folder declares, and how the page finds what stands on it."""
 
-import importlib
-import pkgutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
-from engine.basics.plugins import with_plugins
+from engine.basics.plugins import Registry, declared
 from engine.report.facts.findings import Findings
 from engine.report.figures.drawing import Album
 from engine.report.forms.blocks import Section
@@ -30,26 +29,13 @@ class Subject:
     sections: Callable[[Findings, Album], Iterator[Section]]
 
 
-_registered: dict[str, Subject] = {}
+SUBJECTS = Registry("sections", Subject, partial(declared, PACKAGE, Subject))
 
-
-def register(subject: Subject) -> None:
-    """Add a subject to the reports that this process writes from now on.
-
-    Raises
-    ------
-    ValueError
-        If another has its name.
-    """
-    if subject.name in {known.name for known in subjects()}:
-        raise ValueError(f"two subjects of the report are called {subject.name!r}")
-    _registered[subject.name] = subject
+#: Add a subject to the reports that this process writes from now on; `UserError` if its name is
+#: taken.
+register = SUBJECTS.register
 
 
 def subjects() -> list[Subject]:
-    """Subjects of the files of this folder, of plug-ins, and registered here, in their order."""
-    files = pkgutil.iter_modules(importlib.import_module(PACKAGE).__path__)
-    modules = [importlib.import_module(f"{PACKAGE}.{file.name}") for file in files]
-    own = {m.SUBJECT.name: m.SUBJECT for m in modules if hasattr(m, "SUBJECT")}
-    found = with_plugins("sections", Subject, own | _registered)
-    return sorted(found.values(), key=lambda subject: (subject.place, subject.name))
+    """Subjects of the files of this folder, of plug-ins, and registered ones, in their order."""
+    return sorted(SUBJECTS.values(), key=lambda subject: (subject.place, subject.name))

@@ -6,6 +6,7 @@ from engine.basics.wording import FAMILIES, adjustment, count, listing, moment, 
 from engine.compare.evidence import RESAMPLES
 from engine.compare.families import METHODS
 from engine.compare.tasks import AcrossTasks
+from engine.kinds import kinds
 from engine.metrics import metric_label
 from engine.report.facts.findings import Findings
 from engine.report.facts.references import CORRECTIONS, method_citations, references
@@ -166,19 +167,17 @@ def _comparison_sentence(run: FinishedRun, cite: Callable[..., str]) -> str:
 
 def _averages(run: FinishedRun) -> str:
     """How a metric of two classes becomes one of several, where a task needs it."""
-    averaged = [task for task in run.tasks if run.metric(task) in AVERAGED]
-    parts = []
-    if any(
-        run.kind(task) == "classification" and len(run.task(task).get("classes") or []) > 2
-        for task in averaged
-    ):
-        parts.append("of more than two classes the mean over classes, each against the rest")
-    if any(run.kind(task) == "multilabel" for task in averaged):
-        parts.append("of several labels the mean over labels")
-    return f" ({'; '.join(parts)})" if parts else ""
+    averaged = {
+        run.kind(task).name
+        for task in run.tasks
+        if run.metric(task) in AVERAGED
+        and (run.kind(task).independent or len(run.task(task).get("classes") or []) > 2)
+    }
+    said = [kind.words.averages for name, kind in kinds().items() if name in averaged]
+    return f" ({'; '.join(said)})" if said else ""
 
 
 def _noun(run: FinishedRun) -> str:
     """What the tasks are, as far as one word holds for all."""
-    kinds = {run.kind(task) for task in run.tasks}
-    return f"sequence {kinds.pop()} task" if len(kinds) == 1 else "sequence task"
+    names = {run.kind(task).name for task in run.tasks}
+    return f"sequence {names.pop()} task" if len(names) == 1 else "sequence task"

@@ -67,16 +67,12 @@ def _facts(run: FinishedRun, task: str) -> list[tuple[str, str]]:
         if known.get(f"n_{split}") is not None
     ]
     classes = [str(name) for name in known.get("classes") or []]
-    labels = {
-        "classification": ("Classes", ", ".join(classes)),
-        "multilabel": ("Labels, each on its own", ", ".join(classes)),
-        "regression": ("Labels", "numbers"),
-    }
+    kind = run.kind(task)
     unsealed = (run.manifest.get("unsealed") or {}).get(task)
     pairs = [
         ("Sequences", ", ".join(splits)),
         ("Longest", plural(int(known.get("max_bases") or 0), "base")),
-        labels[run.kind(task)],
+        (kind.words.heading, kind.words.noun if kind.numeric else ", ".join(classes)),
         ("Test split read", moment(str(unsealed)) if unsealed else ""),
         ("Source", str(known.get("source") or "")),
         ("Licence", str(known.get("licence") or "")),

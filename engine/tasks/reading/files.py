@@ -15,12 +15,11 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from engine.basics.errors import UserError
+from engine.basics.values import quote
+from engine.kinds.multilabel import LABEL_PREFIX
 from engine.tasks.reading.formats import file_format
 
 OPTIONAL = ("split", "group", "id")
-#: Columns ``label_NAME`` of 0 and 1: labels that hold or not, each on its own.
-LABEL_PREFIX = "label_"
-LONGEST_QUOTE = 40
 
 
 @dataclass(frozen=True)
@@ -38,12 +37,6 @@ class Table:
 
     columns: dict[str, list[str | None]]
     unread: tuple[str, ...]
-
-
-def quote(text: str) -> str:
-    """A value for a message: in quotes, on one line, not too long."""
-    text = repr(text)[1:-1]
-    return f"'{text[:LONGEST_QUOTE]}...'" if len(text) > LONGEST_QUOTE else f"'{text}'"
 
 
 def read_bytes(file: Path, path: str) -> bytes:

@@ -2,15 +2,15 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from engine.basics.errors import UserError
-from engine.records import TaskKind, TaskSpec
+from engine.records import TaskSpec
 from engine.tasks.base import Split, Task, TaskCard, data_changed
 from engine.tasks.reading import balance, files, rows, splits
 from engine.tasks.reading.formats import find_file
-from engine.tasks.reading.labels import Labels
 from engine.tasks.reading.rows import Rows
 
 
@@ -36,15 +36,17 @@ def build_task(spec: TaskSpec, card: TaskCard | None) -> Task:
     file_hash = hashlib.sha256(content).hexdigest()
     if card and card.sha256 != file_hash:
         raise UserError(f"{path}: differs from its card (sha256); install dnasweep anew")
-    kind = spec.kind or (card.kind if card else None)
-    checked, names, warnings = _read(content, path, kind, spec.seed)
+    declared = spec.kind or (card.kind if card else None)
+    checked, names, warnings = _read(content, path, declared, spec.seed)
+    labels = checked.labels
     train, validation = _part(checked, names, "train"), _part(checked, names, "validation")
     return Task(
         name=spec.name,
-        classes=checked.labels.classes,
+        kind=labels.kind,
+        classes=labels.classes,
         train=train,
         validation=validation,
-        counts=balance.count(names, checked.labels),
+        counts=balance.count(names, labels),
         sizes={name: names.count(name) for name in balance.ORDER},
         max_bases=max(map(len, train.sequences + validation.sequences)),
         warnings=(
@@ -61,9 +63,8 @@ def build_task(spec: TaskSpec, card: TaskCard | None) -> Task:
         fingerprint=_fingerprint(checked, names),
         file_hash=file_hash,
         file=str(file),
-        spec=spec,
+        spec=replace(spec, kind=labels.kind.name),
         read_test=read_test,
-        kind=checked.labels.kind,
     )
 
 
@@ -79,12 +80,12 @@ def read_test(task: Task) -> Split:
     content = files.read_bytes(find_file(task.file), path)
     if hashlib.sha256(content).hexdigest() != task.file_hash:
         raise data_changed(path, ", so its test split stays sealed")
-    checked, names, _ = _read(content, path, task.kind, task.spec.seed)
+    checked, names, _ = _read(content, path, task.kind.name, task.spec.seed)
     return _part(checked, names, "test")
 
 
 def _read(
-    content: bytes, path: str, kind: TaskKind | None, seed: int
+    content: bytes, path: str, kind: str | None, seed: int
 ) -> tuple[Rows, list[str], list[str]]:
     """Checked rows, the split of each, and warnings."""
     checked = rows.check(files.parse(content, path), path, kind)
@@ -105,17 +106,9 @@ def _part(checked: Rows, names: Sequence[str], name: str) -> Split:
 
 def _fingerprint(checked: Rows, names: Sequence[str]) -> str:
     """SHA-256 over what a result depends on; values hold no line breaks or tabs."""
-    labels = checked.labels
-    lines = zip(checked.ids, checked.sequences, _written(labels), names, strict=True)
+    kind, classes = checked.labels.kind, checked.labels.classes
+    written = kind.written(checked.labels.values, classes)
+    lines = zip(checked.ids, checked.sequences, written, names, strict=True)
     # The order of labels is that of the file's columns, and numbers could be classes as well.
-    head = [] if labels.kind == "classification" else ["\t".join((labels.kind, *labels.classes))]
+    head = ["\t".join((kind.name, *classes))] if kind.headed else []
     return hashlib.sha256("\n".join([*head, *map("\t".join, lines)]).encode()).hexdigest()
-
-
-def _written(labels: Labels) -> list[str]:
-    """Labels as text that tells any two apart: a double to its last bit."""
-    if labels.kind == "classification":
-        return [labels.classes[label] for label in labels.values.tolist()]
-    if labels.kind == "multilabel":
-        return ["".join(map(str, row)) for row in labels.values.tolist()]
-    return [repr(value) for value in labels.values.tolist()]

@@ -9,10 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.basics.errors import UserError, nearest
-from engine.records import TaskKind
-from engine.tasks.reading.files import Table, quote
+from engine.basics.values import filled, quote, where
+from engine.tasks.reading.files import Table
 from engine.tasks.reading.labels import Labels, read_labels
-from engine.tasks.reading.values import filled, where
 
 NOT_NUCLEOTIDE = re.compile("[^ACGTRYSWKMBDHVN]")
 SPLIT_NAMES = {
@@ -34,13 +33,11 @@ class Rows:
     ----------
     sequences : tuple of str, length N
         Upper case, DNA letters, IUPAC ambiguity codes kept.
-    labels : Labels
     ids : tuple of str, length N
         Of the file, else ``row1``, ``row2`` ...
     splits : tuple of str, length N, or None
         ``train``, ``validation`` or ``test``; None where the file has no split.
     groups : tuple of str, length N, or None
-    warnings : tuple of str
     """
 
     sequences: tuple[str, ...]
@@ -51,7 +48,7 @@ class Rows:
     warnings: tuple[str, ...]
 
 
-def check(table: Table, path: str, kind: TaskKind | None = None) -> Rows:
+def check(table: Table, path: str, kind: str | None = None) -> Rows:
     """Check a table and give its rows.
 
     Parameters
@@ -60,7 +57,7 @@ def check(table: Table, path: str, kind: TaskKind | None = None) -> Rows:
     path : str
         Names the file in messages.
     kind : str or None
-        What the labels are said to be.
+        Name of the kind that the labels are said to be of.
 
     Raises
     ------

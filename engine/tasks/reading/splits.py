@@ -15,7 +15,7 @@ import numpy.typing as npt
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from engine.tasks.reading.balance import ORDER, check_splits, missing, strata
+from engine.tasks.reading.balance import ORDER, check_splits, missing
 from engine.tasks.reading.rows import Rows
 
 # In this order a class is spread where it has too few sequences for all three.
@@ -77,8 +77,7 @@ def assign(
     sequences : sequence of str, length N
         Canonical; see `canonical`.
     labels : ndarray, shape (N,) or (N, K), int64
-        Class of each row, or 1 for each label that it holds; see
-        `engine.tasks.reading.balance.strata`.
+        Class of each row, or 1 for each label that it holds; see `engine.kinds.Kind.strata`.
     groups : sequence of str, length N, or None
     fractions : mapping of str to float
         Share of every split; they add up to 1.
@@ -173,7 +172,7 @@ def complete(rows: Rows, seed: int, path: str) -> tuple[list[str], list[str]]:
     """
     molecules = [canonical(sequence) for sequence in rows.sequences]
     if rows.splits is None:
-        splits = assign(molecules, strata(rows.labels), rows.groups, FRACTIONS, seed)
+        splits = assign(molecules, rows.labels.strata, rows.groups, FRACTIONS, seed)
     else:
         splits = list(rows.splits)
         if "validation" not in splits:
@@ -195,7 +194,7 @@ def _carve_validation(splits: list[str], rows: Rows, molecules: list[str], seed:
     train = [row for row, name in enumerate(splits) if name == "train"]
     drawn = assign(
         [molecules[row] for row in train],
-        strata(rows.labels)[train],
+        rows.labels.strata[train],
         None if rows.groups is None else [rows.groups[row] for row in train],
         {"train": 1 - VALIDATION_OF_TRAIN, "validation": VALIDATION_OF_TRAIN},
         seed,

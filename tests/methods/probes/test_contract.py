@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from engine.basics.errors import UserError
+from engine.kinds import Kind, find_kind
 from engine.methods import InfeasibleError, methods
 from engine.methods.probes import find_probe, probes
 from engine.methods.probes.base import COMMON, hyperparameters
@@ -26,8 +27,8 @@ KINDS = ("classification", "multilabel", "regression")
 WEIGHTED = [
     (name, kind)
     for name, probe in probes().items()
-    for kind in probe.kinds
-    if "class_weight" in probe.parameters and kind != "regression"
+    for kind in map(find_kind, probe.kinds)
+    if "class_weight" in probe.parameters and not kind.numeric
 ]
 
 
@@ -42,15 +43,15 @@ def test_contract(check) -> None:
     check()
 
 
-@pytest.mark.parametrize(("name", "kind"), WEIGHTED)
-def test_balanced_classes_raise_the_scores_of_the_rare_one(name: str, kind: str) -> None:
-    X, y = data("classification", rows=300)
+@pytest.mark.parametrize(("name", "kind"), WEIGHTED, ids=lambda one: getattr(one, "name", one))
+def test_balanced_classes_raise_the_scores_of_the_rare_one(name: str, kind: Kind) -> None:
+    X, y = data(find_kind("classification"), rows=300)
     rows = np.flatnonzero((y == 0) | (np.arange(300) % 3 == 0))  # a tenth positive
     X, y = X[rows], y[rows]
-    labels = np.stack([y, 1 - y], axis=1) if kind == "multilabel" else y
+    labels = np.stack([y, 1 - y], axis=1) if kind.independent else y
     plain = fits(name).fitted(kind, X, labels).scores(X)
     balanced = fits(name).fitted(kind, X, labels, class_weight="balanced").scores(X)
-    positive = 0 if kind == "multilabel" else 1
+    positive = 0 if kind.independent else 1
     # A forest or boosted trees may be sure of all rows either way.
     assert not np.array_equal(plain, balanced)
     if name not in ("random_forest", "hist_gradient_boosting", "xgboost"):
@@ -62,15 +63,15 @@ def test_a_probe_that_does_not_take_a_kind_says_which_do(kind: str) -> None:
     for name, probe in probes().items():
         if kind not in probe.kinds:
             with pytest.raises(InfeasibleError, match=rf"'{name}' takes .* task is {kind}; valid"):
-                configuration({"classifier": name}, kind, 0)
+                configuration({"classifier": name}, find_kind(kind), 0)
 
 
 @pytest.mark.parametrize("name", ["ridge", "mlp", "xgboost"])
 def test_a_small_spread_around_a_large_mean_is_not_rounded_away(name: str) -> None:
     """In float32 a million has steps of 1/16."""
-    X, y = data("regression")
+    X, y = data(find_kind("regression"))
     spread = 1e-3 * (y - y.mean()) / y.std()
-    scores = fits(name).fitted("regression", X, 1e6 + spread).scores(X)[:, 0] - 1e6
+    scores = fits(name).fitted(find_kind("regression"), X, 1e6 + spread).scores(X)[:, 0] - 1e6
     assert ((scores - spread) ** 2).mean() < 0.5 * spread.var()
 
 
@@ -83,19 +84,21 @@ def test_the_ranges_of_a_hyperparameter_are_the_same_in_all_probes() -> None:
 
 
 def test_one_class_only_is_told() -> None:
-    X, _ = data("classification")
+    X, _ = data(find_kind("classification"))
     with pytest.raises(InfeasibleError, match="all 150 rows to fit to are of one class"):
-        fits("naive_bayes").fitted("classification", X, np.ones(150, dtype=np.int64))
+        fits("naive_bayes").fitted(find_kind("classification"), X, np.ones(150, dtype=np.int64))
 
 
 def test_a_hyperparameter_of_another_probe_is_told_with_the_condition_it_lacks() -> None:
     with pytest.raises(UserError, match=r"'naive_bayes' does not take 'C'.* when: {classifier: "):
-        configuration({"classifier": "naive_bayes", "C": 1.0}, "classification", 0)
+        configuration({"classifier": "naive_bayes", "C": 1.0}, find_kind("classification"), 0)
 
 
 def test_weights_of_classes_are_refused_where_there_are_none() -> None:
     with pytest.raises(InfeasibleError, match="class_weight: a regression task has no classes"):
-        configuration({"classifier": "elastic_net", "class_weight": "balanced"}, "regression", 0)
+        configuration(
+            {"classifier": "elastic_net", "class_weight": "balanced"}, find_kind("regression"), 0
+        )
 
 
 def test_the_method_declares_the_hyperparameters_of_every_probe() -> None:
@@ -125,8 +128,8 @@ def test_listing_the_probes_imports_no_heavy_library() -> None:
 def test_a_file_with_a_foreign_type_is_not_read(tmp_path: Path) -> None:
     import skops.io
 
-    X, y = data("classification")
-    fits("naive_bayes").fitted("classification", X, y).save(tmp_path, {})
+    X, y = data(find_kind("classification"))
+    fits("naive_bayes").fitted(find_kind("classification"), X, y).save(tmp_path, {})
     skops.io.dump(subprocess.Popen, tmp_path / "estimator-0.skops")
     with pytest.raises(UserError, match=r"estimator-0.skops: holds subprocess.Popen"):
         load_fitted(tmp_path)

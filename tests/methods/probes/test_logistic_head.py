@@ -7,6 +7,7 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
+from engine.kinds import find_kind
 from engine.methods.probes.base import Batch, Request
 from engine.methods.probes.logistic_head import LogisticHead, fit_many
 from engine.methods.probes.models.logistic import _search
@@ -26,7 +27,7 @@ def data(rows: int, width: int, classes: int, rng: np.random.Generator):
 
 def fitted(X, y, cases, kind: str = "classification") -> list[LogisticHead]:
     """Heads of (C, weights) cases, together."""
-    requests = tuple(Request({"C": C}, kind, y, np.arange(len(y)), 0) for C, _ in cases)
+    requests = tuple(Request({"C": C}, find_kind(kind), y, np.arange(len(y)), 0) for C, _ in cases)
     designs = tuple(X for _ in cases)
     return list(fit_many(Batch(requests, designs, y, tuple(weights for _, weights in cases))))
 
@@ -77,7 +78,9 @@ def test_alone_or_in_company_the_scores_are_the_same() -> None:
     X, y = data(250, 20, 2, rng)
     designs = (X, np.tanh(X))
     cases = [(C, d) for C in np.logspace(-4, 2, 32) for d in (0, 1)]
-    requests = tuple(Request({"C": C}, "classification", y, np.arange(len(y)), 0) for C, _ in cases)
+    requests = tuple(
+        Request({"C": C}, find_kind("classification"), y, np.arange(len(y)), 0) for C, _ in cases
+    )
     batch = Batch(requests, tuple(designs[d] for _, d in cases), y, (None,) * len(cases))
     for head, (C, d) in list(zip(fit_many(batch), cases, strict=True))[::7]:
         (alone,) = fitted(designs[d], y, [(C, None)])

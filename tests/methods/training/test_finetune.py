@@ -10,6 +10,7 @@ from torch import nn
 
 from engine.encoders import Encoder, load_encoder
 from engine.encoders.base import POOLINGS
+from engine.kinds.classification import KIND as CLASSES
 from engine.methods import prompt
 from engine.methods.base import InfeasibleError
 from engine.methods.lora import attach
@@ -49,7 +50,7 @@ def scorer_of(
     encoder: Encoder, pooling: str = "mean", outputs: int = 2, truncate: str = "center"
 ) -> Scorer:
     model = Model(encoder, pooling, outputs).to(encoder.device)
-    return Scorer(model, Ladder(encoder), Objective("classification", outputs), truncate)
+    return Scorer(model, Ladder(encoder), Objective(CLASSES, outputs), truncate)
 
 
 @pytest.mark.parametrize("name", ENCODERS)

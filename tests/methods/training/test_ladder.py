@@ -12,6 +12,7 @@ from torch.nn import functional
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from engine.encoders import Encoder, load_encoder
+from engine.kinds.classification import KIND as CLASSES
 from engine.methods.base import InfeasibleError
 from engine.methods.lora import attach
 from engine.methods.training.adaptation import Adapted
@@ -101,7 +102,7 @@ def model_of(name: str, max_tokens: int = 0) -> tuple[Encoder, Model]:
 def scorer_of(
     encoder: Encoder, model: Model, ladder: Ladder | None = None, truncate: str = "center"
 ) -> Scorer:
-    return Scorer(model, ladder or Ladder(encoder), Objective("classification", 2), truncate)
+    return Scorer(model, ladder or Ladder(encoder), Objective(CLASSES, 2), truncate)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from scipy.special import expit, softmax
 from sklearn.metrics import log_loss
 from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 
+from engine.kinds import LossOptions, find_kind
 from engine.methods.training.objective import Objective, objective_of
 
 LOGITS = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
@@ -18,7 +19,9 @@ VALUES = np.random.default_rng(3).normal(5.0, 3.0, size=40)
 
 
 def task(kind, labels):
-    return SimpleNamespace(kind=kind, classes=("a", "b", "c"), train=SimpleNamespace(labels=labels))
+    return SimpleNamespace(
+        kind=find_kind(kind), classes=("a", "b", "c"), train=SimpleNamespace(labels=labels)
+    )
 
 
 def losses(objective: Objective, labels, logits=LOGITS):
@@ -37,7 +40,7 @@ def test_balanced_weights_are_scikit_learns():
     np.testing.assert_allclose(objective.weights.numpy(), weights, rtol=1e-6)
     rows = compute_sample_weight("balanced", CLASSES)
     assert rows.mean() == pytest.approx(1)
-    plain = losses(Objective("classification", 3), CLASSES)
+    plain = losses(Objective(find_kind("classification"), 3), CLASSES)
     np.testing.assert_allclose(losses(objective, CLASSES), rows * plain, rtol=1e-5)
 
 
@@ -76,7 +79,7 @@ def test_focal_loss_is_that_of_its_paper(gamma: float):
 @pytest.mark.parametrize("kind", ["classification", "multilabel"])
 def test_focal_loss_has_a_gradient_where_a_row_is_sure(kind: str, gamma: float):
     """For gamma below 1 a power of 1 - p = 0 has none. Far from it, the plain formula's loss."""
-    objective = Objective(kind, 2, focal_gamma=gamma)
+    objective = Objective(find_kind(kind), 2, options=LossOptions(focal_gamma=gamma))
     logits = torch.tensor([[20.0, -20.0], [200.0, -200.0], [-20.0, 20.0], [1.0, -0.5]])
     logits.requires_grad_()
     labels = np.array([0, 0, 0, 1])
@@ -118,9 +121,9 @@ def test_squared_and_huber_errors_are_of_standardised_targets():
 
 def test_scores_are_probabilities_or_values_in_the_unit_of_the_labels():
     logits = torch.from_numpy(LOGITS).double()
-    whole = Objective("classification", 3).scores(logits)
+    whole = Objective(find_kind("classification"), 3).scores(logits)
     np.testing.assert_allclose(whole, softmax(LOGITS.astype(float), axis=1), atol=1e-12)
-    each = Objective("multilabel", 3).scores(logits)
+    each = Objective(find_kind("multilabel"), 3).scores(logits)
     np.testing.assert_allclose(each, expit(LOGITS.astype(float)), atol=1e-12)
     regression = objective_of(task("regression", VALUES), {})
     back = regression.scores(regression.targets(VALUES).double())

@@ -7,6 +7,7 @@ import torch
 
 from engine.embedding.windows import reverse_complement
 from engine.encoders import Encoder, load_encoder
+from engine.kinds.classification import KIND as CLASSES
 from engine.methods.training.ladder import Ladder
 from engine.methods.training.model import Model
 from engine.methods.training.objective import Objective
@@ -20,7 +21,7 @@ def scorer() -> Scorer:
     encoder = load_encoder("tiny-hyena", weights="random")
     assert isinstance(encoder, Encoder)
     model = Model(encoder, "mean", 2)
-    return Scorer(model, Ladder(encoder), Objective("classification", 2), "error")
+    return Scorer(model, Ladder(encoder), Objective(CLASSES, 2), "error")
 
 
 def log_odds(scores: np.ndarray) -> np.ndarray:

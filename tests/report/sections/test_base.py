@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.basics.errors import UserError
 from engine.report.facts.findings import Findings
 from engine.report.figures.drawing import Album
 from engine.report.finished_run import read_run
@@ -24,7 +25,7 @@ def licences(found: Findings, album: Album) -> Iterator[Section]:
 
 @pytest.fixture
 def nothing_registered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(base, "_registered", {})
+    monkeypatch.setattr(base.SUBJECTS, "_all", dict(base.SUBJECTS))
 
 
 def test_every_file_of_the_folder_is_found_in_the_order_of_the_page() -> None:
@@ -54,8 +55,8 @@ def test_a_subject_from_outside_stands_at_its_place_in_both_forms(
 
 @pytest.mark.usefixtures("nothing_registered")
 def test_two_subjects_of_one_name_are_refused() -> None:
-    with pytest.raises(ValueError, match="called 'cost'"):
+    with pytest.raises(UserError, match="'cost' is taken"):
         register(Subject("cost", 1, licences))
     register(Subject("licences", 65, licences))
-    with pytest.raises(ValueError, match="called 'licences'"):
+    with pytest.raises(UserError, match="'licences' is taken"):
         register(Subject("licences", 5, licences))

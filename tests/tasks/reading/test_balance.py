@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from engine.basics.errors import UserError
+from engine.kinds import find_kind
 from engine.tasks import load_task
-from engine.tasks.reading.balance import count, strata
+from engine.tasks.reading.balance import count
 from engine.tasks.reading.labels import Labels
 
 
@@ -34,11 +35,13 @@ def test_numbers_are_spread_by_quantile(write):
 
 
 def test_bins_are_fewer_where_rows_are_few_and_equal_values_share_one():
-    few = Labels("regression", np.arange(25.0), ("value",))
-    assert strata(few).sum(axis=0).tolist() == [12, 13]
-    assert strata(Labels("regression", np.arange(9.0), ("value",))).shape == (9, 1)
+    few = Labels(find_kind("regression"), np.arange(25.0), ("value",))
+    assert few.strata.sum(axis=0).tolist() == [12, 13]
+    assert Labels(find_kind("regression"), np.arange(9.0), ("value",)).strata.shape == (9, 1)
     zeros = np.concatenate([np.zeros(80), np.arange(1, 21)])
-    assert len(np.unique(strata(Labels("regression", zeros, ("value",)))[:80], axis=0)) == 1
+    assert (
+        len(np.unique(Labels(find_kind("regression"), zeros, ("value",)).strata[:80], axis=0)) == 1
+    )
 
 
 def test_labels_of_any_frequency_are_spread_and_rare_ones_reach_every_split(write):
@@ -57,13 +60,13 @@ def test_labels_of_any_frequency_are_spread_and_rare_ones_reach_every_split(writ
 
 def test_counts_are_by_label_and_of_rows():
     splits = ["train", "test", "train"]
-    labels = Labels("multilabel", np.array([[1, 0], [1, 1], [1, 0]]), ("a", "b"))
+    labels = Labels(find_kind("multilabel"), np.array([[1, 0], [1, 1], [1, 0]]), ("a", "b"))
     assert count(splits, labels) == {
         "train": {"a": 2, "b": 0},
         "validation": {"a": 0, "b": 0},
         "test": {"a": 1, "b": 1},
     }
-    numbers = Labels("regression", np.array([0.5, 1.5, 2.5]), ("value",))
+    numbers = Labels(find_kind("regression"), np.array([0.5, 1.5, 2.5]), ("value",))
     assert count(splits, numbers)["train"] == {"value": 2}
 
 

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.basics.errors import UserError
+from engine.basics.values import quote
 from engine.tasks import load_task
-from engine.tasks.reading.files import parse, quote
+from engine.tasks.reading.files import parse
 
 NAMES = ("id", "sequence", "label", "split", "group")
 WORD = st.text("abcXYZ019_.-", min_size=1, max_size=8)

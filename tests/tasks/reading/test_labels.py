@@ -42,7 +42,7 @@ def task(write, text: str, kind=None, name: str = "mine.csv"):
     ],
 )
 def test_labels_tell_the_kind(label, kind):
-    assert read_labels({"label": label}, None, "x.csv").kind == kind
+    assert read_labels({"label": label}, None, "x.csv").kind.name == kind
 
 
 def test_columns_of_0_and_1_are_multilabel_whatever_their_spelling():
@@ -51,7 +51,7 @@ def test_columns_of_0_and_1_are_multilabel_whatever_their_spelling():
         "label_x": ["true", "False", "0.0"],
     }
     labels = read_labels(columns, None, "x.csv")
-    assert (labels.kind, labels.classes) == ("multilabel", ("H3K4me3", "x"))
+    assert (labels.kind.name, labels.classes) == ("multilabel", ("H3K4me3", "x"))
     assert labels.values.dtype == np.int64
     assert labels.values.tolist() == [[1, 1], [0, 0], [1, 0]]
 
@@ -91,7 +91,7 @@ def test_numbers_are_read_to_the_last_bit(values):
 def test_whole_numbers_are_a_regression_where_declared(write):
     text = csv(sequence=SEQUENCES, label=range(40))
     declared = task(write, text, "regression")
-    assert declared.kind == "regression"
+    assert declared.kind.name == "regression"
     values = np.concatenate([declared.train.labels, declared.validation.labels])
     assert values.dtype == np.float64
     assert set(values) <= set(map(float, range(40)))
@@ -99,7 +99,7 @@ def test_whole_numbers_are_a_regression_where_declared(write):
 
 def test_a_regression_is_a_task(write):
     made = task(write, csv(sequence=SEQUENCES, label=NUMBERS))
-    assert (made.kind, made.classes) == ("regression", ("value",))
+    assert (made.kind.name, made.classes) == ("regression", ("value",))
     assert made.sizes == {"train": 28, "validation": 6, "test": 6}
     assert made.counts["train"] == {"value": 28}
     assert made.rows == 40
@@ -111,7 +111,7 @@ def test_a_regression_is_a_task(write):
 
 def test_a_multilabel_task_counts_rows_once_and_labels_each(write):
     made = task(write, csv(sequence=SEQUENCES, label=SETS))
-    assert (made.kind, made.classes) == ("multilabel", ("a", "b", "c"))
+    assert (made.kind.name, made.classes) == ("multilabel", ("a", "b", "c"))
     assert made.rows == sum(made.sizes.values()) == 40
     assert {n: sum(c[n] for c in made.counts.values()) for n in "abc"} == {
         "a": 20,
@@ -137,7 +137,7 @@ def test_every_format_gives_the_same_labels(write):
         task(write, fasta, name="mine.fa"),
         load_task(TaskSpec("mine", write("mine.parquet", sink.getvalue()))),
     ]
-    assert {t.kind for t in made} == {"regression"}
+    assert {t.kind.name for t in made} == {"regression"}
     assert len({t.fingerprint for t in made}) == 1
 
 
@@ -229,5 +229,5 @@ def test_every_fault_of_labels_is_one_line_that_says_what_to_do(fault, write):
 def test_a_column_label_goes_before_label_columns_and_they_are_told(write):
     rows = [i % 2 for i in range(40)]
     made = task(write, csv(sequence=SEQUENCES, label=rows, label_text=["x"] * 40))
-    assert made.kind == "classification"
+    assert made.kind.name == "classification"
     assert made.warnings == ("columns that are not read: 'label_text'",)

@@ -43,7 +43,7 @@ def test_splits_hold_the_rows_of_the_file_in_order(csv, write):
         "test": 12,
     }
     assert task.name == "mine"
-    assert task.spec == TaskSpec("mine", "mine.csv")
+    assert task.spec == TaskSpec("mine", "mine.csv", kind="classification")
     assert task.warnings == ()
 
 

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from engine.encoders import best_device
+from engine.kinds import find_kind
 from engine.methods.training.parameters import load_state, save_module, seeded
 from engine.methods.training.short import ShortTraining, mean_loss, scores, target_tensor, train
-from engine.records import TaskKind
 
 Array = npt.NDArray[np.float64]
 
@@ -31,7 +31,7 @@ class Shape:
     layers: int
     outputs: int
     dropout: float
-    kind: TaskKind
+    kind: str
 
     def network(self) -> nn.Sequential:
         """Untrained network; torch's generator draws it."""
@@ -64,14 +64,15 @@ class Perceptron:
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Perceptron:
         """Fit to rows (N, H) and labels as `engine.methods.probes.base.Probe.build` says."""
-        training, kind, device = self.training, self.shape.kind, torch.device(best_device())
+        training, device = self.training, torch.device(best_device())
         assert training is not None
+        kind = find_kind(self.shape.kind)
         inputs = torch.as_tensor(np.array(X, dtype=np.float32), device=device)
         targets = target_tensor(np.asarray(y), kind).to(device)
         weights = None
         if sample_weight is not None:
             weights = torch.as_tensor(np.asarray(sample_weight, dtype=np.float32), device=device)
-        outputs = int(targets.max()) + 1 if kind == "classification" else targets.shape[1]
+        outputs = kind.outputs(int(targets.max()) + 1 if kind.exclusive else targets.shape[1])
         self.shape = replace(self.shape, inputs=inputs.shape[1], outputs=outputs)
         with seeded(training.seed, device):
             network = self.shape.network().to(device)
@@ -95,7 +96,7 @@ class Perceptron:
     def predict_proba(self, X: Any) -> Array:
         """Probability of each class or label, shape (N, K)."""
         inputs = torch.as_tensor(np.array(X, dtype=np.float32))
-        return scores(self.network, inputs, self.shape.kind)
+        return scores(self.network, inputs, find_kind(self.shape.kind))
 
     def predict(self, X: Any) -> Array:
         """Predicted values, shape (N,)."""

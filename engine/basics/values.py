@@ -1,10 +1,17 @@
-"""Values of a column on their way to a check: what counts as missing, and how rows are named."""
+"""Values of a column on their way to a check: what is missing, how rows and values are named."""
 
 from collections.abc import Sequence
 
 from engine.basics.errors import UserError
 
 MISSING = frozenset({"", "nan", "na", "n/a", "null", "<na>"})
+LONGEST_QUOTE = 40
+
+
+def quote(text: str) -> str:
+    """A value for a message: in quotes, on one line, not too long."""
+    text = repr(text)[1:-1]
+    return f"'{text[:LONGEST_QUOTE]}...'" if len(text) > LONGEST_QUOTE else f"'{text}'"
 
 
 def where(rows: Sequence[int]) -> str:
