@@ -16,7 +16,7 @@ from engine.basics.plugins import Registry
 from tests.conftest import REPOSITORY
 
 BLOCK = re.compile(r"^```\w+\n# ([\w./]+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-GROUPS = ("encoders", "probes", "methods", "metrics")
+GROUPS = ("encoders", "probes", "methods", "metrics", "sections")
 
 
 def write_package(folder: Path) -> Path:
@@ -55,7 +55,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture(scope="module")
 def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = write_package(tmp_path_factory.mktemp("example"))
-    modules = ("gc", "lda", "nearest_mean", "g_mean")
+    modules = ("gc", "lda", "nearest_mean", "g_mean", "licences")
     points = {g: f"dnasweep_example.{m}" for g, m in zip(GROUPS, modules, strict=True)}
     return installed(folder, "dnasweep_example", points)
 
@@ -104,6 +104,12 @@ def test_a_broken_plug_in_is_one_line_that_names_it(
     where = "error: package 'broken_package': entry point dnasweep.encoders: mine"
     for part in (where, *parts):
         assert part in done.stderr
+
+
+def test_a_section_stands_at_its_place_in_the_report(example: Path) -> None:
+    code = "from engine.report.sections import subjects; print(*(s.name for s in subjects()))"
+    names = run(example, "-c", code).stdout.split()
+    assert names.index("cost") < names.index("licences") < names.index("claims")
 
 
 def test_two_packages_cannot_take_one_name(example: Path, tmp_path: Path) -> None:
