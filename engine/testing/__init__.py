@@ -1,4 +1,4 @@
-"""Contract suites: what every encoder, probe, method and metric owes, whoever wrote it.
+"""Contract suites: what every encoder, probe, method, metric and kind of task owes.
 
 A suite is a list of checks of one thing; each is called without arguments, and raises an
 `AssertionError` where the promise is broken. With pytest:

@@ -15,19 +15,11 @@ from engine.methods import find_method
 from engine.records import Cell, EncoderSpec, TaskSpec, TrialSpec
 from engine.tasks import load_task
 from engine.testing.check import Check, told
+from engine.testing.kinds import label
 from engine.trial import refit, run_trial
 
 #: Files that a model may consist of; a pickle is none of them.
 SUFFIXES = {".json", ".safetensors", ".skops", ".md", ".ubj"}
-
-
-def label(kind: Kind, i: int) -> str:
-    """Label of a row as it stands in a file."""
-    if kind.numeric:
-        return repr(0.25 * i)
-    if kind.independent:
-        return ("a;" if i % 2 else "") + ("b" if i % 3 else "") or ";"
-    return "abc"[i % 3]
 
 
 def small_spec(

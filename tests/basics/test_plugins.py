@@ -16,6 +16,8 @@ from engine.basics.plugins import Registry
 from tests.conftest import REPOSITORY
 
 BLOCK = re.compile(r"^```\w+\n# ([\w./]+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+#: One file: a kind of task, and its metric.
+ORDINAL = "dnasweep_example.ordinal"
 GROUPS = ("encoders", "probes", "methods", "metrics", "sections")
 
 
@@ -57,6 +59,7 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = write_package(tmp_path_factory.mktemp("example"))
     modules = ("gc", "lda", "nearest_mean", "g_mean", "licences")
     points = {g: f"dnasweep_example.{m}" for g, m in zip(GROUPS, modules, strict=True)}
+    installed(folder, "dnasweep_ordinal", dict.fromkeys(("kinds", "metrics"), ORDINAL))
     return installed(folder, "dnasweep_example", points)
 
 
