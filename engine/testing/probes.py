@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.kinds import Kind, find_kind
+from engine.kinds.classification import KIND as CLASSES
 from engine.methods import InfeasibleError
 from engine.methods.probes import find_probe
 from engine.methods.probes.fitted import (
@@ -181,7 +182,7 @@ def a_label_that_never_changes_in_train_is_predicted_as_it_is(fits: Fits, kind: 
 
 def balanced_classes_change_the_scores(fits: Fits, kind: Kind) -> None:
     """And do not lower those of the rare one; a forest or boosted trees may be sure either way."""
-    X, y = data(find_kind("classification"), rows=300)
+    X, y = data(CLASSES, rows=300)
     rows = np.flatnonzero((y == 0) | (np.arange(300) % 3 == 0))  # a tenth positive
     X, y = X[rows], y[rows]
     labels = np.stack([y, 1 - y], axis=1) if kind.independent else y

@@ -17,7 +17,8 @@ from engine.basics.yaml_files import dump_yaml
 from engine.commands.plan_tables import plan_table
 from engine.compare.cells import TaskFits, comparison_table, score_table
 from engine.embedding.stored import PrepareRequest, prepare
-from engine.kinds import Kind, find_kind, kinds
+from engine.kinds import Kind, find_kind
+from engine.kinds.base import KINDS
 from engine.methods import methods
 from engine.methods.probes import probes
 from engine.metrics import METRICS, compute, metrics_of
@@ -71,8 +72,8 @@ def write_grades(path: Path) -> None:
 
 def forget() -> None:
     """Look for plug-ins anew."""
-    kinds.cache_clear()
-    METRICS.__dict__.pop("_all", None)
+    for registry in (KINDS, METRICS):
+        registry.__dict__.pop("_all", None)
 
 
 @pytest.fixture(scope="module")
