@@ -31,28 +31,27 @@ def embed(run: Run, pairs: Sequence[tuple[str, str]], splits: tuple[str, ...]) -
         for pair in pairs
     }
     store = Store(run.store)
-    missing: dict[PrepareRequest, tuple[str, str]] = {}
-    for pair, request in requests.items():
-        found = None if run.fresh else recall_prepared(request, store)
-        if found is None:
-            missing[request] = pair
-        else:
-            run.keep(pair, found)
+    found = {p: None if run.fresh else recall_prepared(r, store) for p, r in requests.items()}
+    missing = {requests[pair]: pair for pair, known in found.items() if known is None}
     if not missing:
         run.view.say(f"[green]✓[/] embed  [dim]all {len(requests)} in the store[/]")
-        return
-    total = sum(
-        plan.tasks[task].sizes[split]
-        for request, (_, task) in missing.items()
-        if request.poolings
-        for split in splits
-    )
-    with run.view.stage(f"embed ({', '.join(splits)})", total, "sequences") as count:
-        for request, made in _embedded(run, list(missing)):
-            if isinstance(made, Prepared):
-                run.keep(missing[request], made)
-            else:
-                count["done"] += made
+    else:
+        total = sum(
+            plan.tasks[task].sizes[split]
+            for request, (_, task) in missing.items()
+            if request.poolings
+            for split in splits
+        )
+        with run.view.stage(f"embed ({', '.join(splits)})", total, "sequences") as count:
+            for request, made in _embedded(run, list(missing)):
+                if isinstance(made, Prepared):
+                    found[missing[request]] = made
+                else:
+                    count["done"] += made
+    # In the plan's order, whichever was done first: tables and the report follow it.
+    for pair, prepared in found.items():
+        if prepared is not None:
+            run.keep(pair, prepared)
 
 
 def measure_embeddings(run: Run) -> list[Measured]:
