@@ -27,8 +27,6 @@ class Quick:
     ----------
     encoders, tasks, methods : sequence of str
         Names, or paths of a folder, a data file, a search space.
-    trials : int or None
-    seeds : sequence of int
     """
 
     encoders: Sequence[str] = ()

@@ -28,7 +28,6 @@ class FitsAlone:
     ----------
     rows : Resamples
         The metric, and its intervals.
-    test : str
     tested : callable
         ``tested(rows, a, b, level) -> Difference``.
     """

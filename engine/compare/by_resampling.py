@@ -38,7 +38,6 @@ class Resamples:
         Rows of one group are not independent: whole groups are drawn.
     over : callable or None
         As in `engine.stats.draws.draw`.
-    resamples : int
     """
 
     labels: npt.NDArray[np.int64 | np.float64]

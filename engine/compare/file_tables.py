@@ -25,8 +25,6 @@ class Comparison:
 
     Attributes
     ----------
-    scores, pairs, omnibus, contrasts : DataFrame
-    asked : Question
     groups : str or None
         Column whose equal values are not independent rows.
     by_position : bool

@@ -34,10 +34,8 @@ class Model:
 
     Attributes
     ----------
-    name : str
     task : str
         Models of different tasks are not compared.
-    ids : tuple of str or None
     labels : ndarray, shape (N,), int64
     fits : tuple of ndarray, shape (N, K)
         One per seed; the first is the model.

@@ -117,7 +117,6 @@ class LoadRequest:
 
     Attributes
     ----------
-    card : EncoderCard
     weights : str
         ``"hub"`` for the published (or shipped) weights, ``"random"``, or a local folder. Another
         checkpoint of the hub, `load_encoder` has made a local folder of.

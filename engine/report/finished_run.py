@@ -35,7 +35,6 @@ class FinishedRun:
 
     Attributes
     ----------
-    folder : Path
     study : mapping
         ``study.yaml``, resolved.
     manifest : mapping

@@ -25,7 +25,6 @@ class Draws:
     drawn : ndarray of float64, shape (M, B)
     n_units : int
         Rows of the rarest class, or groups that hold it.
-    n_rows : int
     """
 
     values: FloatArray

@@ -44,7 +44,6 @@ class Difference(NamedTuple):
         Two-sided interval of ``delta``, whatever the alternative.
     z : float
         ``delta / se``, 0 where both are 0: normal where `df` is infinite, else Student's t.
-    df : float
     p, log10_p : float
         p-value and its decimal logarithm, finite where p underflows.
     """

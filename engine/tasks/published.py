@@ -33,10 +33,8 @@ class PublishedScore(NamedTuple):
     ----------
     task, encoder, pooling, metric : str
         The task as published; encoder, pooling and metric in our words.
-    value : float
     n_test : int
         Sequences of its test split.
-    doi : str
     """
 
     task: str
