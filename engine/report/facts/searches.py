@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from engine.report.finished_run import FinishedRun, cell_label
+from engine.report.finished_run import FinishedRun
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,6 @@ class Search:
     def total(self) -> int:
         """All trials that were started."""
         return sum(self.counts.values())
-
-    @property
-    def label(self) -> str:
-        """What figures and tables call the cell within its task."""
-        return cell_label(self.encoder, self.method)
 
 
 def searches(run: FinishedRun) -> dict[str, list[Search]]:
