@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def load_encoder(
-    name: str,
+    name: str | Path,
     *,
     weights: str | Path = "hub",
     device: str = "cpu",
@@ -28,7 +28,7 @@ def load_encoder(
 
     Parameters
     ----------
-    name : str
+    name : str or Path
         A name that ``dnasweep list encoders`` shows; or a folder, ``./my_model``, whose
         ``config.json`` tells the code that it runs on.
     weights : {"hub", "random"}, hub:OWNER/NAME[@REVISION] or path
@@ -58,15 +58,15 @@ def load_encoder(
     >>> encoder(tokens.input_ids, tokens.attention_mask).shape
     torch.Size([2, 4, 128])
     """
-    if weights == "hub" and registry.is_folder(name):
+    if weights == "hub" and (isinstance(name, Path) or registry.is_folder(name)):
         name, weights = registry.card_of_folder(Path(name).expanduser()), Path(name).expanduser()
     return registry.load_encoder(
-        name, weights=weights, device=device, dtype=dtype, seed=seed, max_bases=max_bases
+        str(name), weights=weights, device=device, dtype=dtype, seed=seed, max_bases=max_bases
     )
 
 
 def embed(
-    encoder: str | Encoder | FeatureEncoder,
+    encoder: str | Path | Encoder | FeatureEncoder,
     sequences: Sequence[str],
     *,
     pooling: str = "mean",
@@ -78,7 +78,7 @@ def embed(
 
     Parameters
     ----------
-    encoder : str, Encoder or FeatureEncoder
+    encoder : str, Path, Encoder or FeatureEncoder
         Of `load_encoder`, or what it takes.
     sequences : sequence of str, length N
         Letters as in the file of a task: any case, U for T, IUPAC codes.
@@ -114,7 +114,7 @@ def embed(
     from engine.tasks.reading.rows import read_sequences
 
     read = read_sequences(sequences, "sequences")[0]
-    if isinstance(encoder, str):
+    if isinstance(encoder, str | Path):
         encoder = load_encoder(encoder, max_bases=max(map(len, read), default=0))
     if isinstance(encoder, FeatureEncoder):
         pooling, layer = "features", -1

@@ -102,11 +102,11 @@ def run(
     >>> run.scores
     """
     from dnasweep.results import Results
-    from engine.commands.run import run_plan
+    from engine.commands.run import TABLES, run_plan
 
     said = _said(study, keys)
     folder = Path(out) if out is not None else Path("runs") / said.name
-    planned = make_plan(said.checked(folder / "data"))
+    planned = make_plan(said.checked(folder / TABLES))
     if run_plan(planned, folder, address, resume, _console(progress)) is None:
         raise KeyboardInterrupt("stopped; everything finished is kept, the same call goes on")
     return Results(folder)
@@ -236,7 +236,7 @@ class _Said:
             return self.data.name
         from engine.commands.quick import study_name
 
-        return str(self.data.get("name") or study_name(task_names(self.data.get("tasks") or ())))
+        return str(self.data.get("name") or study_name(task_names(self.data.get("tasks"))))
 
     def checked(self, tables: Path) -> Study:
         """The study, validated; tables in memory are written to a folder."""
@@ -250,7 +250,11 @@ class _Said:
                 f"{where}: {type(tasks).__name__}: give a list of names and paths, or "
                 "a mapping of names to tables or paths"
             )
-        pairs = tasks.items() if isinstance(tasks, Mapping) else ((None, task) for task in tasks)
+        pairs = (
+            [(str(name), task) for name, task in tasks.items()]
+            if isinstance(tasks, Mapping)
+            else [(None, task) for task in tasks]
+        )
         data["tasks"] = [task_entry(name, task, tables, where) for name, task in pairs]
         data = _plain(data)
         settings = [Setting(key, data[key], f"keyword {key}") for key in self.keys]
@@ -268,7 +272,7 @@ def _said(study: str | Path | Mapping[str, Any] | Study | None, keys: StudyKeys)
         path = find_study(str(study))
         source, base = str(path), path.resolve().parent
         study = _mapping(read_yaml(path, "study"), source)
-    data: dict[str, Any] = dict(study or {})
+    data: dict[str, Any] = dict(_mapping({} if study is None else study, source))
     for key, value in keys.items():
         both = isinstance(value, Mapping) and isinstance(data.get(key), Mapping)
         section = both and key not in ("tasks", "methods")

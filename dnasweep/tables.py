@@ -79,7 +79,10 @@ def as_frame(given: Any, where: str) -> pd.DataFrame:
     if isinstance(given, pd.DataFrame):
         return given
     if isinstance(given, tuple) and len(given) == 2:
-        sequences, labels = list(given[0]), np.asarray(given[1])
+        try:
+            sequences, labels = list(given[0]), np.asarray(given[1])
+        except (TypeError, ValueError):
+            raise UserError(f"{where}: give (sequences, labels), a list each") from None
         if labels.shape != (len(sequences),):
             raise UserError(
                 f"{where}: {len(sequences)} sequences and labels of shape {labels.shape}; give one "
@@ -107,8 +110,12 @@ def store_table(frame: pd.DataFrame, name: str, folder: Path) -> Path:
     """
     import pyarrow as pa
 
+    frame = frame.rename(columns=str)
+    repeated = frame.columns[frame.columns.duplicated()]
+    if len(repeated):
+        raise UserError(f"tasks.{name}: two columns are called '{repeated[0]}'; rename one")
     columns = [
-        [str(column), str(frame[column].dtype), frame[column].astype(str).tolist()]
+        [column, str(frame[column].dtype), frame[column].astype(str).tolist()]
         for column in frame.columns
     ]
     stem = file_names([name])[name]
@@ -116,8 +123,8 @@ def store_table(frame: pd.DataFrame, name: str, folder: Path) -> Path:
     if not path.is_file():
         try:
             with replacing(path) as temporary:
-                frame.rename(columns=str).to_parquet(temporary, index=False)
-        except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
+                frame.to_parquet(temporary, index=False)
+        except (pa.ArrowException, OverflowError, TypeError, ValueError) as error:
             reason = str(error.args[-1] if error.args else error).splitlines()[0]
             raise UserError(
                 f"tasks.{name}: the table cannot be stored ({reason}); make its columns text or "

@@ -12,13 +12,23 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from engine.basics.errors import UserError
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path`, whose folder is made; on success it takes its name.
 
     The suffix is kept, since writers choose formats by it.
+
+    Raises
+    ------
+    UserError
+        If the path is a folder, or one above it is a file.
     """
+    if path.is_dir():
+        raise UserError(f"{path}: is a folder; name a file")
+    check_folder(path.parent)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(hidden_name(path.stem) + path.suffix)
     try:
@@ -26,6 +36,13 @@ def replacing(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_folder(path: Path) -> None:
+    """UserError where a folder cannot be, since it or one above it is a file."""
+    there = next(place for place in (path.absolute(), *path.absolute().parents) if place.exists())
+    if not there.is_dir():
+        raise UserError(f"{path}: is a file, or lies in one; name a folder")
 
 
 @contextmanager

@@ -9,6 +9,9 @@ from pathlib import PurePath
 
 SCRIPT, PROGRAM = "run_search.py", "dnasweep"
 
+#: Width of a table in a pipe, which has none; 80 would wrap every cell.
+PIPE_COLUMNS = 160
+
 
 def program() -> str:
     """How the command line is called here: ``python run_search.py``, or ``dnasweep``."""

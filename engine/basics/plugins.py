@@ -135,6 +135,7 @@ class Registry(Mapping[str, Declared]):
     """
 
     def __init__(self, group: str, kind: type[Declared], own: Callable[[], Mapping[str, Declared]]):
+        self._kind = kind
         self._find_own = own
         self._find_others = partial(with_plugins, group, kind)
 
@@ -152,8 +153,10 @@ class Registry(Mapping[str, Declared]):
         Raises
         ------
         UserError
-            If another has its name.
+            If it is none of the kind, has no name, or another has its name.
         """
+        if not isinstance(one, self._kind) or not one.name:
+            raise UserError(f"{one!r}: register a {self._kind.__name__} with a name")
         if self._all.setdefault(one.name, one) is not one:
             raise UserError(f"the name '{one.name}' is taken; give what is registered another")
 

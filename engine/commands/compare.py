@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+
+from engine.basics.invocation import PIPE_COLUMNS
 
 
 def compare_command(
@@ -85,6 +88,8 @@ def compare_command(
         contrast=contrast or (),
     )
     console = Console(highlight=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console = Console(highlight=False, width=PIPE_COLUMNS)
     console.print(result.rich())
     if csv:
         result.write(csv)

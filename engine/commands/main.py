@@ -14,14 +14,13 @@ from rich.text import Text
 
 from engine import __version__
 from engine.basics.errors import UserError
-from engine.basics.invocation import as_typed, program
+from engine.basics.invocation import PIPE_COLUMNS, as_typed, program
 from engine.commands.compare import compare_command
 
 if TYPE_CHECKING:
     from engine.commands.listing import Listing
 
 DEFAULT_STORE = "runs/store"
-PIPE_COLUMNS = 160
 KEY_LETTERS = 12
 INTERRUPTED = 130
 COMMANDS = ("run", "list", "status", "best", "predict", "compare", "report", "store", "doctor")
@@ -91,6 +90,7 @@ def run_command(
     ] = True,
 ) -> None:
     """Run a study: embed, search, select, compare, report."""
+    from engine.basics.files import check_folder
     from engine.commands.plan_tables import memory_table, plan_table
     from engine.commands.quick import Quick, chosen_study
     from engine.plan.cells import make_plan
@@ -98,6 +98,7 @@ def run_command(
     quick = Quick(encoder or (), task or (), method or (), trials, seed or ())
     plan = make_plan(chosen_study(study, quick, set_ or ()))
     folder = out or Path("runs") / plan.study.name
+    check_folder(folder)
     out_console.print(plan_table(plan, folder))
     if dry_run:
         out_console.print(memory_table(plan))

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from engine.basics.errors import UserError
+from engine.basics.files import check_folder
+
 if TYPE_CHECKING:
     from engine.plan.cells import Plan
     from engine.report import ReportPaths
+
+#: Folder of a run that holds tables which were given in memory.
+TABLES = "data"
 
 
 def run_plan(
@@ -45,6 +51,7 @@ def run_plan(
     """
     from engine.tracking.mlflow_runs import check_server
 
+    check_folder(folder)
     if uri := tracked_at(plan, folder):
         check_server(uri)
     if address:
@@ -52,7 +59,7 @@ def run_plan(
 
         check_address(address)
     if not resume:
-        set_aside(folder, console)
+        set_aside(folder, console, _needed(plan))
     with logs_in(folder / "run.log"):
         from engine.stages.progress import View
         from engine.stages.run import Run
@@ -72,13 +79,41 @@ def tracked_at(plan: Plan, folder: Path) -> str | None:
     return tracking_uri(chosen.uri, folder.resolve().parent) if chosen.enabled else None
 
 
-def set_aside(folder: Path, console: Console) -> None:
-    """Keep an earlier run under another name, so that starting anew loses nothing."""
-    if folder.exists():
-        stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(folder.stat().st_mtime))
-        aside = folder.with_name(f"{folder.name}.before-{stamp}")
-        folder.rename(aside)
-        console.print(f"[dim]the earlier run stands in {aside}[/]", soft_wrap=True)
+def _needed(plan: Plan) -> list[Path]:
+    """Files and folders that a study reads."""
+    tasks = [Path(task.file) for task in plan.tasks.values()]
+    weights = [Path(spec.weights).expanduser() for spec in plan.study.encoders]
+    return [*tasks, *(path for path in weights if path.exists()), Path(str(plan.study.source))]
+
+
+def set_aside(folder: Path, console: Console, needed: Sequence[Path] = ()) -> None:
+    """Keep an earlier run under another name, so that starting anew loses nothing.
+
+    Tables that were given in memory stay where they are: their names tell what they hold, and the
+    earlier run's study names them too.
+
+    Raises
+    ------
+    UserError
+        If something that is needed lies in the folder beside them.
+    """
+    folder = folder.resolve()
+    if not folder.is_dir() or not {path.name for path in folder.iterdir()} - {TABLES}:
+        return
+    for path in needed:
+        inside = path.resolve()
+        if folder in inside.parents and folder / TABLES not in inside.parents:
+            raise UserError(
+                f"--fresh would set {folder} aside, where {path.name} lies, which the study "
+                "reads; name another folder with --out"
+            )
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(folder.stat().st_mtime))
+    aside = folder.with_name(f"{folder.name}.before-{stamp}")
+    folder.rename(aside)
+    if (aside / TABLES).is_dir():
+        folder.mkdir()
+        (aside / TABLES).rename(folder / TABLES)
+    console.print(f"[dim]the earlier run stands in {aside}[/]", soft_wrap=True)
 
 
 @contextmanager

@@ -205,6 +205,10 @@ def _all_equal(models: Sequence[Model]) -> list[dict[str, Any]]:
         except ValueError as error:
             note = str(error)
         rows.append({"task": of_task[0].task, "models": len(of_task), **found, "note": note})
+    if not rows:
+        raise UserError(
+            "--omnibus: no task has three models or more of two classes; leave it out, or give more"
+        )
     return rows
 
 
@@ -214,6 +218,8 @@ def _contrast(asked: Question, models: Sequence[Model], terms: Sequence[str]) ->
     weights: dict[str, float] = {}
     for term in terms:
         name, _, weight = term.rpartition("=")
+        if name in weights:
+            raise UserError(f"--contrast {term}: {name} has a weight already; give it one")
         if name not in known:
             raise UserError(f"--contrast {term}: write MODEL=WEIGHT; {nearest(name, known)}")
         try:

@@ -41,6 +41,8 @@ class Model:
         One per seed; the first is the model.
     groups : ndarray of str, shape (N,), or None
         Which rows are not independent.
+    classes : tuple of str
+        What the columns of its scores stand for, where the file says it.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Model:
     labels: npt.NDArray[np.int64]
     fits: tuple[npt.NDArray[np.float64], ...]
     groups: npt.NDArray[np.str_] | None
+    classes: tuple[str, ...] = ()
 
     @property
     def scores(self) -> npt.NDArray[np.float64]:
@@ -107,6 +110,12 @@ def read_apart(
                 "other models with --score"
             )
     for model in second:
+        if model.classes != first[0].classes:
+            told, other = (", ".join(classes) for classes in (first[0].classes, model.classes))
+            raise UserError(
+                f"--unpaired: the classes of {files[0]} are {told}, those of {files[1]} {other}; "
+                "the second of two is the positive one, so name them alike"
+            )
         both = set(first[0].ids or ()) & set(model.ids or ())
         if both:
             raise UserError(
@@ -125,6 +134,9 @@ def _found(
 
 
 def _models(file: Path, groups: str | None, columns: Sequence[str], needs: Needs) -> list[Model]:
+    twice = [name for name, number in Counter(columns).items() if number > 1]
+    if twice:
+        raise UserError(f"--score {twice[0]}: given twice; give every model once")
     table = _read(file)
     names = None if groups is None else _groups(table, file, groups)
     if {"cell", "seed", "variant", "label"} <= set(table.columns):
@@ -152,15 +164,17 @@ def _models(file: Path, groups: str | None, columns: Sequence[str], needs: Needs
     scores = {str(name): _finite(numeric[name], file) for name in numeric.columns}
     of_classes = _of_classes(list(scores), table[label])
     if of_classes:
-        place = {name: number for number, name in enumerate(of_classes)}
-        labels = table[label].map(lambda known: place[f"score_{known}"]).to_numpy(np.int64)
-        matrix = np.column_stack([scores[name] for name in of_classes])
-        return [Model(file.stem, "", ids, labels, (matrix,), names)]
-    labels = _labels(table[label], file, label)
+        of_class = sorted(set(of_classes.values()).union(n for n in scores if _is_score(n)))
+        place = {name: number for number, name in enumerate(of_class)}
+        labels = table[label].map(lambda known: place[of_classes[known]]).to_numpy(np.int64)
+        matrix = np.column_stack([scores[name] for name in of_class])
+        classes = tuple(name.removeprefix("score_") for name in of_class)
+        return [Model(file.stem, "", ids, labels, (matrix,), names, classes)]
+    labels, classes = _labels(table[label], file, label)
     return [
         Model(
             file.stem if len(scores) == 1 else name,
-            *("", ids, labels, (_of_both_classes(values, needs, file, name),), names),
+            *("", ids, labels, (_of_both_classes(values, needs, file, name),), names, classes),
         )
         for name, values in scores.items()
     ]
@@ -201,11 +215,25 @@ def _finite(column: pd.Series[Any], file: Path) -> npt.NDArray[np.float64]:
     return values
 
 
-def _of_classes(names: Sequence[str], labels: pd.Series[Any]) -> list[str]:
-    """Columns of one model, where every class has its own; none where each column is a model."""
-    columns = sorted(name for name in names if name.startswith("score_"))
-    wanted = {f"score_{label}" for label in labels.unique()}
-    return columns if len(columns) > 1 and wanted <= set(columns) else []
+def _is_score(column: str) -> bool:
+    return column.startswith("score_")
+
+
+def _of_classes(names: Sequence[str], labels: pd.Series[Any]) -> dict[Any, str]:
+    """Label -> its column, where one model has a column a class; empty where each is a model.
+
+    A label that was read as 1.0 or True may be the class 1 of the columns.
+    """
+    columns = set(filter(_is_score, names))
+    for spelt in (str, lambda label: str(int(label)) if _whole(label) else str(label)):
+        wanted = {label: f"score_{spelt(label)}" for label in labels.unique()}
+        if len(columns) > 1 and set(wanted.values()) <= columns:
+            return wanted
+    return {}
+
+
+def _whole(label: Any) -> bool:
+    return isinstance(label, bool | np.bool_) or (isinstance(label, float) and label.is_integer())
 
 
 def _named_apart(found: Sequence[tuple[Path, Model]]) -> list[Model]:
@@ -294,11 +322,17 @@ def _read(file: Path) -> pd.DataFrame:
         raise UserError(f"{file}: cannot be read: {str(error).splitlines()[0]}") from None
     if table.empty:
         raise UserError(f"{file}: has no rows")
+    repeated = table.columns[table.columns.duplicated()]
+    if len(repeated):
+        raise UserError(f"{file}: two columns are called '{repeated[0]}'; rename one")
     # What pandas writes as the first column unless told not to is the number of the row.
     return table[[name for name in table if not str(name).startswith("Unnamed: ")]]
 
 
-def _labels(column: pd.Series[Any], file: Path, name: str) -> npt.NDArray[np.int64]:
+def _labels(
+    column: pd.Series[Any], file: Path, name: str
+) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:
+    """Labels of two classes, the second as 1, and the names of both."""
     if column.isna().any():
         row = int(np.flatnonzero(column.isna())[0]) + 1
         raise UserError(f"{file}: column '{name}', row {row}: the label is missing")
@@ -309,7 +343,7 @@ def _labels(column: pd.Series[Any], file: Path, name: str) -> npt.NDArray[np.int
             "exactly two; for one model of more, name its columns after the classes: "
             f"score_{classes[0]}, score_{classes[-1]} ..."
         )
-    return np.asarray(column == classes[1], dtype=np.int64)
+    return np.asarray(column == classes[1], dtype=np.int64), tuple(map(str, classes))
 
 
 def _aligned(models: list[Model]) -> list[Model]:

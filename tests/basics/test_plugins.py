@@ -149,6 +149,9 @@ def test_what_is_made_in_a_process_is_registered_once_by_its_name() -> None:
         mine,
         2,
     )
+    for none in (None, 3, One("", 1)):
+        with pytest.raises(UserError, match="register a One with a name"):
+            registry.register(none)
     for taken in (One("a", 3), One("b", 3)):
         with pytest.raises(UserError, match=f"the name '{taken.name}' is taken"):
             registry.register(taken)

@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from engine.commands.run import set_aside
+from engine.basics.errors import UserError
+from engine.commands.run import TABLES, set_aside
 from tests.commands.conftest import THREE, assert_told, bad_data, study
 from tests.conftest import REPOSITORY, Run
 from tests.stages.exported import export
@@ -134,6 +135,34 @@ def test_an_earlier_run_is_set_aside_and_not_lost(
     assert aside.name in capsys.readouterr().out
     set_aside(folder, console)  # nothing there, nothing to do
     assert list(folder.parent.iterdir()) == [aside]
+
+
+def test_tables_given_in_memory_stay_and_a_file_that_is_needed_is_not_moved(tmp_path: Path):
+    folder = tmp_path / "mine"
+    (folder / TABLES).mkdir(parents=True)
+    table, own = folder / TABLES / "t.parquet", folder / "own.csv"
+    table.touch()
+    set_aside(folder, Console(quiet=True), [table])
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]  # nothing but the tables
+    own.touch()
+    with pytest.raises(UserError, match=r"--fresh would set .*mine aside, where own.csv lies"):
+        set_aside(folder, Console(quiet=True), [table, own])
+    set_aside(folder, Console(quiet=True), [table])
+    assert table.is_file()
+    assert not own.exists()
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_an_output_that_is_a_file_or_a_folder_is_one_line(run: Run):
+    Path("file").touch()
+    Path("folder").mkdir()
+    study("mine.yaml")
+    assert_told(run("mine.yaml", "--out", "file"), ["file: is a file, or lies in one"])
+    assert_told(run("mine.yaml", "--out", "file/x"), ["file/x: is a file, or lies in one"])
+    Path("p.csv").write_text("label,a,b\n0,1,2\n1,2,1\n0,3,3\n1,4,4\n")
+    told = run("compare", "p.csv", "--csv", "folder")
+    assert told.code == 2
+    assert "folder: is a folder; name a file" in told.err
 
 
 def test_the_command_that_goes_on_is_the_same_without_fresh(command: ModuleType):

@@ -125,6 +125,8 @@ def test_all_models_at_once_on_request():
     assert len(compare_files([file]).omnibus) == 0
     perfect = csv("q.csv", label=LABEL, a=LABEL, b=LABEL * 0, c=A)
     assert "no p-value" in shown(compare_files([perfect], omnibus=True))
+    two = csv("two.csv", label=LABEL, a=A, b=B)
+    assert "no task has three models" in refused(two, omnibus=True)
 
 
 def test_the_table_is_shown_and_written(elsewhere: Path):

@@ -269,3 +269,31 @@ def test_rows_of_several_labels_are_no_classes():
     path = predictions()
     pd.read_parquet(path).assign(label=np.nan).to_parquet(path)
     assert refused(path).startswith("x/suite/t2/probe: its rows have several labels")
+
+
+def test_a_model_is_named_once_and_columns_have_one_name_each(elsewhere: Path):
+    file = csv("p.csv", label=LABEL, a=A, b=B)
+    message = refused(file, columns=["a", "a"])
+    assert message == "--score a: given twice; give every model once"
+
+
+@pytest.mark.parametrize("spelt", [float, bool])
+def test_classes_0_and_1_are_those_of_the_columns_however_they_were_written(spelt: type):
+    """Not two models, one the opposite of the other."""
+    chances = 1 / (1 + np.exp(-A))
+    labels = LABEL.astype(spelt)
+    found = compare_files([csv("p.csv", label=labels, score_0=1 - chances, score_1=chances)])
+    assert found.scores["model"].tolist() == ["p"]
+    assert found.scores["auroc"].tolist() == pytest.approx([roc_auc_score(LABEL, A)])
+
+
+def test_files_of_other_sequences_must_name_the_same_classes():
+    names = np.array(["case", "control"])[LABEL], np.array(["control", "treated"])[LABEL]
+    files = [csv(f"{k}.csv", label=label, s=A) for k, label in enumerate(names)]
+    message = refused(*files, unpaired=True)
+    for part in (
+        "--unpaired",
+        "0.csv are case, control, those of 1.csv control, treated",
+        "name them",
+    ):
+        assert part in message

@@ -167,6 +167,40 @@ def test_a_mistake_is_a_user_error_of_one_line(changes: dict[str, Any], parts: l
         assert part in message
 
 
+@pytest.mark.parametrize(
+    ("changes", "part"),
+    [
+        ({"tasks": FRAME}, "DataFrame: give a list of names"),
+        ({"tasks": {3: FRAME.set_axis(["label", "label"], axis=1)}}, "two columns are called"),
+        ({"tasks": {"m": (ROWS, [[0], [0, 1]])}}, "give (sequences, labels), a list each"),
+        ({"tasks": {"m": (3, 4)}}, "give (sequences, labels), a list each"),
+        ({"tasks": {"m": FRAME.assign(x=10**30)}}, "cannot be stored"),
+    ],
+)
+def test_a_table_that_is_none_is_a_user_error(changes: dict[str, Any], part: str):
+    assert part in refused(**changes)
+
+
+def test_what_is_no_study_or_no_list_of_sequences_is_told(tmp_path: Path):
+    with pytest.raises(dnasweep.UserError, match="a study is a mapping"):
+        dnasweep.plan(3)
+    with pytest.raises(dnasweep.UserError, match="give a list of sequences"):
+        dnasweep.embed("kmer", "ACGT")
+    encoder = dnasweep.load_encoder(SHIPPED / "tiny-bert")
+    assert dnasweep.embed(SHIPPED / "tiny-bert", ["ACGT"]).shape == (1, encoder.hidden_size)
+
+
+def test_starting_anew_keeps_the_tables_that_were_given(monkeypatch: pytest.MonkeyPatch):
+    seen = []
+    monkeypatch.setattr("engine.stages.study.run_study", lambda run: seen.append(run.plan))
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            dnasweep.run(**small(), out="runs/new", resume=False, progress=False)
+    for made in seen:
+        assert Path(made.tasks["mine"].file).is_file()
+    assert len(seen) == 2
+
+
 def test_a_table_is_a_file_of_its_content_so_that_a_run_goes_on(monkeypatch: pytest.MonkeyPatch):
     seen: list[Plan] = []
 

@@ -97,8 +97,10 @@ def read_sequences(values: Sequence[str | None], path: str) -> tuple[tuple[str, 
     Raises
     ------
     UserError
-        If one is empty or holds another letter than IUPAC nucleotides.
+        If one is empty or holds another letter than IUPAC nucleotides, or it is no list.
     """
+    if isinstance(values, str):
+        raise UserError(f"{path}: one text of {len(values)} letters; give a list of sequences")
     upper = [(value or "").strip().upper() for value in values]
     empty = [row for row, sequence in enumerate(upper) if not sequence]
     if empty:
