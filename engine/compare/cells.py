@@ -10,8 +10,8 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
+from engine.compare.corrections import Correction, Family, corrected
 from engine.compare.evidence import Evidence, Labels, gather, interval
-from engine.compare.families import Correction, Family, corrected
 from engine.compare.pairs import Valued, compare_pair
 from engine.compare.rows import ComparisonRow, ScoreRow
 from engine.kinds import Kind

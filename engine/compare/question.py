@@ -15,8 +15,8 @@ from engine.basics.errors import UserError, nearest
 from engine.compare.by_area import Areas
 from engine.compare.by_exchange import FitsAlone, answered, exchanged, exchanged_ranks
 from engine.compare.by_resampling import Resamples
+from engine.compare.corrections import Correction
 from engine.compare.evidence import RESAMPLES, Evidence
-from engine.compare.families import Correction
 from engine.compare.prediction_files import Model
 from engine.kinds.classification import KIND as CLASSES
 from engine.metrics import METRICS, compute, metrics_of

@@ -10,8 +10,8 @@ from scipy import stats
 from sklearn.metrics import matthews_corrcoef, roc_auc_score
 
 from engine.compare.cells import TaskFits, comparison_table, score_table
+from engine.compare.corrections import verdict
 from engine.compare.evidence import gather, interval
-from engine.compare.families import verdict
 from engine.kinds.classification import KIND as CLASSES
 from engine.metrics import METRICS, metrics_of
 from engine.records import Cell

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import r2_score
 
+from engine.compare.corrections import equivalence_p
 from engine.compare.evidence import gather, method_test
-from engine.compare.families import equivalence_p
 from engine.kinds.classification import KIND as CLASSES
 from engine.kinds.regression import KIND as NUMBERS
 

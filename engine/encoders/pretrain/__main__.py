@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from engine.encoders.base import Encoder
 from engine.encoders.checkpoint import write_folder
 from engine.encoders.families.tiny import SIZES
+from engine.encoders.pretrain.genomes import Windows, read_genomes
 from engine.encoders.pretrain.objectives import Losses, MaskedBases, NextBase, Objective
-from engine.encoders.pretrain.windows import Windows, read_genomes
 from engine.encoders.registry import load_encoder
 
 

@@ -3,7 +3,7 @@
 import math
 
 from engine.basics.wording import be, interval, listing, p_equation, p_value, percent, plural
-from engine.compare.families import LEVEL
+from engine.compare.corrections import LEVEL
 from engine.compare.tasks import AcrossTasks, across_tasks
 from engine.report.facts.answer import SPELLED
 from engine.report.finished_run import FinishedRun, cell_label

@@ -13,7 +13,7 @@ from engine.basics.wording import (
     p_equation,
     score,
 )
-from engine.compare.families import LEVEL
+from engine.compare.corrections import LEVEL
 from engine.metrics import METRICS, metric_label
 from engine.report.facts.duels import Duel
 from engine.report.facts.standings import Standing

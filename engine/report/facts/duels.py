@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from engine.compare.families import METHODS
+from engine.compare.corrections import METHODS
 from engine.report.finished_run import FinishedRun
 
 

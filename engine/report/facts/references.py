@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 
-from engine.compare.families import METHODS
+from engine.compare.corrections import METHODS
 from engine.compare.tasks import AcrossTasks
 from engine.methods import methods
 from engine.report.facts.works import Reference, noted, works

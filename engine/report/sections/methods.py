@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator
 
 from engine.basics.wording import FAMILIES, adjustment, count, listing, moment, plural
+from engine.compare.corrections import METHODS
 from engine.compare.evidence import RESAMPLES
-from engine.compare.families import METHODS
 from engine.compare.tasks import AcrossTasks
 from engine.kinds import kinds
 from engine.metrics import metric_label

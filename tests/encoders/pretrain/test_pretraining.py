@@ -14,8 +14,8 @@ from engine.encoders import load_encoder
 from engine.encoders.families.tiny import SIZES
 from engine.encoders.pretrain import __main__ as command
 from engine.encoders.pretrain.__main__ import RECIPES, build_objective, pretrain, schedule
+from engine.encoders.pretrain.genomes import HELD_OUT, Windows, read_genomes
 from engine.encoders.pretrain.objectives import MaskedBases, MeanState, NextBase
-from engine.encoders.pretrain.windows import HELD_OUT, Windows, read_genomes
 
 
 def write_genome(folder, name, sequence, header=">made up"):
