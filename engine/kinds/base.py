@@ -74,15 +74,7 @@ class LossOptions:
 PLAIN = LossOptions()
 
 
-def _never(_: Sequence[str]) -> bool:
-    return False
-
-
-def _one_each(columns: int) -> int:
-    return columns
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Kind:
     """A kind of task: what its labels are, and all that depends on it.
 
@@ -145,11 +137,14 @@ class Kind:
     scores: Callable[[Tensor], Tensor]
     exclusive: bool = False
     numeric: bool = False
-    told_by: Callable[[Sequence[str]], bool] = _never
+    told_by: Callable[[Sequence[str]], bool] = lambda _: False
     read_columns: Callable[[Mapping[str, Sequence[str | None]], str], Read] | None = None
-    outputs: Callable[[int], int] = _one_each
+    outputs: Callable[[int], int] = lambda columns: columns
     metrics_like: str = ""
     headed: bool = True
+
+    def __repr__(self) -> str:
+        return f"Kind({self.name!r})"
 
     def __reduce__(self) -> tuple[Callable[[str], Kind], tuple[str]]:
         """A copy in another process is the kind of that name there."""

@@ -12,6 +12,7 @@ from engine.kinds.base import Kind, LossOptions, Wording
 from engine.kinds.parts import (
     NUMBER,
     check_rows,
+    check_shape,
     finite_matrix,
     focused,
     one_only,
@@ -90,14 +91,9 @@ def check(y_true: npt.NDArray[np.generic], scores: npt.ArrayLike) -> tuple[IntAr
     if y_true.dtype.kind not in "biuf":
         raise ValueError(f"labels must be class numbers, not {y_true.dtype}")
     matrix = finite_matrix(scores, "a column per class", 2)
-    check_rows(y_true, matrix.shape[:1])
-    valid = np.isin(y_true, np.arange(matrix.shape[1]))
-    if not valid.all():
-        row = int(np.argmin(valid))
-        raise ValueError(
-            f"labels must be class numbers 0 to {matrix.shape[1] - 1}, but row {row} is "
-            f"{y_true[row]}"
-        )
+    check_shape(y_true, matrix.shape[:1])
+    said = f"labels must be class numbers 0 to {matrix.shape[1] - 1}"
+    check_rows(np.isin(y_true, np.arange(matrix.shape[1])), y_true, said)
     classes = np.unique(y_true)
     if len(classes) < 2:
         raise ValueError(

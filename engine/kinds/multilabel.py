@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from engine.basics.errors import UserError
 from engine.basics.values import MISSING, quote, where
 from engine.kinds.base import Kind, LossOptions, Wording
-from engine.kinds.parts import check_rows, finite_matrix, focused, ordered
+from engine.kinds.parts import check_rows, check_shape, finite_matrix, focused, ordered
 
 if TYPE_CHECKING:
     import numpy as np
@@ -107,15 +107,10 @@ def check(y_true: npt.NDArray[np.generic], scores: npt.ArrayLike) -> tuple[IntAr
     import numpy as np
 
     matrix = finite_matrix(scores, "a column per label", 2)
-    check_rows(y_true, matrix.shape)
-    valid = np.isin(y_true, (0, 1)).all(axis=1)
-    if not valid.all():
-        row = int(np.argmin(valid))
-        raise ValueError(f"labels must be 0 and 1, but row {row} is {y_true[row].tolist()}")
+    check_shape(y_true, matrix.shape)
+    check_rows(np.isin(y_true, (0, 1)).all(axis=1), y_true, "labels must be 0 and 1")
     likely = ((matrix >= 0) & (matrix <= 1)).all(axis=1)
-    if not likely.all():
-        row = int(np.argmin(likely))
-        raise ValueError(f"scores must be probabilities, but row {row} is {matrix[row].tolist()}")
+    check_rows(likely, matrix, "scores must be probabilities")
     labels = y_true.astype(np.int64)
     if len(ranked(labels)) == 0:
         raise ValueError(

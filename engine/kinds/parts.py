@@ -50,14 +50,24 @@ def finite_matrix(scores: npt.ArrayLike, columns: str, fewest: int) -> npt.NDArr
     matrix = np.asarray(scores, dtype=np.float64)
     if matrix.ndim != 2 or matrix.shape[1] < fewest:
         raise ValueError(f"scores must have {columns}, not shape {matrix.shape}")
-    finite = np.isfinite(matrix).all(axis=1)
-    if not finite.all():
-        row = int(np.argmin(finite))
-        raise ValueError(f"scores must be finite, but row {row} is {matrix[row].tolist()}")
+    check_rows(np.isfinite(matrix).all(axis=1), matrix, "scores must be finite")
     return matrix
 
 
-def check_rows(labels: npt.NDArray[Any], shape: tuple[int, ...]) -> None:
+def check_rows(valid: Any, values: npt.NDArray[Any], said: str) -> None:
+    """Refuse values, and name the first row whose ``valid``, (N,) bool, does not hold.
+
+    Raises
+    ------
+    ValueError
+        A row is not valid.
+    """
+    if not valid.all():
+        row = int(valid.argmin())
+        raise ValueError(f"{said}, but row {row} is {values[row].tolist()}")
+
+
+def check_shape(labels: npt.NDArray[Any], shape: tuple[int, ...]) -> None:
     """Refuse labels of another shape than scores ask for.
 
     Raises

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from engine.basics.errors import UserError
 from engine.basics.values import quote, where
 from engine.kinds.base import Kind, LossOptions, Wording
-from engine.kinds.parts import NUMBER, check_rows, finite_matrix, one_only
+from engine.kinds.parts import NUMBER, check_rows, check_shape, finite_matrix, one_only
 
 if TYPE_CHECKING:
     import numpy as np
@@ -82,12 +82,9 @@ def check(y_true: npt.NDArray[np.generic], scores: npt.ArrayLike) -> tuple[Float
     import numpy as np
 
     matrix = finite_matrix(scores, "one column", 1)
-    check_rows(y_true, matrix.shape[:1])
+    check_shape(y_true, matrix.shape[:1])
     values = y_true.astype(np.float64)
-    finite = np.isfinite(values)
-    if not finite.all():
-        row = int(np.argmin(finite))
-        raise ValueError(f"values must be finite, but row {row} is {values[row]}")
+    check_rows(np.isfinite(values), values, "values must be finite")
     if len(values) == 0 or (values == values[0]).all():
         raise ValueError(
             f"the values hold only {np.unique(values).tolist()}: a metric needs two or more"

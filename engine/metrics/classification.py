@@ -9,6 +9,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
+from engine.kinds.parts import check_rows
 from engine.metrics.base import FloatArray, IntArray, Over
 from engine.metrics.resampled import area_over, macro_over, mean_of_held, mean_over, precision_over
 
@@ -149,8 +150,4 @@ def check_probabilities(name: str, matrix: FloatArray) -> None:
     """
     # 1e-3: a softmax in half precision sums to 1 no closer.
     valid = (matrix >= 0).all(axis=1) & (np.abs(matrix.sum(axis=1) - 1) <= 1e-3)
-    if not valid.all():
-        row = int(np.argmin(valid))
-        raise ValueError(
-            f"{name} needs probabilities that sum to 1, but row {row} is {matrix[row].tolist()}"
-        )
+    check_rows(valid, matrix, f"{name} needs probabilities that sum to 1")
