@@ -7,6 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import PurePath
 
+from engine.basics.urls import without_password
+
 SCRIPT, PROGRAM = "run_search.py", "dnasweep"
 
 #: Width of a table in a pipe, which has none; 80 would wrap every cell.
@@ -19,6 +21,7 @@ def program() -> str:
 
 
 def as_typed(argv: Sequence[str]) -> str:
-    """Arguments of a process as the command that a shell takes."""
-    installed = PurePath(argv[0]).name == PROGRAM
-    return shlex.join([PROGRAM, *argv[1:]] if installed else ["python", *argv])
+    """Arguments of a process as the command that a shell takes, without what opens a door."""
+    name, *others = map(without_password, argv)
+    start = [PROGRAM] if PurePath(name).name == PROGRAM else ["python", name]
+    return shlex.join([*start, *others])

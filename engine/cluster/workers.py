@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import Any, TypeVar
 
 import ray
@@ -81,7 +82,15 @@ def start(address: str | None) -> tuple[Node, ...]:
         ray.init(**settings)
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise UserError(_no_cluster(address, first_line(error))) from None
+    if address is None:
+        _keep_private(Path.home() / ".ray" / "auth_token")
     return tuple(_node(found) for found in ray.nodes() if found["Alive"])
+
+
+def _keep_private(token: Path) -> None:
+    """Take the token that Ray wrote for everybody to read from all but its owner."""
+    if token.is_file() and token.stat().st_uid == os.getuid():
+        token.chmod(0o600)
 
 
 def _node(found: dict[str, Any]) -> Node:

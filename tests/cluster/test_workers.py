@@ -173,3 +173,12 @@ def test_a_worker_keeps_to_its_share_from_its_first_trial_on(
     workers.keep_to_share()
     workers.keep_to_share.cache_clear()
     assert len(card) == calls
+
+
+def test_the_token_that_ray_writes_is_for_its_owner_alone(tmp_path: Path) -> None:
+    token = tmp_path / "auth_token"
+    workers._keep_private(token)  # none was written
+    token.write_text("secret")
+    token.chmod(0o644)
+    workers._keep_private(token)
+    assert token.stat().st_mode & 0o777 == 0o600
