@@ -1,5 +1,6 @@
 """Durable files: written to a temporary name, then renamed, so that no reader sees half a file."""
 
+import fcntl
 import hashlib
 import json
 import os
@@ -71,9 +72,25 @@ def hidden_name(stem: str) -> str:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file durably."""
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    """Write a text file durably: once it has its name, a loss of power does not take it back."""
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock of a file, which is made; the others wait. It ends with the process."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def file_names(texts: Iterable[str]) -> dict[str, str]:

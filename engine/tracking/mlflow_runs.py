@@ -13,10 +13,12 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.basics.errors import UserError
+from engine.basics.errors import UserError, first_line
+from engine.basics.files import locked
 from engine.basics.urls import without_password
 from engine.records import Cell, TrialRecord
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 KEY = "dnasweep.key"
+SQLITE = "sqlite:///"
 STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED", "infeasible": "FAILED"}
 LONGEST_TAG = 4000
 #: Opens the user interface on the table of runs and not on traces of language models.
@@ -101,7 +104,7 @@ class Tracker:
                 call()
         except Exception as error:
             log.exception("tracking stopped")
-            self.failed = f"{type(error).__name__}: {str(error).splitlines()[0]}"
+            self.failed = without_password(f"{type(error).__name__}: {first_line(error)}")
 
     def _connect(self) -> None:
         # MLflow would print to the screen, and report usage to its makers.
@@ -110,17 +113,19 @@ class Tracker:
         os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
         from mlflow.tracking import MlflowClient
 
-        self._client = MlflowClient(tracking_uri=self.uri)
-        experiment = self._client.get_experiment_by_name(self._experiment)
-        if experiment is not None:
-            self._experiment_id = experiment.experiment_id
-        else:
-            local = self.uri.startswith("sqlite:")
-            self._experiment_id = self._client.create_experiment(
-                self._experiment,
-                artifact_location=self._artifacts.resolve().as_uri() if local else None,
-                tags=EXPERIMENT_TAGS,
-            )
+        local = self.uri.startswith(SQLITE)
+        # Two processes that create one database break its migration.
+        with locked(Path(self.uri.removeprefix(SQLITE) + ".lock")) if local else nullcontext():
+            self._client = MlflowClient(tracking_uri=self.uri)
+            experiment = self._client.get_experiment_by_name(self._experiment)
+            if experiment is not None:
+                self._experiment_id = experiment.experiment_id
+            else:
+                self._experiment_id = self._client.create_experiment(
+                    self._experiment,
+                    artifact_location=self._artifacts.resolve().as_uri() if local else None,
+                    tags=EXPERIMENT_TAGS,
+                )
         page: str | None = None
         while True:
             runs = self._client.search_runs(

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,3 +110,19 @@ def test_a_name_that_is_safe_stays():
         "x-y-2": "x-y-2-2",
         "4mC_E.coli": "4mC_E.coli",
     }
+
+
+def test_text_is_on_the_disk_before_it_has_its_name_and_then_the_name_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+
+    def synced(fd: int) -> None:
+        is_folder = os.path.samestat(os.fstat(fd), tmp_path.stat())
+        done.append("folder" if is_folder else "file")
+
+    replace = os.replace
+    monkeypatch.setattr("os.fsync", synced)
+    monkeypatch.setattr("os.replace", lambda a, b: (done.append("named"), replace(a, b)))
+    write_text(tmp_path / "a.json", "{}")
+    assert done == ["file", "named", "folder"]

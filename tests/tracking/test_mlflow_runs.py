@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -111,3 +113,24 @@ def test_uri_of_the_study_wins_over_the_environment(
 def test_a_server_that_does_not_answer_is_told_before_any_work() -> None:
     with pytest.raises(UserError, match=r"127\.0\.0\.1:9: no answer .* start it, or unset"):
         check_server("http://127.0.0.1:9")
+
+
+@pytest.mark.slow
+def test_two_studies_that_start_together_in_a_new_folder_are_both_tracked(tmp_path: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from engine.tracking.mlflow_runs import Tracker\n"
+        "import mlflow.tracking\n"
+        "folder, name = Path(sys.argv[1]), sys.argv[2]\n"
+        "print('ready', flush=True); sys.stdin.readline()\n"
+        "tracker = Tracker(f'sqlite:///{folder}/mlflow.db', name, folder / name, {})\n"
+        "tracker.close(); print(tracker.failed)\n"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    started = [subprocess.Popen([*command, name], **pipes) for name in ("a", "b", "c")]
+    for process in started:
+        assert process.stdout.readline() == "ready\n"
+    for process in started:  # all at once
+        process.stdin.write("\n")
+        process.stdin.flush()
+    assert [process.communicate(timeout=200)[0] for process in started] == ["None\n"] * 3
