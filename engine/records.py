@@ -30,8 +30,14 @@ class Cell(NamedTuple):
 
     @property
     def slug(self) -> str:
-        """The same as part of a file name."""
-        return "--".join(part.replace("/", "_") for part in self)
+        """The same as part of a file name; no two cells have one.
+
+        Where names hold what is replaced or what stands between them, a part of a hash follows.
+        """
+        plain = "--".join(part.replace("/", "_") for part in self)
+        if any("/" in part or "--" in f"-{part}-" for part in self):
+            return f"{plain}--{content_key(*self)[:8]}"
+        return plain
 
 
 def array_name(pooling: str, layer: int) -> str:

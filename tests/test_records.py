@@ -4,7 +4,7 @@ import math
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine.records import Cell, EncoderSpec, TaskSpec, TrialRecord, TrialResult, TrialSpec
@@ -30,8 +30,16 @@ params = st.dictionaries(st.text(), scalars, max_size=5)
 def test_a_cell_is_read_as_three_names_and_written_as_one_file_name():
     cell = Cell("org/model", "feng2024/4mC", "probe")
     assert cell.id == "org/model/feng2024/4mC/probe"
-    assert cell.slug == "org_model--feng2024_4mC--probe"
+    assert cell.slug.startswith("org_model--feng2024_4mC--probe--")
     assert "/" not in cell.slug
+    assert Cell("tiny-bert", "splice_junctions", "lora").slug == "tiny-bert--splice_junctions--lora"
+
+
+@example([("a-", "b", "c"), ("a", "-b", "c"), ("a/b", "t", "m"), ("a_b", "t", "m")])
+@given(st.lists(st.tuples(*[st.text("ab/_-", min_size=1, max_size=6)] * 3), unique=True))
+def test_no_two_cells_have_one_file_name(names: list[tuple[str, str, str]]):
+    """A winner would be written over another's."""
+    assert len({Cell(*parts).slug for parts in names}) == len(names)
 
 
 @given(params)
