@@ -9,6 +9,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from engine.basics.wording import plural
 from engine.plan.cells import Plan
 
 #: Common sizes of a GPU's memory in GB, for a plan that knows no cluster yet.
@@ -29,15 +30,16 @@ def plan_table(plan: Plan, folder: Path) -> Group:
         Text.assemble((study.name, "bold"), "  ", study.description),
         table,
         Text(
-            f"{len(plan.cells)} cells ({len(study.encoders)} encoders, {len(plan.tasks)} tasks, "
-            f"{len(study.methods)} methods) x {study.trials_per_cell} trials = {plan.trials:,} "
-            f"trials, then {len(study.seeds)} seeds each; about {plan.forwards():,} sequences to "
-            f"embed, {plan.disk_bytes() / 1e6:,.1f} MB; output in {folder}"
+            f"{plural(len(plan.cells), 'cell')} ({plural(len(study.encoders), 'encoder')}, "
+            f"{plural(len(plan.tasks), 'task')}, {plural(len(study.methods), 'method')}) x "
+            f"{plural(study.trials_per_cell, 'trial')} = {plural(plan.trials, 'trial')}, then "
+            f"{plural(len(study.seeds), 'seed')} each; about {plural(plan.forwards(), 'sequence')} "
+            f"to embed, {plan.disk_bytes() / 1e6:,.1f} MB; output in {folder}"
         ),
     ]
     for reason in dict.fromkeys(skipped.reason for skipped in plan.skipped):
         cells = sum(skipped.reason == reason for skipped in plan.skipped)
-        lines.append(Text(f"skipped: {reason} ({cells} cells)", style="dim"))
+        lines.append(Text(f"skipped: {reason} ({plural(cells, 'cell')})", style="dim"))
     lines += _hub_lines(plan)
     if one := plan.one_strand():
         lines.append(
