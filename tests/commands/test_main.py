@@ -33,7 +33,7 @@ def test_a_dry_run_shows_the_plan_runs_nothing_and_leaves_nothing(
     for arguments in (["mine.yaml"], ["run", "mine.yaml"], ["mine.yaml", "--fresh"]):
         done = run(*arguments, "--dry-run", "--out", "out", "--set", "trials_per_cell=7")
         assert (done.code, done.err) == (0, "")
-        assert "1 cells (1 encoders, 1 tasks, 1 methods) x 7 trials = 7 trials" in done.out
+        assert "1 cell (1 encoder, 1 task, 1 method) x 7 trials = 7 trials" in done.out
         assert "output in out" in done.out
     assert sorted(tmp_path.rglob("*")) == before
 

@@ -73,7 +73,7 @@ def test_a_plan_is_what_a_dry_run_shows_and_leaves_nothing(elsewhere: Path):
     assert plan.cells == ("kmer/mine/probe", "tiny-bert/mine/probe", "tiny-bert/mine/lora")
     assert plan.skipped == {"kmer/mine/lora": "kmer has no network that lora could adapt"}
     assert plan.trials == 48
-    assert "3 cells (2 encoders, 1 tasks, 2 methods) x 16 trials = 48" in repr(plan)
+    assert "3 cells (2 encoders, 1 task, 2 methods) x 16 trials = 48" in repr(plan)
     assert "output in runs/mine" in repr(plan)
     assert list(elsewhere.iterdir()) == []
 
