@@ -102,7 +102,7 @@ def test_the_command_runs_from_any_folder(programs: Path, tmp_path: Path) -> Non
     assert "14 cells" in run(programs / "dnasweep", "--dry-run", cwd=tmp_path)
     for space in ("probe", "search_spaces/probe.yaml", "probes/ridge"):
         quick = ("-e", "kmer", "-t", "splice_junctions", "-m", space, "--dry-run")
-        assert "1 cells" in run(programs / "dnasweep", *quick, cwd=tmp_path)
+        assert "1 cell " in run(programs / "dnasweep", *quick, cwd=tmp_path)
     assert run(programs / "dnasweep", "--version", cwd=tmp_path).startswith("dnasweep 0.")
     assert list(tmp_path.iterdir()) == []
 
@@ -129,4 +129,4 @@ def test_a_package_beside_it_adds_what_its_entry_points_name(
     assert "gc " in run(programs / "dnasweep", "list", "encoders", cwd=tmp_path)
     assert "nearest_mean" in run(programs / "dnasweep", "list", "methods", "--json", cwd=tmp_path)
     quick = ("-e", "gc", "-t", "promoters_ecoli", "--set", "metric=g_mean", "--dry-run")
-    assert "1 cells" in run(programs / "dnasweep", *quick, cwd=tmp_path)
+    assert "1 cell " in run(programs / "dnasweep", *quick, cwd=tmp_path)
