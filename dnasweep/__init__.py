@@ -32,11 +32,12 @@ from typing import TYPE_CHECKING, Any
 from engine import __version__
 
 if TYPE_CHECKING:
-    from dnasweep.encoders import embed, load_encoder
+    from dnasweep.encoders import embed
     from dnasweep.results import Results
     from dnasweep.studies import StudyKeys, StudyPlan, plan, run
     from engine import stats
     from engine.basics.errors import UserError
+    from engine.encoders.registry import load_encoder
     from engine.select.predict import load_best as load
     from engine.select.predict import predict
     from engine.stats.delong import auc_ci, delong_test
@@ -70,7 +71,7 @@ _PLACES = {
     "delong_test": ("engine.stats.delong", "delong_test"),
     "embed": ("dnasweep.encoders", "embed"),
     "load": ("engine.select.predict", "load_best"),
-    "load_encoder": ("dnasweep.encoders", "load_encoder"),
+    "load_encoder": ("engine.encoders.registry", "load_encoder"),
     "load_task": ("engine.tasks.registry", "load_task"),
     "plan": ("dnasweep.studies", "plan"),
     "predict": ("engine.select.predict", "predict"),

@@ -1,4 +1,4 @@
-"""Encoders in Python: loaded by name or folder, and sequences as vectors."""
+"""Sequences as vectors, by an encoder's name, its folder, or itself."""
 
 from __future__ import annotations
 
@@ -6,63 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.encoders import registry
+from engine.encoders.registry import load_encoder
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
     from engine.encoders import Encoder, FeatureEncoder
-
-
-def load_encoder(
-    name: str | Path,
-    *,
-    weights: str | Path = "hub",
-    device: str = "cpu",
-    dtype: str = "float32",
-    seed: int = 0,
-    max_bases: int = 0,
-) -> Encoder | FeatureEncoder:
-    """Load an encoder by name, or from a folder of weights.
-
-    Parameters
-    ----------
-    name : str or Path
-        A name that ``dnasweep list encoders`` shows; or a folder, ``./my_model``, whose
-        ``config.json`` tells the code that it runs on.
-    weights : {"hub", "random"}, hub:OWNER/NAME[@REVISION] or path
-        Published (or shipped) weights, random ones, another checkpoint of the same family on the
-        model hub, or a local folder laid out the same way.
-    device, dtype : str
-        Where the network goes and in which precision.
-    seed : int
-        Draws random weights; no effect otherwise.
-    max_bases : int
-        Longest sequence of the task; position-aware features size themselves by it.
-
-    Returns
-    -------
-    Encoder or FeatureEncoder
-        A network that gives hidden states of tokens; or features, one vector a sequence.
-
-    Raises
-    ------
-    UserError
-        If the name is unknown, a package is missing, or the weights cannot be had.
-
-    Examples
-    --------
-    >>> encoder = dnasweep.load_encoder("tiny-bert")
-    >>> tokens = encoder.tokenize(["ACGTACGT", "GGC"])
-    >>> encoder(tokens.input_ids, tokens.attention_mask).shape
-    torch.Size([2, 4, 128])
-    """
-    if weights == "hub" and (isinstance(name, Path) or registry.is_folder(name)):
-        name, weights = registry.card_of_folder(Path(name).expanduser()), Path(name).expanduser()
-    return registry.load_encoder(
-        str(name), weights=weights, device=device, dtype=dtype, seed=seed, max_bases=max_bases
-    )
 
 
 def embed(

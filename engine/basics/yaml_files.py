@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from engine.basics.errors import UserError, nearest
+from engine.basics.errors import UserError, first_line, nearest
 
 
 class _Loader(yaml.SafeLoader):
@@ -49,7 +49,7 @@ def parse_yaml(text: str, source: str) -> Any:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f" line {mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        problem = getattr(error, "problem", None) or first_line(error)
         raise UserError(f"{source}:{line} not valid YAML: {problem}") from None
 
 

@@ -55,12 +55,15 @@ class TaskFits:
 
     def over(self, cell: Cell, seeds: Sequence[int]) -> list[Valued]:
         """A cell's tuned fits with their values, by seed."""
-        of_seed = {
-            fit.seed: Valued(fit.scores, value)
+        return [self._tuned[cell, seed] for seed in seeds]
+
+    @cached_property
+    def _tuned(self) -> dict[tuple[Cell, int], Valued]:
+        return {
+            (fit.cell, fit.seed): Valued(fit.scores, value)
             for fit, value in zip(self.fits, self.values, strict=True)
-            if fit.cell == cell and fit.variant == "tuned"
+            if fit.variant == "tuned"
         }
-        return [of_seed[seed] for seed in seeds]
 
 
 def score_table(tasks: Sequence[TaskFits]) -> pd.DataFrame:

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from engine.basics.errors import UserError, nearest
+from engine.basics.errors import UserError, first_line, nearest
 from engine.basics.wording import plural
 from engine.metrics.base import Needs
 
@@ -319,7 +319,7 @@ def _read(file: Path) -> pd.DataFrame:
     try:
         table: pd.DataFrame = readers[file.suffix.lower()](file)
     except (ValueError, OSError) as error:
-        raise UserError(f"{file}: cannot be read: {str(error).splitlines()[0]}") from None
+        raise UserError(f"{file}: cannot be read: {first_line(error)}") from None
     if table.empty:
         raise UserError(f"{file}: has no rows")
     repeated = table.columns[table.columns.duplicated()]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
-from engine.basics.errors import UserError
+from engine.basics.errors import UserError, first_line
 from engine.basics.files import replacing, write_text
 from engine.encoders.hub import PICKLED, SAFETENSORS, checkpoint_folder, weight_files
 
@@ -180,7 +180,7 @@ def read_tensors(folder: Path) -> dict[str, Tensor]:
                 read = torch.load(file, map_location="cpu", weights_only=True)
         # EOFError: an empty file.
         except (SafetensorError, pickle.UnpicklingError, EOFError, OSError, RuntimeError) as error:
-            reason = next(iter(str(error).splitlines()), type(error).__name__)
+            reason = first_line(error)
             raise UserError(f"{file}: cannot be read as tensors ({reason})") from None
         if not isinstance(read, dict) or not all(map(torch.is_tensor, read.values())):
             raise UserError(f"{file}: not tensors by name; give a state dict and nothing beside it")

@@ -117,7 +117,7 @@ def best_device() -> str:
 
 
 def load_encoder(
-    name: str,
+    name: str | Path,
     *,
     weights: str | Path = "hub",
     device: str = "cpu",
@@ -125,12 +125,13 @@ def load_encoder(
     seed: int = 0,
     max_bases: int = 0,
 ) -> Encoder | FeatureEncoder:
-    """Load an encoder by name.
+    """Load an encoder by name, or from a folder of weights.
 
     Parameters
     ----------
-    name : str
-        A name of `cards`.
+    name : str or Path
+        A name that ``dnasweep list encoders`` shows; or a folder, ``./my_model``, whose
+        ``config.json`` tells the code that it runs on.
     weights : {"hub", "random"}, hub:OWNER/NAME[@REVISION] or path
         Published (or shipped) weights, random ones, another checkpoint of the same family on the
         model hub, or a local folder laid out the same way.
@@ -141,14 +142,29 @@ def load_encoder(
     max_bases : int
         Longest sequence of the task; position-aware features size themselves by it.
 
+    Returns
+    -------
+    Encoder or FeatureEncoder
+        A network that gives hidden states of tokens; or features, one vector a sequence.
+
     Raises
     ------
     UserError
         If the name is unknown, a package is missing, or the weights cannot be had.
+
+    Examples
+    --------
+    >>> encoder = dnasweep.load_encoder("tiny-bert")
+    >>> tokens = encoder.tokenize(["ACGTACGT", "GGC"])
+    >>> encoder(tokens.input_ids, tokens.attention_mask).shape
+    torch.Size([2, 4, 128])
     """
     from engine.encoders.hub import cached_commit, checkpoint_folder, hub_source
 
-    card = find_card(name)
+    if weights == "hub" and (isinstance(name, Path) or is_folder(name)):
+        weights = Path(name).expanduser()
+        name = card_of_folder(weights)
+    card = find_card(str(name))
     check_package(card)
     request = LoadRequest(card, str(weights), seed, max_bases)
     source = hub_source(card, request.weights) if card.kind == "network" else None

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine.basics.errors import first_line
 from engine.methods.base import Fitted, InfeasibleError, Method, Report
 from engine.methods.class_weights import CLASS_WEIGHT
 from engine.methods.hyperparameters import COUNT, NOT_NEGATIVE, POSITIVE, Hyperparameter, named
@@ -45,7 +46,7 @@ def fit(spec: TrialSpec, report: Report, checkpoint: Path | None = None) -> Fitt
         )
         validation = model.scores(task.validation.sequences)
     except torch.OutOfMemoryError as error:
-        raise InfeasibleError(f"out of memory: {str(error).splitlines()[0]}") from None
+        raise InfeasibleError(f"out of memory: {first_line(error)}") from None
     return Fitted(
         validation=validation,
         test=lambda: model.scores(task.unseal_test().sequences),

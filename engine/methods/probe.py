@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.basics.errors import UserError
+from engine.basics.errors import UserError, first_line
 from engine.methods.base import Fitted, InfeasibleError, Method, Report, check_encoder
 from engine.methods.probes.base import FOLDS, LAYER, hyperparameters
 from engine.methods.probes.fitted import (
@@ -117,7 +117,7 @@ def _folds(task: Task, count: int, seed: int) -> list[tuple[Any, Any]]:
     try:
         return folds(labels, bound_rows(task.train), count, seed, stratified)
     except ValueError as error:
-        raise InfeasibleError(f"folds: {count}: {str(error).splitlines()[0]}") from None
+        raise InfeasibleError(f"folds: {count}: {first_line(error)}") from None
 
 
 def _test_scores(spec: TrialSpec, model: FittedProbe) -> Scores:

@@ -20,7 +20,9 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
+from engine.basics.errors import first_line
 from engine.basics.files import content_key
+from engine.basics.urls import without_password
 from engine.records import TrialRecord
 from engine.search.optuna_terms import directions, frozen_trial
 from engine.search.searcher import CellSearch
@@ -114,7 +116,7 @@ class Mirror:
                 self._write(record)
         except Exception as error:
             log.exception("the Optuna storage is no longer written")
-            self.failed = f"{type(error).__name__}: {str(error).splitlines()[0]}"
+            self.failed = without_password(f"{type(error).__name__}: {first_line(error)}")
 
     def _open(self, storage: BaseStorage, there: set[str], cell: str, search: CellSearch) -> None:
         """Find or create a cell's study; a changed search of the same cell has another."""

@@ -27,7 +27,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.basics.errors import UserError
+from engine.basics.errors import UserError, first_line
 from engine.encoders.base import Encoder, EncoderCard, LoadRequest, TokenBatch
 from engine.encoders.tokenizers.tiny_tokens import N_CODE, RULES, digest, encode, lay_out
 
@@ -122,7 +122,7 @@ def load(request: LoadRequest) -> Encoder:
         model = evo2(published, local_path=str(file)) if file else evo2(published)
     # ValueError: a model that an older release of the package does not know.
     except (ImportError, OSError, ValueError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = first_line(error)
         raise UserError(
             f"encoder '{name}': the package 'evo2' cannot load it ({reason}); it needs flash-attn, "
             f"for the 1B, 20B and 40B models Transformer Engine too: see {request.card.source}, "

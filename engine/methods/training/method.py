@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.basics.errors import UserError
+from engine.basics.errors import UserError, first_line
 from engine.basics.files import write_text
 from engine.encoders import Encoder, best_device, load_encoder
 from engine.kinds import find_kind
@@ -95,7 +95,7 @@ def _fit(
             trained = train(scorer, adapted, task, training, report, checkpoint)
     except torch.OutOfMemoryError as error:
         # Of weights or the optimizer's state: what a batch takes is the ladder's affair.
-        raise InfeasibleError(f"out of memory: {str(error).splitlines()[0]}") from None
+        raise InfeasibleError(f"out of memory: {first_line(error)}") from None
     if adaptation.peft:
         from engine.methods.training.peft_adapters import merge
 

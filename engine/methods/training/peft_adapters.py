@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
-from engine.basics.errors import UserError
+from engine.basics.errors import UserError, first_line
 from engine.basics.files import replacing
 from engine.encoders import Encoder
 from engine.methods.base import InfeasibleError
@@ -157,7 +157,7 @@ def load(encoder: Encoder, folder: Path) -> Adapted:
             set_peft_model_state_dict(encoder.network, named, adapter_name=ADAPTER)
         fault = named.keys() ^ adapter_state(encoder.network).keys()
     except (ValueError, RuntimeError) as error:
-        fault = {str(error).splitlines()[0]}
+        fault = {first_line(error)}
     if fault:
         raise UserError(
             f"{folder / WEIGHTS_FILE}: not adapters of {encoder.name} ({min(fault)}); "

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from engine.basics.errors import UserError
+from engine.basics.errors import UserError, first_line
 from engine.basics.values import quote
 from engine.kinds.multilabel import LABEL_PREFIX
 from engine.tasks.reading.formats import file_format
@@ -119,7 +119,7 @@ def _separated(content: bytes, delimiter: str, path: str) -> pa.Table:
                 f"{path}: fields in row {row.number - 1}: {row.actual_columns}, in the header:"
                 f" {row.expected_columns} ({quote(row.text)}); make them the same"
             ) from error
-        reason = quote(str(error).splitlines()[0])
+        reason = quote(first_line(error))
         raise UserError(f"{path}: cannot be read as text columns ({reason})") from error
 
 
@@ -127,7 +127,7 @@ def _parquet(content: bytes, path: str) -> pa.Table:
     try:
         return pa.parquet.read_table(pa.BufferReader(content))
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
-        reason = str(error).splitlines()[0]
+        reason = first_line(error)
         raise UserError(f"{path}: is no Parquet file ({reason}); write it anew") from error
 
 
