@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.basics.errors import UserError
+from engine.basics.errors import UserError, first_line
 from engine.encoders.checkpoint import Checkpoint, check_numbers, check_values, seeded
 from engine.encoders.hub import weight_files
 
@@ -152,7 +152,7 @@ def load_stock(
         *(ValueError, TypeError, AttributeError, LookupError, ArithmeticError, AssertionError),
         *(ImportError, OSError, RuntimeError, SafetensorError, pickle.UnpicklingError, EOFError),
     ) as error:
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        reason = first_line(error)
         raise UserError(f"weights '{folder}': cannot be loaded ({reason})") from None
     # A decoder's own layers are called so too, and must be there.
     missing = sorted(name for name in found["missing_keys"] if not name.startswith(DROPPED))

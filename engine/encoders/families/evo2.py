@@ -158,7 +158,7 @@ def check_tensors(file: Path) -> None:
         with torch.serialization.safe_globals([io.BytesIO]):
             torch.load(file, map_location="cpu", weights_only=True, mmap=True)
     except (pickle.UnpicklingError, EOFError, OSError, RuntimeError) as error:
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        reason = first_line(error)
         raise UserError(f"{file}: cannot be read as tensors ({reason})") from None
 
 
